@@ -1,0 +1,92 @@
+//! Session ids, which are secrets: whoever knows one and the app's secret is that user.
+
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+/// A session's id, as its store knows it.
+///
+/// Neither `Debug` nor anything else prints it; logs and room names carry its [`hash`](Self::hash).
+///
+/// ```
+/// use express_session::SessionId;
+///
+/// let sid = SessionId::new("fMPzKu0tTbq0cXx6vWnRr-9_Hg3pY7Ld");
+/// assert_eq!(sid.as_str().len(), 32);
+/// assert_eq!(format!("{sid:?}"), format!("SessionId(#{})", sid.hash().short()));
+/// assert!(!format!("{sid:?}").contains("fMPz"));
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct SessionId(Arc<str>);
+
+impl SessionId {
+    /// Takes an id that was read from a verified cookie, or from a store.
+    pub fn new(sid: impl Into<Arc<str>>) -> Self {
+        Self(sid.into())
+    }
+
+    /// The id itself: for the store, and for nobody else.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A name for the session that tells nothing about its id.
+    pub fn hash(&self) -> SidHash {
+        SidHash(Sha256::digest(self.0.as_bytes()).into())
+    }
+}
+
+impl From<&str> for SessionId {
+    fn from(sid: &str) -> Self {
+        Self::new(sid)
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionId(#{})", self.hash().short())
+    }
+}
+
+/// The SHA-256 of a session id: the same on every node, and no way back to the id.
+///
+/// ```
+/// use express_session::SessionId;
+///
+/// let hash = SessionId::new("a").hash();
+/// assert_eq!(hash.to_string(), "ca978112ca1bbdcafac231b39a23dc4d");
+/// assert_eq!(hash.short(), "ca978112");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SidHash([u8; 32]);
+
+impl SidHash {
+    /// Eight hexadecimal digits: enough to tell sessions apart in a log.
+    pub fn short(&self) -> String {
+        self.hex(4)
+    }
+
+    fn hex(&self, bytes: usize) -> String {
+        self.0
+            .iter()
+            .take(bytes)
+            .fold(String::new(), |mut hex, byte| {
+                let _ = write!(hex, "{byte:02x}");
+                hex
+            })
+    }
+}
+
+/// 32 hexadecimal digits (128 bits).
+impl fmt::Display for SidHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.hex(16))
+    }
+}
+
+impl fmt::Debug for SidHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SidHash({self})")
+    }
+}

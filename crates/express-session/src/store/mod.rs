@@ -1,0 +1,247 @@
+//! Where sessions are kept.
+//!
+//! A [`SessionStore`] can [`load`](SessionStore::load). What else a backend can do are traits of
+//! their own, so that what it can't do is absent from its type: [`TouchSession`],
+//! [`DestroySession`], [`UpdateSession`]. None of them ever creates a session.
+//!
+//! | store | feature | layout of | touch | destroy | update |
+//! |---|---|---|---|---|---|
+//! | [`MemoryStore`] | | express-session's `MemoryStore` (in this process only) | yes | yes | yes |
+//! | [`RedisStore`](redis::RedisStore) | `redis` | connect-redis | yes | yes | yes |
+//! | [`SqliteStore`](sqlite::SqliteStore) | `sqlite` | connect-sqlite3 | yes | yes | yes |
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+
+use crate::SessionId;
+
+mod memory;
+#[cfg(feature = "redis")]
+pub mod redis;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+
+pub use memory::MemoryStore;
+
+/// Loads sessions.
+///
+/// # Expiry
+/// Each store of Node has its own rule of when a session is over, and the app obeys that rule and
+/// no other. An implementation gives that moment as a [`Life`], also for one that has passed (if it
+/// still finds the row), so that "expired" can be told from "never heard of it".
+///
+/// # Example
+/// ```
+/// use async_trait::async_trait;
+/// use express_session::SessionId;
+/// use express_session::store::{Life, SessionStore, StoreError, StoredSession};
+///
+/// /// Everybody is user 42.
+/// #[derive(Debug)]
+/// struct Everybody;
+///
+/// #[async_trait]
+/// impl SessionStore for Everybody {
+///     async fn load(&self, _: &SessionId) -> Result<Option<StoredSession>, StoreError> {
+///         let json = r#"{"cookie":{},"passport":{"user":42}}"#;
+///         Ok(Some(StoredSession::new(json.as_bytes().to_vec(), Life::Forever)))
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// assert!(Everybody.load(&"sid".into()).await.unwrap().is_some());
+/// assert!(Everybody.as_touch().is_none());
+/// # }
+/// ```
+#[async_trait]
+pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
+    /// What is stored under `sid`, or `None` if nothing is.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store could not tell.
+    async fn load(&self, sid: &SessionId) -> Result<Option<StoredSession>, StoreError>;
+
+    /// This store as one that can prolong sessions, if it can.
+    fn as_touch(&self) -> Option<&dyn TouchSession> {
+        None
+    }
+
+    /// This store as one that can end sessions, if it can.
+    fn as_destroy(&self) -> Option<&dyn DestroySession> {
+        None
+    }
+
+    /// This store as one that can change sessions, if it can.
+    fn as_update(&self) -> Option<&dyn UpdateSession> {
+        None
+    }
+}
+
+/// Prolongs sessions.
+#[async_trait]
+pub trait TouchSession: SessionStore {
+    /// Lets the session live for `life` from now. `false` if there is no such session: a touch
+    /// never brings one back.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store could not tell.
+    async fn touch(&self, sid: &SessionId, life: Duration) -> Result<bool, StoreError>;
+}
+
+/// Ends sessions.
+#[async_trait]
+pub trait DestroySession: SessionStore {
+    /// Deletes the session. `false` if there was none.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store could not tell.
+    async fn destroy(&self, sid: &SessionId) -> Result<bool, StoreError>;
+}
+
+/// Changes sessions.
+#[async_trait]
+pub trait UpdateSession: SessionStore {
+    /// Replaces the session's JSON and leaves its life as it is. `false` if there is no such
+    /// session: where express-session's `save` would bring a logged-out session back, this does not.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store could not tell.
+    async fn update(&self, sid: &SessionId, json: &str) -> Result<bool, StoreError>;
+}
+
+/// A session as its store holds it: bytes nobody has read yet, and a life.
+#[derive(Clone)]
+pub struct StoredSession {
+    payload: Vec<u8>,
+    life: Life,
+}
+
+impl StoredSession {
+    /// These bytes, with this life.
+    pub fn new(payload: impl Into<Vec<u8>>, life: Life) -> Self {
+        Self {
+            payload: payload.into(),
+            life,
+        }
+    }
+
+    /// The record, for [`SessionSource::read`](crate::source::SessionSource::read).
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// How long the store will keep it.
+    pub fn life(&self) -> Life {
+        self.life
+    }
+}
+
+/// Says how large it is, never what it holds.
+impl fmt::Debug for StoredSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredSession")
+            .field("bytes", &self.payload.len())
+            .field("life", &self.life)
+            .finish()
+    }
+}
+
+/// How long a store keeps a session.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use express_session::store::Life;
+///
+/// let noon = SystemTime::UNIX_EPOCH + Duration::from_secs(43_200);
+/// assert_eq!(Life::Until(noon).ended_at(noon), Some(noon));
+/// assert_eq!(Life::Until(noon).ended_at(noon - Duration::from_millis(1)), None);
+/// assert_eq!(Life::Forever.ended_at(noon), None);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// It has no expiry.
+    Forever,
+    /// The first moment (of the app's clock) at which its Node store would not return it.
+    Until(SystemTime),
+    /// The store counts down by itself, and has this much left.
+    For(Duration),
+}
+
+impl Life {
+    /// When the session ended, if it has by `now`.
+    pub fn ended_at(self, now: SystemTime) -> Option<SystemTime> {
+        match self {
+            Self::Until(end) if end <= now => Some(end),
+            _ => None,
+        }
+    }
+}
+
+/// A store could not tell.
+///
+/// `Display` names the operation only; the reason is its [`source`](StdError::source), for logs.
+#[derive(Clone, Debug)]
+pub struct StoreError {
+    operation: Cow<'static, str>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl StoreError {
+    /// `operation` failed because of `source`.
+    ///
+    /// # Security
+    /// `source` reaches logs: it must not hold a password or a session id.
+    pub fn new(
+        operation: impl Into<Cow<'static, str>>,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Self {
+            operation: operation.into(),
+            source: Some(source.into().into()),
+        }
+    }
+
+    /// `operation` failed, and nothing more is known.
+    pub fn message(operation: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            operation: operation.into(),
+            source: None,
+        }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "session store: {}", self.operation)
+    }
+}
+
+impl StdError for StoreError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[async_trait]
+impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
+    async fn load(&self, sid: &SessionId) -> Result<Option<StoredSession>, StoreError> {
+        (**self).load(sid).await
+    }
+
+    fn as_touch(&self) -> Option<&dyn TouchSession> {
+        (**self).as_touch()
+    }
+
+    fn as_destroy(&self) -> Option<&dyn DestroySession> {
+        (**self).as_destroy()
+    }
+
+    fn as_update(&self) -> Option<&dyn UpdateSession> {
+        (**self).as_update()
+    }
+}

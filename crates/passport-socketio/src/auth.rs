@@ -1,0 +1,165 @@
+//! The handle that a server holds: the decision and the live sessions behind it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::request::Parts;
+use tokio::time::Instant;
+
+use crate::authorizer::{Decider, Decision, Failure, Identity};
+use crate::live::{Registration, Registry};
+use crate::{AuthorizeError, AuthorizerBuilder};
+
+/// How long the layer's answer may wait for the connect middleware. The two are one handshake, a
+/// few milliseconds apart; what is older is asked again.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Knows the user behind each request, and which of them are connected.
+///
+/// Cheap to clone: all clones are one authorizer. `U` is your user, whatever the deserializer
+/// returns; two authorizers with different `U` can live on one server.
+///
+/// See the [crate's page](crate) for a whole server.
+pub struct Authorizer<U> {
+    inner: Arc<Inner<U>>,
+}
+
+struct Inner<U> {
+    decider: Decider<U>,
+    registry: Arc<Registry<U>>,
+    keep_cookies: bool,
+    path: Box<str>,
+}
+
+impl<U: Send + Sync + 'static> Authorizer<U> {
+    /// Starts to configure one.
+    pub fn builder() -> AuthorizerBuilder<U> {
+        AuthorizerBuilder::new()
+    }
+
+    pub(crate) fn new(decider: Decider<U>, keep_cookies: bool, path: Box<str>) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                decider,
+                registry: Registry::new(),
+                keep_cookies,
+                path,
+            }),
+        }
+    }
+
+    /// Decides about any request: checks 1 to 11 (`success` is about namespaces, and is not asked).
+    ///
+    /// ```
+    /// # use passport_socketio::store::{Life, MemoryStore};
+    /// use passport_socketio::{Authorizer, Decision, source::ExpressSource};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = MemoryStore::for_tests();
+    /// store.set("sid-1", r#"{"cookie":{},"passport":{"user":42}}"#, Life::Forever);
+    /// let auth = Authorizer::builder()
+    ///     .secret("keyboard cat")
+    ///     .store(store)
+    ///     .deserialize_user(async |id: i64| Ok::<_, std::io::Error>(Some(format!("user {id}"))))
+    ///     .build()?;
+    ///
+    /// let cookie = ExpressSource::new("connect.sid", ["keyboard cat"])?.signer().cookie_pair("connect.sid", "sid-1");
+    /// let ask = |cookie: String| {
+    ///     let request = http::Request::get("/").header("cookie", cookie).body(()).unwrap();
+    ///     request.into_parts().0
+    /// };
+    /// match auth.authorize(&ask(cookie.clone())).await? {
+    ///     Decision::Granted(identity) => assert_eq!(identity.user(), "user 42"),
+    ///     Decision::Denied(denial) => panic!("{denial}"),
+    /// }
+    /// match auth.authorize(&ask(cookie.replace("sid-1", "sid-2"))).await? {
+    ///     Decision::Granted(_) => panic!("the signature does not fit"),
+    ///     Decision::Denied(denial) => assert_eq!(denial.code(), "bad_signature"),
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`AuthorizeError`] if it could not be told. Let nobody in then, not even as a guest.
+    pub async fn authorize(&self, request: &Parts) -> Result<Decision<U>, AuthorizeError> {
+        match self.attempt(request).await.outcome {
+            Ok(identity) => Ok(Decision::Granted(identity)),
+            Err(Failure::Denied(denial)) => Ok(Decision::Denied(denial)),
+            Err(Failure::Error(error)) => Err(error),
+        }
+    }
+
+    /// Checks 1 to 11, registered with the live sessions before the store is asked.
+    pub(crate) async fn attempt(&self, request: &Parts) -> Attempt<U> {
+        let sid = match self.decider().identify(request) {
+            Ok(sid) => sid,
+            Err(denial) => return Attempt::new(None, Err(denial.into())),
+        };
+        let registration = self.registry().register(&sid);
+        let outcome = self.decider().resolve(sid, request).await;
+        Attempt::new(Some(registration), outcome)
+    }
+
+    pub(crate) fn decider(&self) -> &Decider<U> {
+        &self.inner.decider
+    }
+
+    pub(crate) fn registry(&self) -> &Arc<Registry<U>> {
+        &self.inner.registry
+    }
+
+    pub(crate) fn keep_cookies(&self) -> bool {
+        self.inner.keep_cookies
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        &self.inner.path
+    }
+
+    /// Whether both are clones of one.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+}
+
+impl<U> Clone for Authorizer<U> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+        }
+    }
+}
+
+impl<U> fmt::Debug for Authorizer<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authorizer")
+            .field("source", &self.inner.decider.source)
+            .field("store", &self.inner.decider.store)
+            .field("registry", &self.inner.registry)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What one look at the session gave, and the registration it is bound to.
+pub(crate) struct Attempt<U> {
+    /// `None` if the request failed before the store was asked.
+    pub(crate) registration: Option<Registration<U>>,
+    pub(crate) outcome: Result<Identity<U>, Failure>,
+    made: Instant,
+}
+
+impl<U> Attempt<U> {
+    fn new(registration: Option<Registration<U>>, outcome: Result<Identity<U>, Failure>) -> Self {
+        Self {
+            registration,
+            outcome,
+            made: Instant::now(),
+        }
+    }
+
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.made.elapsed() <= FRESH
+    }
+}

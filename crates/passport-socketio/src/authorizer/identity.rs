@@ -1,0 +1,108 @@
+//! Who it is: a user, and the session they are logged in to.
+
+use std::fmt;
+use std::sync::Arc;
+
+use express_session::store::Life;
+use express_session::{CorruptRecord, SessionCookie, SessionId, SessionRecord};
+use serde::de::DeserializeOwned;
+
+use super::UserKey;
+
+/// A user, known by their session. Cheap to clone.
+pub struct Identity<U> {
+    user: Arc<U>,
+    user_key: UserKey,
+    session: Session,
+}
+
+impl<U> Identity<U> {
+    pub(crate) fn new(user: U, user_key: UserKey, session: Session) -> Self {
+        Self {
+            user: Arc::new(user),
+            user_key,
+            session,
+        }
+    }
+
+    /// What the deserializer returned.
+    pub fn user(&self) -> &U {
+        &self.user
+    }
+
+    /// What the user is addressed by: the session's user key, or what `.user_id` gave.
+    pub fn user_key(&self) -> &UserKey {
+        &self.user_key
+    }
+
+    /// The session they are logged in to.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+}
+
+impl<U> Clone for Identity<U> {
+    fn clone(&self) -> Self {
+        Self {
+            user: self.user.clone(),
+            user_key: self.user_key.clone(),
+            session: self.session.clone(),
+        }
+    }
+}
+
+/// Without the user: nobody promised that their `Debug` may be logged.
+impl<U> fmt::Debug for Identity<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity")
+            .field("session", &self.session)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A session as it was when it was loaded. Read-only, and cheap to clone.
+///
+/// Take it as an argument of a connect or message handler (it fails to extract for guests without a
+/// session; [`MaybeSession`](crate::MaybeSession) does not).
+#[derive(Clone, Debug)]
+pub struct Session {
+    id: SessionId,
+    record: SessionRecord,
+    life: Life,
+}
+
+impl Session {
+    pub(crate) fn new(id: SessionId, record: SessionRecord, life: Life) -> Self {
+        Self { id, record, life }
+    }
+
+    /// The session's id. It is a secret: log its [`hash`](SessionId::hash).
+    pub fn id(&self) -> &SessionId {
+        &self.id
+    }
+
+    /// The session's JSON, as the store holds it.
+    pub fn json(&self) -> &str {
+        self.record.json()
+    }
+
+    /// The value at a JSON pointer, such as `/cart/items`. `None` if there is none, or if it is of
+    /// another type.
+    pub fn get<T: DeserializeOwned>(&self, pointer: &str) -> Option<T> {
+        let value = self.record.pointer(pointer).ok()??;
+        serde_json::from_value(value).ok()
+    }
+
+    /// What express-session keeps about the cookie.
+    ///
+    /// # Errors
+    /// [`CorruptRecord`] if the cookie member holds a value that Rust can't.
+    pub fn cookie(&self) -> Result<SessionCookie, CorruptRecord> {
+        self.record.cookie()
+    }
+
+    /// How long the store was to keep it, when it was loaded.
+    pub fn life(&self) -> Life {
+        self.life
+    }
+}

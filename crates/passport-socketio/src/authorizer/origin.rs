@@ -1,0 +1,362 @@
+//! Check 1: which pages may ask.
+//!
+//! A browser sends the user's cookie along with any page's WebSocket; CORS does not apply there.
+//! Without this check every page on the web could open a socket as the user who looks at it
+//! (cross-site WebSocket hijacking).
+//!
+//! 1. `Origin` is there: it must be the server's own (scheme, host and port), or in the allow-list.
+//!    `null` and anything else that is no origin never is. Several are none.
+//! 2. `Origin` is missing: a browser's page of another site would have sent one with a WebSocket.
+//!    Allowed, unless `Sec-Fetch-Site` says that another site asks: same-origin polling sends no
+//!    `Origin`, programs send neither.
+//!
+//! The server's own origin is `http://` and the `Host` header. Behind a proxy that is trusted (by
+//! its address), `X-Forwarded-Proto` and `X-Forwarded-Host` say more; from anybody else they are
+//! ignored.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::HeaderMap;
+use http::header::{HOST, ORIGIN};
+use http::request::Parts;
+use http::uri::Authority;
+use ipnet::IpNet;
+
+use super::Denial;
+
+/// The address of whoever connected to this server, in a request's extensions: put it there where
+/// the server is not axum's (whose `ConnectInfo` is read with the feature `axum`). Only
+/// [`trust_proxy`](crate::AuthorizerBuilder::trust_proxy) needs it.
+///
+/// ```
+/// use passport_socketio::PeerAddr;
+///
+/// let mut request = http::Request::get("/").body(()).unwrap();
+/// request.extensions_mut().insert(PeerAddr(([127, 0, 0, 1], 40_000).into()));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerAddr(pub SocketAddr);
+
+impl PeerAddr {
+    fn of(request: &Parts) -> Option<IpAddr> {
+        let extensions = &request.extensions;
+        #[cfg(feature = "axum")]
+        if let Some(axum::extract::ConnectInfo(peer)) =
+            extensions.get::<axum::extract::ConnectInfo<SocketAddr>>()
+        {
+            return Some(peer.ip());
+        }
+        extensions.get::<Self>().map(|peer| peer.0.ip())
+    }
+}
+
+/// `scheme://host[:port]` (RFC 6454), lower-case, the port always written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Origin {
+    scheme: Scheme,
+    host: String,
+    port: u16,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "http" => Some(Self::Http),
+            "https" => Some(Self::Https),
+            _ => None,
+        }
+    }
+
+    fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+}
+
+impl Origin {
+    /// An origin as browsers write it: no path, no user, nothing around it.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (scheme, authority) = text.split_once("://")?;
+        Self::new(Scheme::parse(scheme)?, authority)
+    }
+
+    fn new(scheme: Scheme, authority: &str) -> Option<Self> {
+        if authority.contains('@') {
+            return None;
+        }
+        let authority: Authority = authority.parse().ok()?;
+        let port = match authority.port() {
+            Some(port) => port.as_str().parse().ok()?,
+            // A colon with nothing behind it is no port, and no origin either.
+            None if authority.as_str().ends_with(':') => return None,
+            None => scheme.default_port(),
+        };
+        Some(Self {
+            scheme,
+            host: authority.host().to_ascii_lowercase(),
+            port,
+        })
+    }
+}
+
+/// Where an allowed request came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Provenance {
+    pub(crate) cross_origin: bool,
+}
+
+/// The origins that may ask, and the proxies that may say what the server's own is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OriginPolicy {
+    pub(crate) allowed: Vec<Origin>,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+}
+
+impl OriginPolicy {
+    pub(crate) fn check(&self, request: &Parts) -> Result<Provenance, Denial> {
+        let mut origins = request.headers.get_all(ORIGIN).iter();
+        match (origins.next(), origins.next()) {
+            (None, _) => check_fetch_site(&request.headers),
+            (Some(_), Some(_)) => Err(Denial::OriginNotAllowed { origin: None }),
+            (Some(origin), None) => {
+                let text = origin.to_str().ok();
+                self.check_origin(text.and_then(Origin::parse), request)
+                    .ok_or_else(|| Denial::OriginNotAllowed {
+                        origin: text.map(shorten),
+                    })
+            }
+        }
+    }
+
+    fn check_origin(&self, origin: Option<Origin>, request: &Parts) -> Option<Provenance> {
+        let origin = origin?;
+        if self.own_origin(request).as_ref() == Some(&origin) {
+            return Some(Provenance {
+                cross_origin: false,
+            });
+        }
+        self.allowed
+            .contains(&origin)
+            .then_some(Provenance { cross_origin: true })
+    }
+
+    fn own_origin(&self, request: &Parts) -> Option<Origin> {
+        let forwarded = self.forwarded(request);
+        let scheme = forwarded.and_then(|headers| first_value(headers, "x-forwarded-proto"));
+        let host = forwarded.and_then(|headers| first_value(headers, "x-forwarded-host"));
+        let scheme = scheme.or(request.uri.scheme_str()).unwrap_or("http");
+        let host = match (host, request.uri.authority()) {
+            (Some(host), _) => host,
+            (None, Some(authority)) => authority.as_str(),
+            (None, None) => only_value(&request.headers, HOST.as_str())?,
+        };
+        Origin::new(Scheme::parse(scheme)?, host)
+    }
+
+    /// The headers, if whoever connected may say `X-Forwarded-*`.
+    fn forwarded<'r>(&self, request: &'r Parts) -> Option<&'r HeaderMap> {
+        if self.trusted_proxies.is_empty() {
+            return None;
+        }
+        let peer = PeerAddr::of(request)?.to_canonical();
+        self.trusted_proxies
+            .iter()
+            .any(|net| net.contains(&peer))
+            .then_some(&request.headers)
+    }
+}
+
+fn check_fetch_site(headers: &HeaderMap) -> Result<Provenance, Denial> {
+    let mut sites = headers.get_all("sec-fetch-site").iter();
+    match (sites.next().map(http::HeaderValue::as_bytes), sites.next()) {
+        (None | Some(b"same-origin" | b"none"), None) => Ok(Provenance {
+            cross_origin: false,
+        }),
+        _ => Err(Denial::OriginNotAllowed {
+            origin: Some("(none, but asked by another site)".into()),
+        }),
+    }
+}
+
+/// A header's first entry, as Express' `req.protocol` and `req.hostname` take it.
+fn first_value<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let value = headers.get(name)?.to_str().ok()?;
+    Some(value.split(',').next().unwrap_or(value).trim())
+}
+
+fn only_value<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok(),
+        _ => None,
+    }
+}
+
+/// Foreign text, for a log.
+fn shorten(origin: &str) -> Box<str> {
+    origin
+        .chars()
+        .take(100)
+        .collect::<String>()
+        .escape_default()
+        .to_string()
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(headers: &[(&str, &str)]) -> Parts {
+        let mut request = http::Request::get("/socket.io/?EIO=4");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    fn allowed(policy: &OriginPolicy, headers: &[(&str, &str)]) -> Option<bool> {
+        policy
+            .check(&request(headers))
+            .ok()
+            .map(|from| from.cross_origin)
+    }
+
+    #[test]
+    fn the_servers_own_origin_is_allowed_and_no_neighbour_of_it() {
+        let policy = OriginPolicy::default();
+        let from = |origin| {
+            allowed(
+                &policy,
+                &[("host", "app.example.com:3000"), ("origin", origin)],
+            )
+        };
+        assert_eq!(from("http://app.example.com:3000"), Some(false));
+        assert_eq!(from("http://APP.example.com:3000"), Some(false));
+        for origin in [
+            "https://app.example.com:3000",
+            "http://app.example.com",
+            "http://app.example.com:3001",
+            "http://app.example.com.evil.io:3000",
+            "http://evilapp.example.com:3000",
+            "http://other.example.com:3000",
+            "http://user@app.example.com:3000",
+            "http://app.example.com:3000/",
+            "http://app.example.com:3000, http://app.example.com:3000",
+            "ftp://app.example.com:3000",
+            "app.example.com:3000",
+            "null",
+            "",
+        ] {
+            assert_eq!(from(origin), None, "{origin}");
+        }
+    }
+
+    #[test]
+    fn default_ports_need_not_be_written() {
+        let policy = OriginPolicy::default();
+        let headers = |host, origin| [("host", host), ("origin", origin)];
+        assert_eq!(
+            allowed(&policy, &headers("a.example", "http://a.example:80")),
+            Some(false)
+        );
+        assert_eq!(
+            allowed(&policy, &headers("a.example:80", "http://a.example")),
+            Some(false)
+        );
+        assert_eq!(
+            allowed(&policy, &headers("[::1]:3000", "http://[::1]:3000")),
+            Some(false)
+        );
+        assert_eq!(
+            allowed(&policy, &headers("a.example:443", "http://a.example")),
+            None
+        );
+        assert_eq!(
+            allowed(&policy, &headers("a.example", "http://a.example:")),
+            None
+        );
+    }
+
+    #[test]
+    fn several_origin_headers_are_refused_whatever_they_say() {
+        let own = ("origin", "http://a.example");
+        assert_eq!(
+            allowed(&OriginPolicy::default(), &[("host", "a.example"), own, own]),
+            None
+        );
+    }
+
+    #[test]
+    fn a_missing_origin_is_allowed_unless_the_browser_says_another_site_asks() {
+        let policy = OriginPolicy::default();
+        let from = |site| allowed(&policy, &[("host", "a.example"), ("sec-fetch-site", site)]);
+        assert_eq!(allowed(&policy, &[("host", "a.example")]), Some(false));
+        assert_eq!(from("same-origin"), Some(false));
+        assert_eq!(from("none"), Some(false));
+        assert_eq!(from("same-site"), None);
+        assert_eq!(from("cross-site"), None);
+        assert_eq!(from("garbage"), None);
+        let twice = [("sec-fetch-site", "none"), ("sec-fetch-site", "none")];
+        assert_eq!(allowed(&policy, &twice), None);
+    }
+
+    #[test]
+    fn the_allow_list_is_exact_and_known_to_be_cross_origin() {
+        let policy = OriginPolicy {
+            allowed: vec![Origin::parse("https://app.example.com").unwrap()],
+            ..OriginPolicy::default()
+        };
+        let from = |origin| allowed(&policy, &[("host", "rt.example.com"), ("origin", origin)]);
+        assert_eq!(from("https://app.example.com"), Some(true));
+        assert_eq!(from("https://app.example.com:443"), Some(true));
+        assert_eq!(from("http://app.example.com"), None);
+        assert_eq!(from("https://sub.app.example.com"), None);
+    }
+
+    #[test]
+    fn forwarded_headers_count_only_from_a_trusted_proxy() {
+        let policy = OriginPolicy {
+            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+            ..OriginPolicy::default()
+        };
+        let from = |peer: &str| {
+            let mut request = request(&[
+                ("host", "internal:3000"),
+                ("x-forwarded-proto", "https"),
+                ("x-forwarded-host", "app.example.com"),
+                ("origin", "https://app.example.com"),
+            ]);
+            request
+                .extensions
+                .insert(PeerAddr(SocketAddr::new(peer.parse().unwrap(), 1)));
+            policy.check(&request).is_ok()
+        };
+        assert!(from("10.1.2.3"));
+        assert!(from("::ffff:10.1.2.3"));
+        assert!(!from("11.1.2.3"));
+        assert!(!from("::1"));
+    }
+
+    #[test]
+    fn a_server_whose_own_name_is_unknown_has_no_own_origin() {
+        let twice = [
+            ("host", "a.example"),
+            ("host", "a.example"),
+            ("origin", "http://a.example"),
+        ];
+        assert_eq!(allowed(&OriginPolicy::default(), &twice), None);
+        assert_eq!(
+            allowed(&OriginPolicy::default(), &[("origin", "http://a.example")]),
+            None
+        );
+    }
+}

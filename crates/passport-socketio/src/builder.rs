@@ -1,0 +1,354 @@
+//! How an [`Authorizer`] is configured: the original's options, checked when it is built.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use express_session::source::{ExpressSource, SessionSource, SourceError};
+use express_session::store::SessionStore;
+use express_session::{Clock, RecordLimits, SystemClock};
+use serde::de::DeserializeOwned;
+
+use crate::authorizer::{
+    AsyncFnDeserializer, BoxError, Decider, FailHook, Limits, Origin, OriginPolicy, SuccessHook,
+    success_hook,
+};
+use crate::{Authorizer, Candidate, DeserializeUser, Failure, Reject, UserKey, Verdict};
+
+/// Configures an [`Authorizer`]. Made by [`Authorizer::builder`].
+///
+/// A secret, a store and a deserializer are needed; everything else has a default.
+///
+/// ```
+/// use passport_socketio::{Authorizer, ConfigError, store::MemoryStore};
+///
+/// let builder = Authorizer::<i64>::builder().store(MemoryStore::for_tests());
+/// assert!(matches!(builder.build(), Err(ConfigError::MissingSecret)));
+/// ```
+pub struct AuthorizerBuilder<U> {
+    key: Option<String>,
+    secrets: Vec<Vec<u8>>,
+    query: bool,
+    source: Option<Arc<dyn SessionSource>>,
+    store: Option<Arc<dyn SessionStore>>,
+    deserializer: Option<Arc<dyn DeserializeUser<U>>>,
+    user_pointer: String,
+    user_id: Option<Arc<dyn Fn(&U) -> UserKey + Send + Sync>>,
+    success: Option<SuccessHook<U>>,
+    fail: Option<FailHook>,
+    origins: Vec<String>,
+    proxies: Vec<String>,
+    limits: Limits,
+    keep_cookies: bool,
+    path: String,
+    clock: Arc<dyn Clock>,
+}
+
+/// Why an [`Authorizer`] can't be built.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// No secret was given, or an empty one.
+    #[error(
+        "no secret: give `.secret(…)` what the app gives express-session as `secret`; without it no cookie can be trusted"
+    )]
+    MissingSecret,
+    /// No store was given.
+    #[error("no store: give `.store(…)` the store that the app keeps its sessions in")]
+    MissingStore,
+    /// No deserializer was given.
+    #[error(
+        "no deserializer: give `.deserialize_user(…)` what the app gives Passport's `deserializeUser`"
+    )]
+    MissingDeserializer,
+    /// The cookie's name can't be one.
+    #[error(
+        "{0:?} can't be a cookie's name: give `.key(…)` the `name` (or `key`) of the app's express-session"
+    )]
+    CookieName(String),
+    /// `.source(…)` was combined with options of the built-in source.
+    #[error(
+        "`.source(…)` replaces the built-in cookie reading, so `.key`, `.secret` and `.insecure_session_id_query` have no effect with it"
+    )]
+    SourceAndSecret,
+    /// An origin is none.
+    #[error(
+        "{0:?} is no origin: write https://app.example.com, with a port where it is not the default one, and nothing behind it"
+    )]
+    Origin(String),
+    /// A proxy's network is none.
+    #[error("{0:?} is no network: write an address or a CIDR such as 10.0.0.0/8")]
+    Proxy(String),
+    /// The user pointer is no JSON pointer.
+    #[error("{0:?} is no JSON pointer: write /passport/user, or /passport for @fastify/passport")]
+    UserPointer(String),
+}
+
+impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
+    pub(crate) fn new() -> Self {
+        Self {
+            key: None,
+            secrets: Vec::new(),
+            query: false,
+            source: None,
+            store: None,
+            deserializer: None,
+            user_pointer: "/passport/user".into(),
+            user_id: None,
+            success: None,
+            fail: None,
+            origins: Vec::new(),
+            proxies: Vec::new(),
+            limits: Limits::default(),
+            keep_cookies: false,
+            path: "/socket.io".into(),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// The session cookie's name: express-session's `name` (or `key`). `connect.sid` by default.
+    pub fn key(mut self, name: impl Into<String>) -> Self {
+        self.key = Some(name.into());
+        self
+    }
+
+    /// The secret that signs the session cookie: express-session's `secret`.
+    pub fn secret(self, secret: impl AsRef<[u8]>) -> Self {
+        self.secrets([secret])
+    }
+
+    /// Several secrets, newest first, as in express-session's array: any of them verifies.
+    pub fn secrets(mut self, secrets: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Self {
+        self.secrets = secrets
+            .into_iter()
+            .map(|secret| secret.as_ref().to_vec())
+            .collect();
+        self
+    }
+
+    /// Where the app keeps its sessions.
+    pub fn store(mut self, store: impl SessionStore) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// Sessions of another kind than express-session's. Replaces `key` and `secret`.
+    pub fn source(mut self, source: impl SessionSource) -> Self {
+        self.source = Some(Arc::new(source));
+        self
+    }
+
+    /// How a user key becomes a user: Passport's `deserializeUser`.
+    ///
+    /// The argument's type is the key's (`i64`, `String`, a struct, `serde_json::Value`); a session
+    /// with a key of another type counts as failed. `Ok(None)` says that there is no such user.
+    pub fn deserialize_user<K, F, Fut, E>(self, function: F) -> Self
+    where
+        K: DeserializeOwned + Send + 'static,
+        F: FnOnce(K) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<Option<U>, E>> + Send + 'static,
+        E: Into<BoxError> + 'static,
+    {
+        self.deserializer(AsyncFnDeserializer::new(function))
+    }
+
+    /// The same as a type of its own, which may see the request.
+    pub fn deserializer(mut self, deserializer: impl DeserializeUser<U>) -> Self {
+        self.deserializer = Some(Arc::new(deserializer));
+        self
+    }
+
+    /// Where the user key is in the session, as a JSON pointer. `/passport/user` by default.
+    pub fn user_pointer(mut self, pointer: impl Into<String>) -> Self {
+        self.user_pointer = pointer.into();
+        self
+    }
+
+    /// What a user is addressed by, where that is not the session's user key.
+    pub fn user_id<K: Into<UserKey>>(
+        mut self,
+        user_id: impl Fn(&U) -> K + Send + Sync + 'static,
+    ) -> Self {
+        self.user_id = Some(Arc::new(move |user| user_id(user).into()));
+        self
+    }
+
+    /// Asked once for every namespace that a user connects to. `Ok(())` lets them in.
+    ///
+    /// There is no time limit but the host's own `connect_timeout`: the connection waits for the
+    /// answer.
+    pub fn success<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: FnOnce(Candidate<U>) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), Reject>> + Send + 'static,
+    {
+        self.success = Some(success_hook(hook));
+        self
+    }
+
+    /// Asked before a connection is refused, whether denied or for an error.
+    ///
+    /// On an [`optional`](Authorizer::optional) namespace, who becomes a guest is not refused.
+    pub fn fail(mut self, hook: impl Fn(&Failure) -> Verdict + Send + Sync + 'static) -> Self {
+        self.fail = Some(Arc::new(hook));
+        self
+    }
+
+    /// Allows pages of this origin, besides the server's own. May be called several times.
+    pub fn origin(mut self, origin: impl Into<String>) -> Self {
+        self.origins.push(origin.into());
+        self
+    }
+
+    /// Believes `X-Forwarded-Proto` and `X-Forwarded-Host` from these addresses (CIDRs): the proxies
+    /// in front of this server. Nobody by default.
+    ///
+    /// Needs the peer's address: axum's `ConnectInfo` (feature `axum`) or
+    /// [`PeerAddr`](crate::PeerAddr).
+    pub fn trust_proxy(mut self, networks: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.proxies.extend(networks.into_iter().map(Into::into));
+        self
+    }
+
+    /// Reads the signed session id from the query `session_id` where there is no cookie: the
+    /// original's cross-origin workaround, for as long as old clients need it. Warns at the start.
+    ///
+    /// # Security
+    /// URLs are logged by proxies and kept in histories. See
+    /// [`with_insecure_query_param`](ExpressSource::with_insecure_query_param).
+    pub fn insecure_session_id_query(mut self) -> Self {
+        self.query = true;
+        self
+    }
+
+    /// How long the store may take before it counts as down. 2 s by default.
+    pub fn store_timeout(mut self, after: Duration) -> Self {
+        self.limits.store_timeout = after;
+        self
+    }
+
+    /// How long the deserializer may take. 5 s by default.
+    pub fn deserializer_timeout(mut self, after: Duration) -> Self {
+        self.limits.deserializer_timeout = after;
+        self
+    }
+
+    /// The largest cookie header that is read, in bytes. 8 KiB by default.
+    pub fn max_cookie_header(mut self, bytes: usize) -> Self {
+        self.limits.cookie_header = bytes;
+        self
+    }
+
+    /// The largest and deepest session record that is read. 1 MiB and 64 levels by default.
+    pub fn record_limits(mut self, limits: RecordLimits) -> Self {
+        self.limits.record = limits;
+        self
+    }
+
+    /// Leaves the `Cookie` header where it is, for handlers that read it. The layer takes it out by
+    /// default, since the host keeps a request's headers as long as its connection lives.
+    pub fn keep_cookies(mut self) -> Self {
+        self.keep_cookies = true;
+        self
+    }
+
+    /// The path that Socket.IO is served at, if its `req_path` is not `/socket.io`.
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.path = path.into();
+        self
+    }
+
+    /// Another clock, for tests.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Checks it all.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for what is missing or can't be.
+    pub fn build(self) -> Result<Authorizer<U>, ConfigError> {
+        let source = self.session_source()?;
+        if !self.user_pointer.is_empty() && !self.user_pointer.starts_with('/') {
+            return Err(ConfigError::UserPointer(self.user_pointer));
+        }
+        if self.query {
+            tracing::warn!(
+                "session ids are accepted in URLs (insecure_session_id_query): they end up in logs"
+            );
+        }
+        let decider = Decider {
+            origins: OriginPolicy {
+                allowed: parse_all(self.origins, Origin::parse, ConfigError::Origin)?,
+                trusted_proxies: parse_all(self.proxies, parse_network, ConfigError::Proxy)?,
+            },
+            source,
+            store: self.store.ok_or(ConfigError::MissingStore)?,
+            deserializer: self.deserializer.ok_or(ConfigError::MissingDeserializer)?,
+            user_pointer: self.user_pointer.into(),
+            user_id: self.user_id,
+            success: self.success,
+            fail: self.fail,
+            limits: self.limits,
+            clock: self.clock,
+        };
+        Ok(Authorizer::new(
+            decider,
+            self.keep_cookies,
+            self.path.into(),
+        ))
+    }
+
+    fn session_source(&self) -> Result<Arc<dyn SessionSource>, ConfigError> {
+        if let Some(source) = &self.source {
+            let built_in = self.key.is_some() || !self.secrets.is_empty() || self.query;
+            return if built_in {
+                Err(ConfigError::SourceAndSecret)
+            } else {
+                Ok(source.clone())
+            };
+        }
+        let key = self.key.as_deref().unwrap_or("connect.sid");
+        let source = ExpressSource::new(key, &self.secrets).map_err(|error| match error {
+            SourceError::CookieName => ConfigError::CookieName(key.into()),
+            _ => ConfigError::MissingSecret,
+        })?;
+        Ok(Arc::new(if self.query {
+            source.with_insecure_query_param("session_id")
+        } else {
+            source
+        }))
+    }
+}
+
+fn parse_all<T>(
+    texts: Vec<String>,
+    parse: impl Fn(&str) -> Option<T>,
+    error: impl Fn(String) -> ConfigError,
+) -> Result<Vec<T>, ConfigError> {
+    texts
+        .into_iter()
+        .map(|text| parse(&text).ok_or_else(|| error(text)))
+        .collect()
+}
+
+fn parse_network(text: &str) -> Option<ipnet::IpNet> {
+    text.parse()
+        .ok()
+        .or_else(|| text.parse::<std::net::IpAddr>().ok().map(Into::into))
+}
+
+/// Says what was set, never a secret.
+impl<U> fmt::Debug for AuthorizerBuilder<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizerBuilder")
+            .field("key", &self.key)
+            .field("secrets", &self.secrets.len())
+            .field("store", &self.store)
+            .field("origins", &self.origins)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}

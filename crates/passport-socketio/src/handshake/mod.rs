@@ -1,0 +1,19 @@
+//! The seam to HTTP: a tower layer around the host's.
+//!
+//! For every request to Socket.IO's path:
+//!
+//! 1. a foreign origin is refused with 403, before anything else happens, so it costs no socket;
+//! 2. the request that opens a connection has its cookie moved out of the headers, which the host
+//!    keeps as long as the connection lives;
+//! 3. its session is looked up, and the answer handed over to the connect middleware, once.
+//!
+//! Every other request passes untouched.
+
+mod engine;
+mod handover;
+mod layer;
+mod refusal;
+
+pub use layer::{AuthLayer, AuthService, ResponseFuture};
+
+pub(crate) use handover::Handover;

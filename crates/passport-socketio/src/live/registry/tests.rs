@@ -1,0 +1,139 @@
+use express_session::store::Life;
+use express_session::{RecordLimits, SessionRecord};
+
+use super::*;
+use crate::Session;
+
+struct Connected;
+
+impl Connection for Connected {
+    fn is_connected(&self) -> bool {
+        true
+    }
+}
+
+fn socket(user: i64, sid: &SessionId) -> LiveSocket<i64> {
+    let record = SessionRecord::parse(b"{}", &RecordLimits::default())
+        .unwrap()
+        .unwrap();
+    let session = Session::new(sid.clone(), record, Life::Forever);
+    LiveSocket::new(
+        Identity::new(user, user.into(), session),
+        "/",
+        Sid::new(),
+        Connected,
+    )
+}
+
+fn is_empty(registry: &Registry<i64>) -> bool {
+    format!("{registry:?}") == "Registry { users: 0, sessions: 0, sockets: 0 }"
+}
+
+#[test]
+fn a_socket_is_found_by_its_user_until_it_leaves() {
+    let registry = Registry::new();
+    let (phone, laptop) = (SessionId::from("phone"), SessionId::from("laptop"));
+    let first = registry
+        .register(&phone)
+        .activate(socket(42, &phone))
+        .unwrap();
+    let second = registry
+        .register(&phone)
+        .activate(socket(42, &phone))
+        .unwrap();
+    let third = registry
+        .register(&laptop)
+        .activate(socket(42, &laptop))
+        .unwrap();
+    let other = registry
+        .register(&"other".into())
+        .activate(socket(7, &"other".into()))
+        .unwrap();
+
+    assert_eq!(registry.sockets_of(&42.into()).len(), 3);
+    assert_eq!(registry.sessions_of(&42.into()), 2);
+    drop(first);
+    assert_eq!(
+        (
+            registry.sockets_of(&42.into()).len(),
+            registry.sessions_of(&42.into())
+        ),
+        (2, 2)
+    );
+    drop(second);
+    assert_eq!(
+        (
+            registry.sockets_of(&42.into()).len(),
+            registry.sessions_of(&42.into())
+        ),
+        (1, 1)
+    );
+    drop(third);
+    assert_eq!(registry.users(), [7.into()]);
+    drop(other);
+    assert!(is_empty(&registry));
+}
+
+#[test]
+fn a_change_announced_between_registering_and_activating_makes_the_handshake_stale() {
+    let registry = Registry::new();
+    let sid = SessionId::from("sid");
+    let registration = registry.register(&sid);
+    registry.session_changed(&sid);
+    assert!(matches!(
+        registration.activate(socket(42, &sid)),
+        Err(Stale)
+    ));
+
+    let again = registry.register(&sid);
+    assert!(again.activate(socket(42, &sid)).is_ok());
+}
+
+#[test]
+fn a_change_of_another_session_or_before_registering_does_not() {
+    let registry = Registry::new();
+    let sid = SessionId::from("sid");
+    registry.session_changed(&sid);
+    let registration = registry.register(&sid);
+    registry.session_changed(&"other".into());
+    assert!(registration.activate(socket(42, &sid)).is_ok());
+}
+
+#[test]
+fn an_abandoned_handshake_leaves_nothing_behind() {
+    let registry = Registry::<i64>::new();
+    let (first, second) = (
+        registry.register(&"sid".into()),
+        registry.register(&"sid".into()),
+    );
+    drop(first);
+    assert!(!is_empty(&registry));
+    drop(second);
+    assert!(is_empty(&registry));
+}
+
+#[test]
+fn a_session_that_changes_hands_belongs_to_both_users_while_both_have_sockets() {
+    let registry = Registry::new();
+    let sid = SessionId::from("sid");
+    let ann = registry.register(&sid).activate(socket(42, &sid)).unwrap();
+    let bob = registry.register(&sid).activate(socket(7, &sid)).unwrap();
+    assert_eq!(registry.sockets_of(&42.into()).len(), 1);
+    drop(ann);
+    assert!(registry.sockets_of(&42.into()).is_empty());
+    assert_eq!(registry.sessions_of(&42.into()), 0);
+    assert_eq!(registry.sockets_of(&7.into()).len(), 1);
+    drop(bob);
+    assert!(is_empty(&registry));
+}
+
+#[test]
+fn a_socket_is_no_longer_live_once_it_has_left() {
+    let registry = Registry::new();
+    let sid = SessionId::from("sid");
+    let membership = registry.register(&sid).activate(socket(42, &sid)).unwrap();
+    let socket = membership.socket().clone();
+    assert!(socket.is_live());
+    drop(membership);
+    assert!(socket.has_ended() && !socket.is_live());
+}

@@ -1,0 +1,26 @@
+//! One event a decision, with its code. Sessions appear as a short hash; cookies, user keys and
+//! session ids never do.
+
+use std::error::Error;
+
+use crate::{Failure, Identity};
+
+pub(crate) fn granted<U>(identity: &Identity<U>, namespace: &str) {
+    let session = identity.session().id().hash().short();
+    tracing::info!(code = "granted", namespace, session, "connected");
+}
+
+pub(crate) fn guest(failure: &Failure, namespace: &str) {
+    tracing::info!(code = failure.code(), namespace, "connected as a guest");
+}
+
+/// `namespace` is empty for what is refused before one is known.
+pub(crate) fn refused(failure: &Failure, namespace: &str) {
+    let code = failure.code();
+    if failure.is_error() {
+        let source = failure.source();
+        tracing::warn!(code, namespace, reason = %failure, source, "could not tell: refused");
+    } else {
+        tracing::info!(code, namespace, reason = %failure, "refused");
+    }
+}

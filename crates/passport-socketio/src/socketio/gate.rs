@@ -1,0 +1,203 @@
+//! The connect middleware: who is not granted does not reach the namespace.
+//!
+//! 1. The layer's answer is used, once, while it is fresh; else the session is looked up.
+//! 2. `success` is asked.
+//! 3. The socket is entered into the live sessions, if the session has not changed meanwhile: else
+//!    all starts over.
+//! 4. It joins its user's and its session's room.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use express_session::store::StoreError;
+use socketioxide::adapter::Adapter;
+use socketioxide::handler::{ConnectMiddleware, Value};
+use socketioxide::socket::Socket;
+
+use super::{session_room, user_room};
+use crate::auth::Attempt;
+use crate::authorizer::{Answer, Denial};
+use crate::handshake::Handover;
+use crate::live::{Connection, LiveSocket};
+use crate::log;
+use crate::socketio::auth::LiveUserOf;
+use crate::socketio::session::SocketSession;
+use crate::{AuthorizeError, Authorizer, Failure};
+
+/// A session that changes faster than it can be loaded is not one that anybody can be let in with.
+const ATTEMPTS: usize = 3;
+
+/// The connect middleware of [`Authorizer::required`] and [`Authorizer::optional`], for any adapter.
+pub struct Gate<U> {
+    auth: Authorizer<U>,
+    guests: bool,
+}
+
+/// Tells our implementation of the host's trait from its closures.
+#[derive(Clone, Copy, Debug)]
+pub enum GateMarker {}
+
+impl<U: Send + Sync + 'static> Authorizer<U> {
+    /// Members only: a connect middleware that refuses whoever is not logged in.
+    ///
+    /// ```
+    /// # use passport_socketio::{Auth, Authorizer, store::MemoryStore};
+    /// # use socketioxide::{SocketIo, extract::SocketRef, handler::ConnectHandler};
+    /// # let auth = Authorizer::<i64>::builder().secret("s").store(MemoryStore::for_tests())
+    /// #     .deserialize_user(async |id: i64| Ok::<_, std::io::Error>(Some(id))).build().unwrap();
+    /// async fn on_connect(socket: SocketRef, user: Auth<i64>) {}
+    ///
+    /// let (_layer, io) = SocketIo::new_layer();
+    /// io.ns("/", on_connect.with(auth.required()));
+    /// ```
+    pub fn required(&self) -> Gate<U> {
+        Gate {
+            auth: self.clone(),
+            guests: false,
+        }
+    }
+
+    /// Guests too: who is not logged in comes in as a guest. Foreign origins and errors are refused.
+    ///
+    /// ```
+    /// # use passport_socketio::{MaybeAuth, Authorizer, store::MemoryStore};
+    /// # use socketioxide::{SocketIo, extract::SocketRef, handler::ConnectHandler};
+    /// # let auth = Authorizer::<i64>::builder().secret("s").store(MemoryStore::for_tests())
+    /// #     .deserialize_user(async |id: i64| Ok::<_, std::io::Error>(Some(id))).build().unwrap();
+    /// // Take `MaybeAuth`: a handler that takes `Auth` is not run for guests.
+    /// async fn on_connect(socket: SocketRef, user: MaybeAuth<i64>) {}
+    ///
+    /// let (_layer, io) = SocketIo::new_layer();
+    /// io.ns("/lobby", on_connect.with(auth.optional()));
+    /// ```
+    pub fn optional(&self) -> Gate<U> {
+        Gate {
+            auth: self.clone(),
+            guests: true,
+        }
+    }
+}
+
+impl<A: Adapter, U: Send + Sync + 'static> ConnectMiddleware<A, GateMarker> for Gate<U> {
+    async fn call<'a>(
+        &'a self,
+        socket: Arc<Socket<A>>,
+        _: &'a Option<Value>,
+    ) -> Result<(), Box<dyn fmt::Display + Send>> {
+        self.admit(&socket)
+            .await
+            .map_err(|message| Box::new(message) as _)
+    }
+}
+
+impl<U: Send + Sync + 'static> Gate<U> {
+    /// Lets the socket in, as a user or as a guest. The error is what the client reads.
+    async fn admit<A: Adapter>(&self, socket: &Arc<Socket<A>>) -> Result<(), Cow<'static, str>> {
+        let mut handed_over = Handover::take(socket.req_parts(), &self.auth);
+        for _ in 0..ATTEMPTS {
+            let attempt = match handed_over.take() {
+                Some(attempt) => attempt,
+                None => self.auth.attempt(socket.req_parts()).await,
+            };
+            let Attempt {
+                registration,
+                outcome,
+                ..
+            } = attempt;
+            let (Some(registration), Ok(identity)) = (registration, &outcome) else {
+                return self.refuse(socket, outcome.err());
+            };
+            if let Err(denial) = self.auth.decider().admit(identity, socket.ns()).await {
+                return self.refuse(socket, Some(denial.into()));
+            }
+            let live = LiveSocket::new(
+                identity.clone(),
+                socket.ns(),
+                socket.id,
+                Host(Arc::downgrade(socket)),
+            );
+            if let Ok(membership) = registration.activate(live) {
+                socket
+                    .extensions
+                    .insert(SocketSession(Some(identity.session().clone())));
+                socket.extensions.insert(LiveUserOf::from(membership));
+                socket.join([
+                    user_room(identity.user_key()),
+                    session_room(identity.session().id()),
+                ]);
+                log::granted(identity, socket.ns());
+                return Ok(());
+            }
+        }
+        let error = StoreError::message("the session changed each time it was loaded");
+        self.refuse(socket, Some(AuthorizeError::StoreUnavailable(error).into()))
+    }
+
+    /// Refuses, unless this namespace or the `fail` hook makes a guest of it.
+    fn refuse<A: Adapter>(
+        &self,
+        socket: &Socket<A>,
+        failure: Option<Failure>,
+    ) -> Result<(), Cow<'static, str>> {
+        // Every outcome without a registration is a failure. Were it not, nobody would be let in.
+        let Some(failure) = failure else {
+            return Err("server_error".into());
+        };
+        let guest = failure.allows_guest();
+        if guest && self.guests {
+            log::guest(&failure, socket.ns());
+            admit_guest(socket, failure);
+            return Ok(());
+        }
+        match self.auth.decider().verdict(&failure).0 {
+            Answer::Guest if guest => {
+                log::guest(&failure, socket.ns());
+                admit_guest(socket, failure);
+                Ok(())
+            }
+            answer => {
+                log::refused(&failure, socket.ns());
+                match answer {
+                    Answer::RefuseWith(text) => Err(text),
+                    Answer::Guest | Answer::Refuse => Err(failure.client_message()),
+                }
+            }
+        }
+    }
+}
+
+/// A guest may have a session without a user in it.
+fn admit_guest<A: Adapter>(socket: &Socket<A>, failure: Failure) {
+    let session = match failure {
+        Failure::Denied(Denial::NotLoggedIn { session }) => Some(session),
+        _ => None,
+    };
+    socket.extensions.insert(SocketSession(session));
+}
+
+/// The host's socket, which must not be kept alive by our knowing of it.
+struct Host<A: Adapter>(Weak<Socket<A>>);
+
+impl<A: Adapter> Connection for Host<A> {
+    fn is_connected(&self) -> bool {
+        self.0.upgrade().is_some_and(|socket| socket.connected())
+    }
+}
+
+impl<U> Clone for Gate<U> {
+    fn clone(&self) -> Self {
+        Self {
+            auth: self.auth.clone(),
+            guests: self.guests,
+        }
+    }
+}
+
+impl<U> fmt::Debug for Gate<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate")
+            .field("guests", &self.guests)
+            .finish_non_exhaustive()
+    }
+}

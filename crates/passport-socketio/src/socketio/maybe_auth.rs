@@ -1,0 +1,97 @@
+//! The user, or a guest, in a handler's arguments.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+
+use socketioxide::adapter::Adapter;
+use socketioxide::handler::{FromConnectParts, FromDisconnectParts, FromMessageParts, Value};
+use socketioxide::socket::{DisconnectReason, Socket};
+
+use super::auth::LiveUserOf;
+use crate::Identity;
+use crate::live::LiveSocket;
+
+/// The user behind the socket, if there is one. Never fails to extract: for namespaces that let
+/// guests in, and for disconnect handlers (where a failing extractor would make the host leak the
+/// socket).
+///
+/// In a disconnect handler it still tells who it was.
+///
+/// ```
+/// # struct User { name: String }
+/// use passport_socketio::MaybeAuth;
+/// use socketioxide::extract::SocketRef;
+///
+/// async fn on_connect(socket: SocketRef, user: MaybeAuth<User>) {
+///     let name = user.user().map_or("guest", |user| &user.name);
+///     socket.emit("welcome", name).ok();
+///     socket.on_disconnect(async |user: MaybeAuth<User>| {
+///         if let Some(user) = user.user() {
+///             println!("{} left", user.name);
+///         }
+///     });
+/// }
+/// ```
+pub struct MaybeAuth<U>(Option<Arc<LiveSocket<U>>>);
+
+impl<U> MaybeAuth<U> {
+    /// The user, or `None` for a guest.
+    pub fn user(&self) -> Option<&U> {
+        self.identity().map(Identity::user)
+    }
+
+    /// The user with their session, or `None` for a guest.
+    pub fn identity(&self) -> Option<&Identity<U>> {
+        self.0.as_ref().map(|live| live.identity())
+    }
+
+    /// Whether somebody is logged in: the original's `socket.request.user.logged_in`. `false` once
+    /// the login has ended.
+    pub fn logged_in(&self) -> bool {
+        self.0.as_ref().is_some_and(|live| !live.has_ended())
+    }
+}
+
+impl<U> Clone for MaybeAuth<U> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<U> fmt::Debug for MaybeAuth<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("MaybeAuth").field(&self.identity()).finish()
+    }
+}
+
+impl<A: Adapter, U: Send + Sync + 'static> FromConnectParts<A> for MaybeAuth<U> {
+    type Error = Infallible;
+
+    fn from_connect_parts(socket: &Arc<Socket<A>>, _: &Option<Value>) -> Result<Self, Infallible> {
+        Ok(Self(LiveUserOf::find(socket)))
+    }
+}
+
+impl<A: Adapter, U: Send + Sync + 'static> FromMessageParts<A> for MaybeAuth<U> {
+    type Error = Infallible;
+
+    fn from_message_parts(
+        socket: &Arc<Socket<A>>,
+        _: &mut Value,
+        _: &Option<i64>,
+    ) -> Result<Self, Infallible> {
+        Ok(Self(LiveUserOf::find(socket)))
+    }
+}
+
+impl<A: Adapter, U: Send + Sync + 'static> FromDisconnectParts<A> for MaybeAuth<U> {
+    type Error = Infallible;
+
+    fn from_disconnect_parts(
+        socket: &Arc<Socket<A>>,
+        _: DisconnectReason,
+    ) -> Result<Self, Infallible> {
+        Ok(Self(LiveUserOf::find(socket)))
+    }
+}

@@ -1,0 +1,22 @@
+//! The seam to socketioxide: a connect middleware, extractors, rooms.
+//!
+//! - [`Gate`] is what [`required`](crate::Authorizer::required) and
+//!   [`optional`](crate::Authorizer::optional) return. Give it to a connect handler as its **last**
+//!   `.with`: the last one runs first.
+//! - [`Auth`] and [`MaybeAuth`] are the user in a handler's arguments;
+//!   [`Session`](crate::Session) and [`MaybeSession`] the session.
+//! - Every socket of a user is in [`user_room`] and in [`session_room`].
+
+mod auth;
+mod filter;
+mod gate;
+mod maybe_auth;
+mod rooms;
+mod session;
+
+pub use auth::{Auth, NotAuthorized};
+pub use filter::filter_sockets_by_user;
+pub use gate::{Gate, GateMarker};
+pub use maybe_auth::MaybeAuth;
+pub use rooms::{session_room, user_room};
+pub use session::{MaybeSession, NoSession};

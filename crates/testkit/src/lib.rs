@@ -1,0 +1,19 @@
+//! Tools for testing `express-session`, `passport-socketio` and what is built on them.
+//!
+//! - [`conformance`]: what every [`SessionStore`](express_session::store::SessionStore) must do,
+//!   as one suite that each of them runs;
+//! - [`CountingStore`], [`FakeClock`]: fakes;
+//! - [`RedisServer`]: a real Redis on a free port, for as long as a test runs;
+//! - [`ScratchDir`]: a folder that disappears with its test.
+
+pub mod conformance;
+
+mod clock;
+mod counting;
+mod redis_server;
+mod scratch;
+
+pub use clock::FakeClock;
+pub use counting::CountingStore;
+pub use redis_server::{RedisServer, missing_server};
+pub use scratch::ScratchDir;
