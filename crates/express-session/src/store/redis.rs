@@ -19,8 +19,11 @@ use crate::SessionId;
 
 /// connect-redis' default.
 const PREFIX: &str = "sess:";
-/// Longer than any healthy answer takes, and short enough for a person who waits.
-const TIMEOUT: Duration = Duration::from_secs(2);
+/// A server that is there accepts within this.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// A backstop: who asks gives up earlier by itself (the authorizer's `store_timeout`), and says so
+/// more exactly.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Sessions that connect-redis keeps.
 ///
@@ -48,8 +51,8 @@ impl RedisStore {
     pub async fn connect(url: impl IntoConnectionInfo) -> Result<Self, StoreError> {
         let client = Client::open(url).map_err(|error| failed("reading the Redis URL", error))?;
         let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(TIMEOUT))
-            .set_response_timeout(Some(TIMEOUT))
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(Some(RESPONSE_TIMEOUT))
             .set_number_of_retries(1)
             .set_max_delay(Duration::from_secs(1));
         let connection = ConnectionManager::new_with_config(client, config)

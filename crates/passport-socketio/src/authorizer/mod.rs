@@ -24,7 +24,7 @@
 //! This module does no input or output of its own and knows no socket: it is given the request, the
 //! store, the deserializer and the clock.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -126,7 +126,8 @@ impl<U: Send + Sync + 'static> Decider<U> {
             .await?
             .ok_or(Denial::UserNotFound)?;
         let user_key = match &self.user_id {
-            Some(user_id) => user_id(&user),
+            Some(user_id) => catch_unwind(AssertUnwindSafe(|| user_id(&user)))
+                .map_err(|_panic| deserializer_panicked())?,
             None => UserKey::from(key),
         };
         Ok(Identity::new(user, user_key, session))
@@ -175,9 +176,7 @@ impl<U: Send + Sync + 'static> Decider<U> {
         match timeout(after, AssertUnwindSafe(ask).catch_unwind()).await {
             Ok(Ok(Ok(user))) => Ok(user),
             Ok(Ok(Err(error))) => Err(AuthorizeError::DeserializerFailed(error.into())),
-            Ok(Err(_panic)) => Err(AuthorizeError::DeserializerFailed(Arc::from(
-                BoxError::from("it panicked"),
-            ))),
+            Ok(Err(_panic)) => Err(deserializer_panicked()),
             Err(_) => Err(AuthorizeError::DeserializerTimeout { after }),
         }
     }
@@ -205,8 +204,12 @@ impl<U: Send + Sync + 'static> Decider<U> {
         let Some(fail) = &self.fail else {
             return Verdict::refuse();
         };
-        std::panic::catch_unwind(AssertUnwindSafe(|| fail(failure))).unwrap_or(Verdict::refuse())
+        catch_unwind(AssertUnwindSafe(|| fail(failure))).unwrap_or(Verdict::refuse())
     }
+}
+
+fn deserializer_panicked() -> AuthorizeError {
+    AuthorizeError::DeserializerFailed(Arc::from(BoxError::from("it panicked")))
 }
 
 /// Passport's rule (`lib/strategies/session.js`, 0.7): `su || su === 0`.

@@ -1,22 +1,23 @@
 //! The tower layer.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use http::request::Parts;
 use http::{Request, Response};
 use http_body::Body;
 use http_body_util::{Either, Full};
-use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::ResponseFuture;
+use super::answer::{forbidden, preflight};
+use super::cors::{AllowedOrigin, is_preflight};
 use super::engine::{is_for_engine, opens_connection};
+use super::future::State;
 use super::handover::Handover;
-use super::refusal::forbidden;
 use crate::authorizer::CookieContext;
 use crate::{Authorizer, Failure, log};
 
@@ -79,70 +80,62 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         if !is_for_engine(request.uri(), self.auth.path()) {
-            return ResponseFuture::Passed {
-                inner: self.inner.call(request),
-            };
+            let inner = self.inner.call(request);
+            return ResponseFuture::new(State::Passed { inner }, None);
         }
-        let (mut parts, body) = request.into_parts();
-        if let Err(denial) = self.auth.decider().origins.check(&parts) {
-            let response = forbidden(&denial);
-            let failure = Failure::from(denial);
-            log::refused(&failure, "");
-            // The app's hook sees every refusal; here it can change nothing.
-            self.auth.decider().verdict(&failure);
-            return ResponseFuture::Refused {
-                response: Some(response),
-            };
-        }
-        if !opens_connection(&parts) {
-            return ResponseFuture::Passed {
-                inner: self.inner.call(Request::from_parts(parts, body)),
-            };
-        }
+        let (parts, body) = request.into_parts();
+        let allowed_origin = match self.auth.decider().origins.check(&parts) {
+            Ok(from) if from.cross_origin => AllowedOrigin::of(&parts),
+            Ok(_) => None,
+            Err(denial) => {
+                let answer = Some(forbidden(&denial));
+                self.report(denial.into());
+                return ResponseFuture::new(State::Answered { answer }, None);
+            }
+        };
+        let state = if allowed_origin.is_some() && is_preflight(&parts) {
+            let answer = Some(preflight(&parts));
+            State::Answered { answer }
+        } else if opens_connection(&parts) {
+            let opening = self.open(parts, body);
+            State::Opening { opening }
+        } else {
+            let inner = self.inner.call(Request::from_parts(parts, body));
+            State::Passed { inner }
+        };
+        ResponseFuture::new(state, allowed_origin)
+    }
+}
+
+impl<S, U: Send + Sync + 'static> AuthService<S, U> {
+    /// Looks the session up, and leaves the answer and the cookie where the host does not keep them.
+    fn open<ReqBody, ResBody>(
+        &mut self,
+        mut parts: Parts,
+        body: ReqBody,
+    ) -> BoxFuture<'static, Result<Response<ResBody>, S::Error>>
+    where
+        S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
+        S::Future: Send,
+        ReqBody: Send + 'static,
+    {
         CookieContext::take(&mut parts, self.auth.keep_cookies());
-        // The service that was polled ready is the one to call (tower's `Service`, "Be careful when cloning").
-        let ready = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, ready);
+        // The service that was polled ready is the one to call: tower's `Service`, "Be careful when
+        // cloning inner services".
+        let next = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, next);
         let auth = self.auth.clone();
-        let opening = Box::pin(async move {
+        Box::pin(async move {
             let attempt = auth.attempt(&parts).await;
             Handover::leave(&mut parts, &auth, attempt);
             inner.call(Request::from_parts(parts, body)).await
-        });
-        ResponseFuture::Opening { opening }
+        })
     }
-}
 
-pin_project! {
-    /// The future of [`AuthService`].
-    #[project = Projection]
-    pub enum ResponseFuture<F, B, E> {
-        #[doc(hidden)]
-        Passed { #[pin] inner: F },
-        #[doc(hidden)]
-        Opening { opening: BoxFuture<'static, Result<Response<B>, E>> },
-        #[doc(hidden)]
-        Refused { response: Option<Response<Either<B, Full<Bytes>>>> },
-    }
-}
-
-impl<F, B, E> Future for ResponseFuture<F, B, E>
-where
-    F: Future<Output = Result<Response<B>, E>>,
-{
-    type Output = Result<Response<Either<B, Full<Bytes>>>, E>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = match self.project() {
-            Projection::Passed { inner } => ready!(inner.poll(cx)),
-            Projection::Opening { opening } => ready!(opening.as_mut().poll(cx)),
-            Projection::Refused { response } => {
-                return response
-                    .take()
-                    .map_or(Poll::Pending, |response| Poll::Ready(Ok(response)));
-            }
-        };
-        Poll::Ready(answer.map(|response| response.map(Either::Left)))
+    /// The app's `fail` hook sees every refusal; what it says of this one changes nothing.
+    fn report(&self, failure: Failure) {
+        log::refused(&failure, "");
+        self.auth.decider().verdict(&failure);
     }
 }
 
@@ -172,15 +165,5 @@ impl<S, U> fmt::Debug for AuthService<S, U> {
         f.debug_struct("AuthService")
             .field("auth", &self.auth)
             .finish_non_exhaustive()
-    }
-}
-
-impl<F, B, E> fmt::Debug for ResponseFuture<F, B, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Passed { .. } => "ResponseFuture::Passed",
-            Self::Opening { .. } => "ResponseFuture::Opening",
-            Self::Refused { .. } => "ResponseFuture::Refused",
-        })
     }
 }

@@ -35,6 +35,13 @@ use crate::live::LiveSocket;
 /// ```
 pub struct MaybeAuth<U>(Option<Arc<LiveSocket<U>>>);
 
+impl<U: Send + Sync + 'static> MaybeAuth<U> {
+    /// The user behind any socket, such as those of [`SocketIo::sockets`](socketioxide::SocketIo::sockets).
+    pub fn of<A: Adapter>(socket: &Socket<A>) -> Self {
+        Self(LiveUserOf::find(socket))
+    }
+}
+
 impl<U> MaybeAuth<U> {
     /// The user, or `None` for a guest.
     pub fn user(&self) -> Option<&U> {
@@ -69,7 +76,7 @@ impl<A: Adapter, U: Send + Sync + 'static> FromConnectParts<A> for MaybeAuth<U> 
     type Error = Infallible;
 
     fn from_connect_parts(socket: &Arc<Socket<A>>, _: &Option<Value>) -> Result<Self, Infallible> {
-        Ok(Self(LiveUserOf::find(socket)))
+        Ok(Self::of(socket))
     }
 }
 
@@ -81,7 +88,7 @@ impl<A: Adapter, U: Send + Sync + 'static> FromMessageParts<A> for MaybeAuth<U> 
         _: &mut Value,
         _: &Option<i64>,
     ) -> Result<Self, Infallible> {
-        Ok(Self(LiveUserOf::find(socket)))
+        Ok(Self::of(socket))
     }
 }
 
@@ -92,6 +99,6 @@ impl<A: Adapter, U: Send + Sync + 'static> FromDisconnectParts<A> for MaybeAuth<
         socket: &Arc<Socket<A>>,
         _: DisconnectReason,
     ) -> Result<Self, Infallible> {
-        Ok(Self(LiveUserOf::find(socket)))
+        Ok(Self::of(socket))
     }
 }

@@ -1,0 +1,109 @@
+//! `passport-socketio demo`: a server that shows what the library does.
+//!
+//! Its house is either its own ([`own`]: users, sessions, a page to log in) or somebody else's
+//! ([`foreign`]: sessions that your app writes, and nothing to log in to).
+
+mod foreign;
+mod namespaces;
+mod online;
+mod own;
+mod server;
+mod user;
+
+use std::error::Error;
+use std::sync::Arc;
+
+use axum::Router;
+use passport_socketio::Authorizer;
+use passport_socketio::store::SessionStore;
+use socketioxide::SocketIo;
+use socketioxide::adapter::Adapter;
+use socketioxide::layer::SocketIoLayer;
+
+use crate::args::DemoArgs;
+use user::{DemoUser, Users};
+
+/// Where the demo's users come from.
+pub(crate) struct House {
+    store: Arc<dyn SessionStore>,
+    secrets: Vec<String>,
+    users: Users,
+    pages: Router,
+}
+
+/// Runs until SIGINT or SIGTERM.
+pub(crate) async fn run(args: DemoArgs) -> Result<(), Box<dyn Error>> {
+    let house = match args.store.as_deref() {
+        None | Some("memory:") => own::open(&args).await?,
+        Some(url) => foreign::open(url, &args.secrets).await?,
+    };
+    let House {
+        store,
+        secrets,
+        users,
+        pages,
+    } = house;
+    let mut auth = Authorizer::builder()
+        .key(&args.cookie_name)
+        .secrets(&secrets)
+        .store(store)
+        .user_pointer(&args.user_pointer)
+        .trust_proxy(&args.trusted_proxies)
+        .deserialize_user(async move |key| Ok::<_, std::convert::Infallible>(users.find(key)));
+    for origin in &args.origins {
+        auth = auth.origin(origin);
+    }
+    if args.insecure_session_id_query {
+        auth = auth.insecure_session_id_query();
+    }
+    let auth = auth.build()?;
+
+    match &args.redis_adapter {
+        None => {
+            let (layer, io) = SocketIo::builder().build_layer();
+            namespaces::add(&io, &auth);
+            serve(&args, auth, pages, layer, io).await
+        }
+        Some(url) => {
+            let (layer, io) = clustered(url).await?;
+            namespaces::add_clustered(&io, &auth).await?;
+            serve(&args, auth, pages, layer, io).await
+        }
+    }
+}
+
+async fn serve<A: Adapter>(
+    args: &DemoArgs,
+    auth: Authorizer<DemoUser>,
+    pages: Router,
+    layer: SocketIoLayer<A>,
+    io: SocketIo<A>,
+) -> Result<(), Box<dyn Error>> {
+    let app = pages.layer(layer).layer(auth.layer());
+    server::serve(args.listen, app, async move || io.close().await).await
+}
+
+#[cfg(feature = "redis")]
+mod cluster {
+    use socketioxide_redis::drivers::redis::RedisDriver;
+    use socketioxide_redis::{CustomRedisAdapter, RedisAdapterCtr};
+
+    use super::{Error, SocketIo, SocketIoLayer};
+
+    pub(crate) type Clustered = CustomRedisAdapter<socketioxide::adapter::Emitter, RedisDriver>;
+
+    pub(super) async fn clustered(
+        url: &str,
+    ) -> Result<(SocketIoLayer<Clustered>, SocketIo<Clustered>), Box<dyn Error>> {
+        let mut url = url::Url::parse(url)?;
+        // What the adapter's driver speaks.
+        url.query_pairs_mut().append_pair("protocol", "resp3");
+        let client = redis::Client::open(url)?;
+        let adapter = RedisAdapterCtr::new_with_redis(&client).await?;
+        Ok(SocketIo::builder()
+            .with_adapter::<Clustered>(adapter)
+            .build_layer())
+    }
+}
+#[cfg(feature = "redis")]
+use cluster::{Clustered, clustered};

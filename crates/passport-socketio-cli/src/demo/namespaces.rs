@@ -1,0 +1,76 @@
+//! `/` for members only, `/lobby` for guests too, and what can be said on both.
+
+use std::convert::Infallible;
+
+use passport_socketio::{Authorizer, MaybeAuth};
+use serde::Serialize;
+use socketioxide::SocketIo;
+use socketioxide::adapter::Adapter;
+use socketioxide::extract::{AckSender, SocketRef};
+use socketioxide::handler::ConnectHandler;
+
+use super::online::Online;
+use super::user::DemoUser;
+
+const MEMBERS: &str = "/";
+const LOBBY: &str = "/lobby";
+
+/// The answer to `whoami`.
+#[derive(Serialize)]
+struct WhoAmI<'u> {
+    user: Option<&'u DemoUser>,
+    guest: bool,
+    logged_in: bool,
+}
+
+pub(super) fn add(io: &SocketIo, auth: &Authorizer<DemoUser>) {
+    io.ns(MEMBERS, on_connect.with(listen).with(auth.required()));
+    io.ns(LOBBY, on_connect.with(listen).with(auth.optional()));
+}
+
+/// The same over a Redis, whose adapter has to be reached first.
+#[cfg(feature = "redis")]
+pub(super) async fn add_clustered(
+    io: &SocketIo<super::Clustered>,
+    auth: &Authorizer<DemoUser>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    io.ns(MEMBERS, on_connect.with(listen).with(auth.required()))
+        .await?;
+    io.ns(LOBBY, on_connect.with(listen).with(auth.optional()))
+        .await?;
+    Ok(())
+}
+
+/// What can be said, set up in a middleware. A connect handler runs only after the client was told
+/// that it is connected, and what a quick client says before its handlers are there is lost.
+async fn listen<A: Adapter>(socket: SocketRef<A>) -> Result<(), Infallible> {
+    socket.on("whoami", whoami::<A>);
+    socket.on_disconnect(tell_who_is_online::<A>);
+    Ok(())
+}
+
+async fn on_connect<A: Adapter>(socket: SocketRef<A>, io: SocketIo<A>) {
+    tell_who_is_online(socket, io).await;
+}
+
+/// For both namespaces: on `/`, `MaybeAuth` is always a user.
+async fn whoami<A: Adapter>(user: MaybeAuth<DemoUser>, ack: AckSender<A>) {
+    let answer = WhoAmI {
+        user: user.user(),
+        guest: user.user().is_none(),
+        logged_in: user.logged_in(),
+    };
+    // Whoever asked may be gone.
+    ack.send(&answer).ok();
+}
+
+async fn tell_who_is_online<A: Adapter>(socket: SocketRef<A>, io: SocketIo<A>) {
+    let (Some(here), Some(everybody)) = (io.of(socket.ns()), io.of(socket.ns())) else {
+        return;
+    };
+    let online = Online::among(here.sockets());
+    // Each node counts its own.
+    if let Err(error) = everybody.local().emit("online", &online).await {
+        tracing::debug!(%error, namespace = socket.ns(), "not everybody heard who is online");
+    }
+}

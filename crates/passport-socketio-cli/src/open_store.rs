@@ -1,0 +1,87 @@
+//! From a store's URL to a store.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use passport_socketio::store::SessionStore;
+
+/// Opens the store of somebody else's app.
+pub(crate) async fn open(url: &str) -> Result<Arc<dyn SessionStore>, Box<dyn Error>> {
+    let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
+    match scheme {
+        "redis" => open_redis(url).await,
+        "sqlite" => open_sqlite(rest).await,
+        _ => Err(format!(
+            "--store {scheme}: is no store that this version reads; write redis://HOST/?prefix=sess: or sqlite:PATH"
+        )
+        .into()),
+    }
+}
+
+#[cfg(feature = "redis")]
+async fn open_redis(url: &str) -> Result<Arc<dyn SessionStore>, Box<dyn Error>> {
+    use passport_socketio::store::redis::RedisStore;
+
+    let (url, prefix) = take_prefix(url)?;
+    let store = RedisStore::connect(url).await?;
+    Ok(Arc::new(match prefix {
+        Some(prefix) => store.with_prefix(&prefix),
+        None => store,
+    }))
+}
+
+/// Takes `prefix` out of the query: the driver has parameters of its own there.
+#[cfg(feature = "redis")]
+fn take_prefix(url: &str) -> Result<(url::Url, Option<String>), url::ParseError> {
+    let mut url = url::Url::parse(url)?;
+    let (prefixes, others): (Vec<_>, Vec<_>) = url
+        .query_pairs()
+        .into_owned()
+        .partition(|(name, _)| name == "prefix");
+    url.query_pairs_mut().clear().extend_pairs(others);
+    if url.query() == Some("") {
+        url.set_query(None);
+    }
+    Ok((
+        url,
+        prefixes.into_iter().next_back().map(|(_, prefix)| prefix),
+    ))
+}
+
+#[cfg(not(feature = "redis"))]
+async fn open_redis(_: &str) -> Result<Arc<dyn SessionStore>, Box<dyn Error>> {
+    Err("this binary was built without Redis: build it with --features redis".into())
+}
+
+async fn open_sqlite(path: &str) -> Result<Arc<dyn SessionStore>, Box<dyn Error>> {
+    use passport_socketio::store::sqlite::SqliteStore;
+
+    if path.is_empty() {
+        return Err(
+            "--store sqlite: needs the path of the database, such as sqlite:./sessions".into(),
+        );
+    }
+    Ok(Arc::new(SqliteStore::open(path).await?))
+}
+
+#[cfg(all(test, feature = "redis"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_prefix_is_taken_out_of_the_url_and_nothing_else() {
+        for (url, left, prefix) in [
+            ("redis://h/", "redis://h/", None),
+            ("redis://h/?prefix=a:", "redis://h/", Some("a:")),
+            (
+                "redis://:p%40ss@h/1?prefix=a%3Ab&protocol=resp3",
+                "redis://:p%40ss@h/1?protocol=resp3",
+                Some("a:b"),
+            ),
+            ("redis://h/?prefix=", "redis://h/", Some("")),
+        ] {
+            let (url, found) = take_prefix(url).unwrap();
+            assert_eq!((url.as_str(), found.as_deref()), (left, prefix));
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The future of the layer's service.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::Response;
+use http_body_util::{Either, Full};
+use pin_project_lite::pin_project;
+
+use super::answer::Answer;
+use super::cors::AllowedOrigin;
+
+pin_project! {
+    /// The future of [`AuthService`](super::AuthService).
+    pub struct ResponseFuture<F, B, E> {
+        #[pin]
+        state: State<F, B, E>,
+        allowed_origin: Option<AllowedOrigin>,
+    }
+}
+
+pin_project! {
+    #[project = Projection]
+    pub(super) enum State<F, B, E> {
+        /// The host's business alone.
+        Passed { #[pin] inner: F },
+        /// A connection is being opened: the session is looked up first.
+        Opening { opening: BoxFuture<'static, Result<Response<B>, E>> },
+        /// Answered here.
+        Answered { answer: Option<Answer<B>> },
+    }
+}
+
+impl<F, B, E> ResponseFuture<F, B, E> {
+    pub(super) fn new(state: State<F, B, E>, allowed_origin: Option<AllowedOrigin>) -> Self {
+        Self {
+            state,
+            allowed_origin,
+        }
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F, B, E>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+{
+    type Output = Result<Response<Either<B, Full<Bytes>>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut answer = match this.state.project() {
+            Projection::Passed { inner } => ready!(inner.poll(cx))?.map(Either::Left),
+            Projection::Opening { opening } => ready!(opening.as_mut().poll(cx))?.map(Either::Left),
+            Projection::Answered { answer } => match answer.take() {
+                Some(answer) => answer,
+                // Polled again after it was done, which no executor does.
+                None => return Poll::Pending,
+            },
+        };
+        if let Some(origin) = this.allowed_origin.take() {
+            origin.allow(answer.headers_mut());
+        }
+        Poll::Ready(Ok(answer))
+    }
+}
+
+impl<F, B, E> fmt::Debug for ResponseFuture<F, B, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

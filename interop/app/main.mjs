@@ -1,0 +1,32 @@
+// The Node app of the suite: Express + express-session + Passport, in a process of its own.
+//
+//   node app/main.mjs --store redis://127.0.0.1:6379/ --secret 'keyboard cat'
+//   node app/main.mjs --store sqlite:./sessions.db --secret new --secret old --cookie-name express.sid
+import { once } from 'node:events';
+import { parseArgs } from 'node:util';
+import { createApp } from './app.mjs';
+import { openStore } from './stores/open.mjs';
+
+const { values: options } = parseArgs({
+  options: {
+    store: { type: 'string' },
+    secret: { type: 'string', multiple: true },
+    'cookie-name': { type: 'string', default: 'connect.sid' },
+    port: { type: 'string', default: '0' },
+  },
+});
+if (!options.store || !options.secret) throw new Error('--store and --secret are needed');
+
+const { store, close } = await openStore(options.store);
+const app = createApp({ store, secrets: options.secret, cookieName: options['cookie-name'] });
+
+const server = app.listen(Number(options.port), '127.0.0.1');
+await once(server, 'listening');
+console.log(`listening on http://127.0.0.1:${server.address().port}`);
+
+process.once('SIGTERM', async () => {
+  server.closeAllConnections();
+  server.close();
+  await close();
+  process.exit(0);
+});

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { Output } from './output.mjs';
+import { within } from './wait.mjs';
+
+const running = new Set();
+
+// Whatever ends this process, no server outlives it; without a listener a signal would skip `exit`.
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+
+/** Runs a command that ends by itself. */
+export async function runToItsEnd(command, args) {
+  const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  running.add(child);
+  const [stderr, [code]] = await within(Promise.all([text(child.stderr), once(child, 'close')]), `${command} to end`);
+  running.delete(child);
+  return { code, stderr };
+}
+
+/** A child process which is ready when its stdout shows `ready`. */
+export async function launch(name, command, args, { ready, env = {}, cwd } = {}) {
+  const child = spawn(command, args, {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  // `close`, unlike `exit`, comes after the last of the output.
+  const exited = once(child, 'close').then(([code, signal]) => {
+    running.delete(child);
+    return { code, signal };
+  });
+  running.add(child);
+  // A suite whose hooks fail shall end and say so, not wait for its servers.
+  for (const handle of [child, child.stdout, child.stderr]) handle.unref();
+
+  const stdout = new Output(child.stdout);
+  const stderr = new Output(child.stderr);
+
+  const endedAtStart = exited.then(({ code, signal }) => {
+    throw new Error(`${name} ended (${signal ?? code}):\n${stdout.since()}${stderr.since()}`);
+  });
+  const match = await stdout.match(ready, { ms: 15_000, orElse: endedAtStart });
+
+  return {
+    name,
+    match,
+    stdout,
+    stderr,
+    signal: (signal) => child.kill(signal),
+
+    /** Ends it as an operator would, and insists that it took that well. */
+    async stop() {
+      child.kill('SIGTERM');
+      const end = await within(exited, `${name} to stop after SIGTERM`, 10_000);
+      assert.deepEqual(end, { code: 0, signal: null }, `${name} after SIGTERM:\n${stderr.since()}`);
+    },
+
+    /** Ends it as a crash would. */
+    async kill() {
+      child.kill('SIGKILL');
+      await within(exited, `${name} to die`);
+    },
+  };
+}

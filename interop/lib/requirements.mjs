@@ -1,0 +1,36 @@
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const fromTarget = (path) => fileURLToPath(new URL(`../../target/debug/${path}`, import.meta.url));
+
+export const demoBinary = process.env.PASSPORT_SOCKETIO_BIN ?? fromTarget('passport-socketio');
+export const readmePortBinary = process.env.README_PORT_BIN ?? fromTarget('examples/readme_port');
+
+const CHECKS = {
+  redis: () =>
+    spawnSync('redis-server', ['--version']).error &&
+    'redis-server is not installed (Debian: apt install redis-server)',
+  demo: () => missingFile(demoBinary, 'PASSPORT_SOCKETIO_BIN', 'cargo build'),
+  readmePort: () => missingFile(readmePortBinary, 'README_PORT_BIN', 'cargo build --examples'),
+};
+
+/**
+ * For the `skip` option of a suite: the reason why it cannot run here, or false.
+ * Under CI a missing server is a failure, for a skipped suite proves nothing.
+ */
+export function unless(...needs) {
+  const reasons = needs.map((need) => CHECKS[need]()).filter(Boolean);
+  if (reasons.length === 0) return false;
+  if (process.env.CI) throw new Error(`cannot run under CI: ${reasons.join('; ')}`);
+  return reasons.join('; ');
+}
+
+function missingFile(path, variable, command) {
+  try {
+    accessSync(path, constants.X_OK);
+    return undefined;
+  } catch {
+    return `${path} is missing (run ${command}, or set ${variable})`;
+  }
+}

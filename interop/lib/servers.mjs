@@ -1,0 +1,66 @@
+import { fileURLToPath } from 'node:url';
+import { launch } from './children.mjs';
+import { demoBinary, readmePortBinary } from './requirements.mjs';
+import { keepCookiesSecret, keepSecret, watchForLeaks } from './secrecy.mjs';
+import { Visitor } from './visitor.mjs';
+
+const LISTENING = { ready: /^listening on (http:\/\/\S+)$/m };
+const LOGGED = { RUST_LOG: 'passport_socketio=info', NO_COLOR: '1' };
+const APP = fileURLToPath(new URL('../app/main.mjs', import.meta.url));
+
+const each = (option, values) => values.flatMap((value) => [option, value]);
+
+/** The Express + Passport app. */
+export async function startApp({ store, secrets, cookieName }) {
+  const args = [APP, '--store', store, ...each('--secret', secrets), '--cookie-name', cookieName];
+  const app = await launch('the Express app', process.execPath, args, LISTENING);
+  const url = app.match[1];
+  return {
+    ...app,
+    url,
+    visitor: () => new Visitor({ url, cookieName }),
+
+    /** Express's own answer to a Cookie header. */
+    async me(cookie) {
+      keepCookiesSecret(cookie ?? '');
+      const response = await fetch(new URL('/me', url), { headers: cookie ? { cookie } : {} });
+      return { status: response.status, ...(await response.json()) };
+    },
+  };
+}
+
+/** `passport-socketio demo`, a guest in the Express app's house. */
+export async function startDemo({ store, secrets, cookieName, args = [] }) {
+  const options = ['--store', store, ...each('--secret', secrets), '--cookie-name', cookieName, ...args];
+  return underTest(
+    secrets,
+    await launch('the demo', demoBinary, ['demo', '--listen', '127.0.0.1:0', ...options], {
+      ...LISTENING,
+      env: LOGGED,
+    }),
+  );
+}
+
+/** `passport-socketio demo` in a house of its own, in the folder `cwd`. */
+export async function startOwnDemo({ cwd, args = [] }) {
+  const listen = ['demo', '--listen', '127.0.0.1:0', ...args];
+  return underTest([], await launch('the demo', demoBinary, listen, { ...LISTENING, env: LOGGED, cwd }));
+}
+
+/** The example that ports the original's README. */
+export async function startReadmePort({ store, secrets: [secret] }) {
+  return underTest(
+    [secret],
+    await launch('readme_port', readmePortBinary, [], {
+      ...LISTENING,
+      env: { ...LOGGED, REDIS_URL: store, SESSION_SECRET: secret, LISTEN: '127.0.0.1:0' },
+    }),
+  );
+}
+
+function underTest(secrets, child) {
+  const server = { ...child, url: child.match[1], log: child.stderr };
+  secrets.forEach(keepSecret);
+  watchForLeaks(server);
+  return server;
+}

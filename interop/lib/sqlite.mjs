@@ -1,0 +1,13 @@
+import { promisify } from 'node:util';
+import sqlite3 from 'sqlite3';
+
+/** A connection of our own to the app's session database. */
+export async function openDatabase(path) {
+  const database = await new Promise((resolve, reject) => {
+    const opened = new sqlite3.Database(path, (error) => (error ? reject(error) : resolve(opened)));
+  });
+  return {
+    run: promisify(database.run.bind(database)),
+    close: promisify(database.close.bind(database)),
+  };
+}

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { parseSetCookie, stringifyCookie } from 'cookie';
+import { sidOf } from './cookies.mjs';
+import { keepCookiesSecret } from './secrecy.mjs';
+
+/** Somebody with a browser: fetches pages of the Express app and keeps its cookies. */
+export class Visitor {
+  #url;
+  #cookieName;
+  #jar = {};
+
+  constructor({ url, cookieName }) {
+    this.#url = url;
+    this.#cookieName = cookieName;
+  }
+
+  /** What the browser would send: the header's value, names and values as they were set. */
+  get cookie() {
+    return stringifyCookie(this.#jar, { encode: (value) => value });
+  }
+
+  /** The session cookie's value, still encoded. */
+  get value() {
+    return this.#jar[this.#cookieName];
+  }
+
+  get sid() {
+    return sidOf(this.value);
+  }
+
+  async login(username, password = `${username}-s password`) {
+    const response = await this.#post('/login', new URLSearchParams({ username, password }));
+    assert.equal(response.status, 200, `login of ${username}`);
+    return this;
+  }
+
+  async logout() {
+    assert.equal((await this.#post('/logout')).status, 204, 'logout');
+    return this;
+  }
+
+  async visit() {
+    assert.equal((await this.#request('/visit')).status, 200, 'visit');
+    return this;
+  }
+
+  #post(path, body) {
+    return this.#request(path, { method: 'POST', body });
+  }
+
+  async #request(path, options) {
+    const response = await fetch(new URL(path, this.#url), {
+      ...options,
+      redirect: 'manual',
+      headers: { cookie: this.cookie },
+    });
+    await response.arrayBuffer();
+    for (const line of response.headers.getSetCookie()) this.#keep(line);
+    return response;
+  }
+
+  #keep(line) {
+    const { name, value, expires, maxAge } = parseSetCookie(line, { decode: (raw) => raw });
+    const gone = maxAge <= 0 || expires <= Date.now();
+    if (gone) delete this.#jar[name];
+    else this.#jar[name] = value;
+    keepCookiesSecret(this.cookie);
+  }
+}

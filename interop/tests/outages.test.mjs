@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { CLIENTS, ask, connect, hangUp } from '../lib/clients.mjs';
+import { withBrokenSignature } from '../lib/cookies.mjs';
+import { House } from '../lib/house.mjs';
+import { unless } from '../lib/requirements.mjs';
+import { assertNothingLeaked } from '../lib/secrecy.mjs';
+import { startDemo } from '../lib/servers.mjs';
+import { assertGranted, assertGuest, assertRefused, member } from '../lib/verdicts.mjs';
+import { eventually } from '../lib/wait.mjs';
+
+const skip = unless('demo', 'redis');
+
+const ANSWER_MS = 4_000;
+const RECOVERY_MS = 15_000;
+
+// How Redis fails · what the log may say · how it comes back.
+// A driver that still tries to reconnect when the time is up has timed out as well.
+const OUTAGES = [
+  {
+    name: 'killed',
+    fail: (redis) => redis.kill(),
+    code: ['store_unavailable', 'store_timeout'],
+    recover: (redis) => redis.restart(),
+  },
+  {
+    name: 'stopped in its tracks (connections open, no answers)',
+    fail: (redis) => redis.freeze(),
+    code: 'store_timeout',
+    recover: (redis) => redis.thaw(),
+  },
+];
+
+for (const { name, fail, code, recover } of OUTAGES) {
+  describe(`while Redis is ${name}`, { skip }, () => {
+    let house;
+    let demo;
+    let ann;
+    let connectedBefore;
+
+    before(async () => {
+      house = await House.onRedis();
+      demo = await house.open(startDemo);
+      ann = await house.login('ann');
+      connectedBefore = await assertGranted(demo, { cookie: ann.cookie }, member(42));
+      await fail(house.redis);
+    });
+    after(async () => {
+      hangUp();
+      await house?.close();
+    });
+
+    async function assertTryAgain(request) {
+      const start = performance.now();
+      await assertRefused(demo, { cookie: ann.cookie, ...request }, { message: 'try_again', code });
+      const elapsed = performance.now() - start;
+      assert.ok(elapsed < ANSWER_MS, `answered after ${Math.round(elapsed)} ms`);
+    }
+
+    for (const client of CLIENTS) {
+      test(`client ${client}: a member is told to try again, in time`, () => assertTryAgain({ client }));
+    }
+
+    test('a member is not degraded to a guest where guests are welcome', () => assertTryAgain({ ns: '/lobby' }));
+
+    test('a visitor without a cookie is a guest all the same: the store is not asked', async () => {
+      await assertGuest(demo, { ns: '/lobby' }, 'no_session_cookie');
+    });
+
+    test('a forged cookie is refused all the same: the store is not asked', async () => {
+      const cookie = house.cookie(withBrokenSignature(ann.value));
+      await assertRefused(demo, { cookie }, { message: 'unauthorized', code: 'bad_signature' });
+    });
+
+    test('who was connected before still is', async () => {
+      assert.deepEqual(await ask(connectedBefore, 'whoami'), member(42));
+    });
+
+    test('once Redis is back, members connect again', async () => {
+      await recover(house.redis);
+      const { cookie } = await house.login('bob');
+      await eventually(
+        async () => (await connect({ url: demo.url, cookie })).connected,
+        'the server to reach Redis again',
+        RECOVERY_MS,
+      );
+      await assertGranted(demo, { cookie }, member(7));
+    });
+
+    test("no secret, session id or cookie is in the server's output", assertNothingLeaked);
+  });
+}
