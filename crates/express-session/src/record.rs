@@ -36,10 +36,7 @@ pub struct RecordLimits {
 
 impl Default for RecordLimits {
     fn default() -> Self {
-        Self {
-            max_bytes: 1024 * 1024,
-            max_depth: 64,
-        }
+        Self { max_bytes: 1024 * 1024, max_depth: 64 }
     }
 }
 
@@ -77,10 +74,7 @@ pub enum CorruptRecord {
 impl From<serde_json::Error> for CorruptRecord {
     /// Keeps the place only: a message of serde's can quote the record.
     fn from(error: serde_json::Error) -> Self {
-        Self::NotJson {
-            line: error.line(),
-            column: error.column(),
-        }
+        Self::NotJson { line: error.line(), column: error.column() }
     }
 }
 
@@ -108,22 +102,14 @@ impl SessionRecord {
     /// [`CorruptRecord`] if it is too large, too deep, not JSON, or no JSON object.
     pub fn parse(payload: &[u8], limits: &RecordLimits) -> Result<Option<Self>, CorruptRecord> {
         if payload.len() > limits.max_bytes {
-            return Err(CorruptRecord::TooLarge {
-                bytes: payload.len(),
-                limit: limits.max_bytes,
-            });
+            return Err(CorruptRecord::TooLarge { bytes: payload.len(), limit: limits.max_bytes });
         }
         let json = String::from_utf8_lossy(payload);
         // Skipping over a value is iterative in serde_json and knows no depth limit.
         if depth(&json) > limits.max_depth {
-            return Err(CorruptRecord::TooDeep {
-                limit: limits.max_depth,
-            });
+            return Err(CorruptRecord::TooDeep { limit: limits.max_depth });
         }
-        if json
-            .trim_start_matches([' ', '\t', '\n', '\r'])
-            .starts_with('{')
-        {
+        if json.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{') {
             member(&json, "")?;
             return Ok(Some(Self(json.into())));
         }
@@ -155,9 +141,7 @@ impl SessionRecord {
                 Ok(None)
             };
         };
-        let (first, rest) = path
-            .find('/')
-            .map_or((path, ""), |slash| path.split_at(slash));
+        let (first, rest) = path.find('/').map_or((path, ""), |slash| path.split_at(slash));
         let key = first.replace("~1", "/").replace("~0", "~");
         // Only the one member that is asked for becomes a `Value`: sessions can be large.
         let Some(raw) = member(&self.0, &key)? else {
@@ -165,6 +149,12 @@ impl SessionRecord {
         };
         let mut value: Value = serde_json::from_str(raw.get())?;
         Ok(value.pointer_mut(rest).map(Value::take))
+    }
+
+    /// The names of its members, each once: what there is, not what it says.
+    pub fn keys(&self) -> Vec<String> {
+        let members: Result<serde_json::Map<String, Value>, _> = serde_json::from_str(&self.0);
+        members.map(|members| members.into_iter().map(|(key, _)| key).collect()).unwrap_or_default()
     }
 
     /// What express-session keeps about its cookie.
@@ -179,10 +169,7 @@ impl SessionRecord {
                 .get("originalMaxAge")
                 .and_then(Value::as_f64)
                 .and_then(|ms| Duration::try_from_secs_f64(ms / 1000.0).ok()),
-            expires: cookie
-                .get("expires")
-                .and_then(Value::as_str)
-                .map(Into::into),
+            expires: cookie.get("expires").and_then(Value::as_str).map(Into::into),
             secure: flag("secure"),
             http_only: flag("httpOnly"),
         })
@@ -303,14 +290,8 @@ mod tests {
 
     #[test]
     fn the_last_of_duplicate_keys_wins_at_every_level() {
-        assert_eq!(
-            user(r#"{"passport":{"user":1},"passport":{"user":2}}"#),
-            Ok(Some(2.into()))
-        );
-        assert_eq!(
-            user(r#"{"passport":{"user":1,"user":2}}"#),
-            Ok(Some(2.into()))
-        );
+        assert_eq!(user(r#"{"passport":{"user":1},"passport":{"user":2}}"#), Ok(Some(2.into())));
+        assert_eq!(user(r#"{"passport":{"user":1,"user":2}}"#), Ok(Some(2.into())));
         assert_eq!(user(r#"{"passport":{"user":1},"passport":null}"#), Ok(None));
         assert_eq!(
             user(r#"{"passport":{"user":1},"pass\u0070ort":{"user":3}}"#),
@@ -333,22 +314,15 @@ mod tests {
             r#"{"passport":{"user":1},"skipped":NaN}"#,
             "\u{feff}{}",
         ] {
-            assert!(
-                matches!(user(broken), Err(CorruptRecord::NotJson { .. })),
-                "{broken}"
-            );
+            assert!(matches!(user(broken), Err(CorruptRecord::NotJson { .. })), "{broken}");
         }
     }
 
     #[test]
     fn what_json_parse_accepts_in_skipped_fields_is_accepted() {
-        for skipped in [
-            r#""\ud800""#,
-            "1e999",
-            "-0",
-            r#"{"\udc00":1}"#,
-            "123456789012345678901234567890",
-        ] {
+        for skipped in
+            [r#""\ud800""#, "1e999", "-0", r#"{"\udc00":1}"#, "123456789012345678901234567890"]
+        {
             let json = format!(r#"{{"other":{skipped},"\ud800":1,"passport":{{"user":1}}}}"#);
             assert_eq!(user(&json), Ok(Some(1.into())), "{json}");
         }
@@ -357,16 +331,10 @@ mod tests {
     #[test]
     fn falsy_json_is_no_session_and_other_scalars_are_corrupt() {
         for falsy in ["null", "false", "0", "-0.0", "\"\"", " null "] {
-            assert_eq!(
-                SessionRecord::parse(falsy.as_bytes(), &RecordLimits::default()),
-                Ok(None)
-            );
+            assert_eq!(SessionRecord::parse(falsy.as_bytes(), &RecordLimits::default()), Ok(None));
         }
         for other in ["true", "1", "\"text\"", "[]"] {
-            assert!(
-                matches!(user(other), Err(CorruptRecord::NotASession(_))),
-                "{other}"
-            );
+            assert!(matches!(user(other), Err(CorruptRecord::NotASession(_))), "{other}");
         }
     }
 
@@ -376,38 +344,21 @@ mod tests {
             |levels: usize| format!(r#"{{"x":{}{}}}"#, "[".repeat(levels), "]".repeat(levels));
         assert!(user(&nested(63)).is_ok());
         assert_eq!(user(&nested(64)), Err(CorruptRecord::TooDeep { limit: 64 }));
-        assert_eq!(
-            user(&nested(10_000)),
-            Err(CorruptRecord::TooDeep { limit: 64 })
-        );
+        assert_eq!(user(&nested(10_000)), Err(CorruptRecord::TooDeep { limit: 64 }));
 
         let brackets_in_text = format!(r#"{{"x":"\"{}"}}"#, "[".repeat(1000));
         assert_eq!(user(&brackets_in_text), Ok(None));
 
-        let limits = RecordLimits {
-            max_bytes: 10,
-            ..RecordLimits::default()
-        };
+        let limits = RecordLimits { max_bytes: 10, ..RecordLimits::default() };
         let large = SessionRecord::parse(b"{\"x\":\"12345\"}", &limits);
-        assert_eq!(
-            large,
-            Err(CorruptRecord::TooLarge {
-                bytes: 13,
-                limit: 10
-            })
-        );
+        assert_eq!(large, Err(CorruptRecord::TooLarge { bytes: 13, limit: 10 }));
     }
 
     #[test]
     fn bytes_that_are_not_utf8_are_replaced_as_node_does() {
-        let record = SessionRecord::parse(
-            b"{\"passport\":{\"user\":\"\xff\"}}",
-            &RecordLimits::default(),
-        );
-        assert_eq!(
-            record.unwrap().unwrap().pointer("/passport/user"),
-            Ok(Some("\u{fffd}".into()))
-        );
+        let record =
+            SessionRecord::parse(b"{\"passport\":{\"user\":\"\xff\"}}", &RecordLimits::default());
+        assert_eq!(record.unwrap().unwrap().pointer("/passport/user"), Ok(Some("\u{fffd}".into())));
     }
 
     #[test]
@@ -419,9 +370,7 @@ mod tests {
     #[test]
     fn pointers_follow_rfc_6901() {
         let json = br#"{"a/b":{"~":[10,20]},"passport":7}"#;
-        let record = SessionRecord::parse(json, &RecordLimits::default())
-            .unwrap()
-            .unwrap();
+        let record = SessionRecord::parse(json, &RecordLimits::default()).unwrap().unwrap();
         assert_eq!(record.pointer("/a~1b/~0/1"), Ok(Some(20.into())));
         assert_eq!(record.pointer("/passport"), Ok(Some(7.into())));
         assert_eq!(record.pointer("/passport/user"), Ok(None));

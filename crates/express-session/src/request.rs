@@ -26,10 +26,7 @@ pub struct SessionRequest<'a> {
 impl<'a> SessionRequest<'a> {
     /// A request with this cookie header, already decoded.
     pub fn from_cookie_header(cookies: &'a str) -> Self {
-        Self {
-            cookies: Some(Cow::Borrowed(cookies)),
-            query: None,
-        }
+        Self { cookies: Some(Cow::Borrowed(cookies)), query: None }
     }
 
     /// A request with these raw `Cookie` headers, in their order. `None` if there is none.
@@ -42,10 +39,7 @@ impl<'a> SessionRequest<'a> {
             }
             cookies.extend(header.iter().copied().map(char::from));
         }
-        Some(Self {
-            cookies: Some(Cow::Owned(joined?)),
-            query: None,
-        })
+        Some(Self { cookies: Some(Cow::Owned(joined?)), query: None })
     }
 
     /// The same request, with the query of its URI (without the `?`).

@@ -68,13 +68,10 @@ impl SidHash {
     }
 
     fn hex(&self, bytes: usize) -> String {
-        self.0
-            .iter()
-            .take(bytes)
-            .fold(String::new(), |mut hex, byte| {
-                let _ = write!(hex, "{byte:02x}");
-                hex
-            })
+        self.0.iter().take(bytes).fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
     }
 }
 

@@ -70,15 +70,9 @@ mod redis {
         }
 
         async fn put(&self, sid: &str, json: &[u8], expires: SystemTime) {
-            let ms = expires
-                .duration_since(std::time::UNIX_EPOCH)
-                .unwrap()
-                .as_millis();
+            let ms = expires.duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
             let mut set = ::redis::cmd("SET");
-            set.arg(format!("sess:{sid}"))
-                .arg(json)
-                .arg("PXAT")
-                .arg(ms.to_string());
+            set.arg(format!("sess:{sid}")).arg(json).arg("PXAT").arg(ms.to_string());
             set.exec_async(&mut self.raw.clone()).await.unwrap();
         }
     }
@@ -130,16 +124,11 @@ mod redis {
 
     #[tokio::test]
     async fn a_server_that_is_not_there_is_found_when_connecting_and_no_password_is_told() {
-        let unused = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let unused =
+            std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let connecting = RedisStore::connect(format!("redis://:hunter2@127.0.0.1:{unused}/"));
-        let error = tokio::time::timeout(Duration::from_secs(10), connecting)
-            .await
-            .unwrap()
-            .unwrap_err();
+        let error =
+            tokio::time::timeout(Duration::from_secs(10), connecting).await.unwrap().unwrap_err();
         assert!(!format!("{error} {error:?} {:?}", error.source()).contains("hunter2"));
     }
 }
@@ -176,16 +165,11 @@ mod sqlite {
         fn insert(&self, sid: &str, expired: impl rusqlite::ToSql, sess: impl rusqlite::ToSql) {
             let raw = rusqlite::Connection::open(self.dir.join("sessions")).unwrap();
             let sql = "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?)";
-            raw.execute(sql, rusqlite::params![sid, expired, sess])
-                .unwrap();
+            raw.execute(sql, rusqlite::params![sid, expired, sess]).unwrap();
         }
 
         async fn life(&self, sid: &str) -> Option<Life> {
-            self.store
-                .load(&sid.into())
-                .await
-                .unwrap()
-                .map(|session| session.life())
+            self.store.load(&sid.into()).await.unwrap().map(|session| session.life())
         }
     }
 
@@ -229,22 +213,8 @@ mod sqlite {
         sqlite.insert("negative", -5, "{}");
         assert_eq!(sqlite.life("null").await, None);
         assert_eq!(sqlite.life("text").await, Some(Life::Forever));
-        assert_eq!(
-            sqlite
-                .life("huge")
-                .await
-                .unwrap()
-                .ended_at(SystemTime::now()),
-            None
-        );
-        assert!(
-            sqlite
-                .life("negative")
-                .await
-                .unwrap()
-                .ended_at(SystemTime::now())
-                .is_some()
-        );
+        assert_eq!(sqlite.life("huge").await.unwrap().ended_at(SystemTime::now()), None);
+        assert!(sqlite.life("negative").await.unwrap().ended_at(SystemTime::now()).is_some());
     }
 
     #[tokio::test]
@@ -252,25 +222,15 @@ mod sqlite {
         let dir = ScratchDir::new();
         let store = SqliteStore::create(dir.join("own.db")).await.unwrap();
         let expires = UNIX_EPOCH + Duration::from_millis(1_795_405_204_628);
-        store
-            .set(&"sid".into(), "{\"cookie\":{}}", expires)
-            .await
-            .unwrap();
+        store.set(&"sid".into(), "{\"cookie\":{}}", expires).await.unwrap();
         let raw = rusqlite::Connection::open(dir.join("own.db")).unwrap();
         let sql = "SELECT typeof(sid), typeof(expired), expired, sess FROM sessions";
         let row: (String, String, f64, String) = raw
-            .query_row(sql, [], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-            })
+            .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
             .unwrap();
         assert_eq!(
             row,
-            (
-                "text".into(),
-                "real".into(),
-                1_795_405_204_628.0,
-                "{\"cookie\":{}}".into()
-            )
+            ("text".into(), "real".into(), 1_795_405_204_628.0, "{\"cookie\":{}}".into())
         );
     }
 
@@ -285,11 +245,7 @@ mod sqlite {
             .execute_batch("CREATE TABLE t (x)")
             .unwrap();
         assert!(SqliteStore::open(dir.join("other")).await.is_err());
-        assert!(
-            SqliteStore::open_table(dir.join("other"), "t; DROP TABLE t")
-                .await
-                .is_err()
-        );
+        assert!(SqliteStore::open_table(dir.join("other"), "t; DROP TABLE t").await.is_err());
     }
 
     #[tokio::test]

@@ -2,11 +2,23 @@
 
 use std::net::SocketAddr;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Know the Passport user behind every Socket.IO connection.
+///
+/// `demo` is a Socket.IO server that knows its users. `doctor` says why a cookie is let in, or not.
 #[derive(Debug, Parser)]
-#[command(name = "passport-socketio", version, about, max_term_width = 100)]
+#[command(
+    name = "passport-socketio",
+    version,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  passport-socketio demo
+  passport-socketio doctor --store redis://127.0.0.1/ --secret 'keyboard cat' --cookie 's%3A…'
+
+`passport-socketio demo --help` and `passport-socketio doctor --help` say more."
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -15,6 +27,15 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Demo(DemoArgs),
+    Doctor(DoctorArgs),
+}
+
+/// Who wrote the sessions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// express-session: a signed id in the cookie, the session in a store
+    #[default]
+    Express,
 }
 
 /// A Socket.IO server that knows its users.
@@ -43,13 +64,12 @@ pub(crate) struct DemoArgs {
     pub(crate) store: Option<String>,
 
     /// What your app gives express-session as `secret`. Repeat it for several, newest first
-    #[arg(
-        long = "secret",
-        value_name = "SECRET",
-        env = "SESSION_SECRET",
-        hide_env_values = true
-    )]
+    #[arg(long = "secret", value_name = "SECRET", env = "SESSION_SECRET", hide_env_values = true)]
     pub(crate) secrets: Vec<String>,
+
+    /// What kind of sessions your app writes
+    #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
+    pub(crate) kind: Kind,
 
     /// The session cookie's name: express-session's `name`
     #[arg(long, value_name = "NAME", default_value = "connect.sid")]
@@ -76,11 +96,83 @@ pub(crate) struct DemoArgs {
     pub(crate) insecure_session_id_query: bool,
 }
 
+/// Why is this cookie let in, or not?
+///
+/// Walks the checks of the library's own pipeline, one by one, as a server with the same options
+/// would, and stops where that would stop. Connects to the store only if the cookie is good. Prints
+/// no secret and no whole session id; reads, and never writes.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  The cookie's value, as the browser's developer tools show it:
+    passport-socketio doctor --store redis://127.0.0.1/ --secret 'keyboard cat' --cookie 's%3A…'
+  Without it in the shell's history:
+    passport-socketio doctor --store redis://127.0.0.1/ --cookie - < cookie.txt
+  A whole request, as a page of another origin sends it:
+    passport-socketio doctor --store sqlite:./sessions --header 'Cookie: a=1; connect.sid=s%3A…' \\
+        --origin https://app.example.com --host rt.example.com
+
+Exit status: 0 granted, 1 denied, 2 could not tell (the store is down, a record is corrupt, or the
+command line can not be right).")]
+pub(crate) struct DoctorArgs {
+    /// Where your app keeps its sessions: redis://HOST/?prefix=sess:, sqlite:PATH
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: Option<String>,
+
+    /// What your app gives express-session as `secret`. Repeat it for several, newest first
+    #[arg(long = "secret", value_name = "SECRET", env = "SESSION_SECRET", hide_env_values = true)]
+    pub(crate) secrets: Vec<String>,
+
+    /// What kind of sessions your app writes
+    #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
+    pub(crate) kind: Kind,
+
+    /// The session cookie's name: express-session's `name`
+    #[arg(long, value_name = "NAME", default_value = "connect.sid")]
+    pub(crate) cookie_name: String,
+
+    /// Where the user's key is in the session, as a JSON pointer
+    #[arg(long, value_name = "POINTER", default_value = "/passport/user")]
+    pub(crate) user_pointer: String,
+
+    /// The session cookie's value, encoded or not; - reads it from stdin
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
+    pub(crate) cookie: Option<String>,
+
+    /// A header of the request, such as 'Cookie: …'. Repeat it for several
+    #[arg(long = "header", value_name = "HEADER")]
+    pub(crate) headers: Vec<String>,
+
+    /// The Origin header of the request: where the page comes from
+    #[arg(long, value_name = "URL")]
+    pub(crate) origin: Option<String>,
+
+    /// The Host header of the request: what the page calls the server
+    #[arg(long, value_name = "HOST")]
+    pub(crate) host: Option<String>,
+
+    /// An origin that your server allows besides its own. Repeat it for several
+    #[arg(long = "allow-origin", value_name = "URL")]
+    pub(crate) allowed_origins: Vec<String>,
+
+    /// One JSON document on stdout, for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Without the cookie, the secrets, and the passwords that URLs can hold.
+impl std::fmt::Debug for DoctorArgs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DoctorArgs")
+            .field("cookie_name", &self.cookie_name)
+            .field("json", &self.json)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Without the secrets, and without the passwords that URLs can hold.
 impl std::fmt::Debug for DemoArgs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DemoArgs")
-            .field("listen", &self.listen)
-            .finish_non_exhaustive()
+        f.debug_struct("DemoArgs").field("listen", &self.listen).finish_non_exhaustive()
     }
 }

@@ -2,6 +2,7 @@
 
 mod args;
 mod demo;
+mod doctor;
 mod logging;
 mod open_store;
 
@@ -11,26 +12,32 @@ use std::process::ExitCode;
 use args::{Cli, Command};
 use clap::Parser as _;
 
+/// Whatever ends a command early: its message is for the person who typed it.
+type Failed = Box<dyn Error + Send + Sync>;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     logging::init();
-    let done = match Cli::parse().command {
-        Command::Demo(args) => demo::run(args).await,
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            report(&*error);
-            ExitCode::FAILURE
-        }
+    match Cli::parse().command {
+        Command::Demo(args) => match demo::run(args).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                report(&*error);
+                ExitCode::FAILURE
+            }
+        },
+        Command::Doctor(args) => match doctor::run(&args).await {
+            Ok(verdict) => verdict,
+            Err(error) => {
+                report(&*error);
+                doctor::COULD_NOT_TELL.into()
+            }
+        },
     }
 }
 
 /// The error and what caused it, each said once.
-#[expect(
-    clippy::print_stderr,
-    reason = "this is where a command line's errors go"
-)]
+#[expect(clippy::print_stderr, reason = "this is where a command line's errors go")]
 fn report(error: &dyn Error) {
     let mut message = format!("error: {error}");
     let mut source = error.source();

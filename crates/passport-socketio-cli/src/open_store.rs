@@ -1,12 +1,13 @@
 //! From a store's URL to a store.
 
-use std::error::Error;
 use std::sync::Arc;
 
 use passport_socketio::store::SessionStore;
 
+use crate::Failed;
+
 /// Opens the store of somebody else's app.
-pub(crate) async fn open(url: &str) -> Result<Arc<dyn SessionStore>, Box<dyn Error>> {
+pub(crate) async fn open(url: &str) -> Result<Arc<dyn SessionStore>, Failed> {
     let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
     match scheme {
         "redis" => open_redis(url).await,
@@ -19,7 +20,7 @@ pub(crate) async fn open(url: &str) -> Result<Arc<dyn SessionStore>, Box<dyn Err
 }
 
 #[cfg(feature = "redis")]
-async fn open_redis(url: &str) -> Result<Arc<dyn SessionStore>, Box<dyn Error>> {
+async fn open_redis(url: &str) -> Result<Arc<dyn SessionStore>, Failed> {
     use passport_socketio::store::redis::RedisStore;
 
     let (url, prefix) = take_prefix(url)?;
@@ -32,33 +33,28 @@ async fn open_redis(url: &str) -> Result<Arc<dyn SessionStore>, Box<dyn Error>> 
 
 /// Takes `prefix` out of the query: the driver has parameters of its own there.
 #[cfg(feature = "redis")]
-fn take_prefix(url: &str) -> Result<(url::Url, Option<String>), url::ParseError> {
+pub(crate) fn take_prefix(url: &str) -> Result<(url::Url, Option<String>), url::ParseError> {
     let mut url = url::Url::parse(url)?;
-    let (prefixes, others): (Vec<_>, Vec<_>) = url
-        .query_pairs()
-        .into_owned()
-        .partition(|(name, _)| name == "prefix");
+    let (prefixes, others): (Vec<_>, Vec<_>) =
+        url.query_pairs().into_owned().partition(|(name, _)| name == "prefix");
     url.query_pairs_mut().clear().extend_pairs(others);
     if url.query() == Some("") {
         url.set_query(None);
     }
-    Ok((
-        url,
-        prefixes.into_iter().next_back().map(|(_, prefix)| prefix),
-    ))
+    Ok((url, prefixes.into_iter().next_back().map(|(_, prefix)| prefix)))
 }
 
 #[cfg(not(feature = "redis"))]
-async fn open_redis(_: &str) -> Result<Arc<dyn SessionStore>, Box<dyn Error>> {
+async fn open_redis(_: &str) -> Result<Arc<dyn SessionStore>, Failed> {
     Err("this binary was built without Redis: build it with --features redis".into())
 }
 
-async fn open_sqlite(path: &str) -> Result<Arc<dyn SessionStore>, Box<dyn Error>> {
+async fn open_sqlite(path: &str) -> Result<Arc<dyn SessionStore>, Failed> {
     use passport_socketio::store::sqlite::SqliteStore;
 
     if path.is_empty() {
         return Err(
-            "--store sqlite: needs the path of the database, such as sqlite:./sessions".into(),
+            "--store sqlite: needs the path of the database, such as sqlite:./sessions".into()
         );
     }
     Ok(Arc::new(SqliteStore::open(path).await?))

@@ -7,7 +7,9 @@ use std::time::Duration;
 use http::request::Parts;
 use tokio::time::Instant;
 
-use crate::authorizer::{Decider, Decision, Failure, Identity};
+use crate::authorizer::{
+    Decider, Decision, Explanation, Failure, Identity, Trace, Unheard, failed_step,
+};
 use crate::live::{Registration, Registry};
 use crate::{AuthorizeError, AuthorizerBuilder};
 
@@ -39,14 +41,7 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     }
 
     pub(crate) fn new(decider: Decider<U>, keep_cookies: bool, path: Box<str>) -> Self {
-        Self {
-            inner: Arc::new(Inner {
-                decider,
-                registry: Registry::new(),
-                keep_cookies,
-                path,
-            }),
-        }
+        Self { inner: Arc::new(Inner { decider, registry: Registry::new(), keep_cookies, path }) }
     }
 
     /// Decides about any request: checks 1 to 11 (`success` is about namespaces, and is not asked).
@@ -84,22 +79,46 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     /// # Errors
     /// [`AuthorizeError`] if it could not be told. Let nobody in then, not even as a guest.
     pub async fn authorize(&self, request: &Parts) -> Result<Decision<U>, AuthorizeError> {
-        match self.attempt(request).await.outcome {
-            Ok(identity) => Ok(Decision::Granted(identity)),
-            Err(Failure::Denied(denial)) => Ok(Decision::Denied(denial)),
-            Err(Failure::Error(error)) => Err(error),
+        answer(self.attempt(request).await.outcome)
+    }
+
+    /// Decides as [`authorize`](Self::authorize) does, and tells what each check saw: to answer "why
+    /// was this socket refused?". The command line's `doctor` prints it.
+    ///
+    /// ```
+    /// # use passport_socketio::{Authorizer, authorizer::Check, store::MemoryStore};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # let auth = Authorizer::<i64>::builder().secret("s").store(MemoryStore::for_tests())
+    /// #     .deserialize_user(async |id: i64| Ok::<_, std::io::Error>(Some(id))).build().unwrap();
+    /// let (request, ()) = http::Request::get("/").body(()).unwrap().into_parts();
+    /// let explanation = auth.explain(&request).await;
+    /// let last = explanation.steps.last().unwrap();
+    /// assert_eq!((last.check, last.passed), (Check::Cookie, false));
+    /// assert_eq!(last.saw, "there is no session cookie");
+    /// # }
+    /// ```
+    pub async fn explain(&self, request: &Parts) -> Explanation<U> {
+        let mut steps = Vec::new();
+        let outcome = self.attempt_traced(request, &mut steps).await.outcome;
+        if let Err(failure) = &outcome {
+            steps.push(failed_step(failure));
         }
+        Explanation { steps, outcome: answer(outcome) }
     }
 
     /// Checks 1 to 11, registered with the live sessions before the store is asked.
     pub(crate) async fn attempt(&self, request: &Parts) -> Attempt<U> {
-        let sid = match self.decider().identify(request) {
+        self.attempt_traced(request, &mut Unheard).await
+    }
+
+    async fn attempt_traced(&self, request: &Parts, trace: &mut impl Trace) -> Attempt<U> {
+        let sid = match self.decider().identify(request, trace) {
             Ok(sid) => sid,
-            Err(denial) => return Attempt::new(None, Err(denial.into())),
+            Err(denial) => return Attempt::new(Err(denial.into())),
         };
         let registration = self.registry().register(&sid);
-        let outcome = self.decider().resolve(sid, request).await;
-        Attempt::new(Some(registration), outcome)
+        let outcome = self.decider().resolve(sid, request, trace).await;
+        Attempt::new(outcome.map(|identity| (identity, registration)))
     }
 
     pub(crate) fn decider(&self) -> &Decider<U> {
@@ -126,9 +145,7 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
 
 impl<U> Clone for Authorizer<U> {
     fn clone(&self) -> Self {
-        Self {
-            inner: self.inner.clone(),
-        }
+        Self { inner: self.inner.clone() }
     }
 }
 
@@ -142,21 +159,26 @@ impl<U> fmt::Debug for Authorizer<U> {
     }
 }
 
-/// What one look at the session gave, and the registration it is bound to.
+fn answer<U>(outcome: Result<Granted<U>, Failure>) -> Result<Decision<U>, AuthorizeError> {
+    match outcome {
+        Ok((identity, _)) => Ok(Decision::Granted(identity)),
+        Err(Failure::Denied(denial)) => Ok(Decision::Denied(denial)),
+        Err(Failure::Error(error)) => Err(error),
+    }
+}
+
+/// A user, and the registration that says whether what is known of them still counts.
+pub(crate) type Granted<U> = (Identity<U>, Registration<U>);
+
+/// What one look at the session gave.
 pub(crate) struct Attempt<U> {
-    /// `None` if the request failed before the store was asked.
-    pub(crate) registration: Option<Registration<U>>,
-    pub(crate) outcome: Result<Identity<U>, Failure>,
+    pub(crate) outcome: Result<Granted<U>, Failure>,
     made: Instant,
 }
 
 impl<U> Attempt<U> {
-    fn new(registration: Option<Registration<U>>, outcome: Result<Identity<U>, Failure>) -> Self {
-        Self {
-            registration,
-            outcome,
-            made: Instant::now(),
-        }
+    fn new(outcome: Result<Granted<U>, Failure>) -> Self {
+        Self { outcome, made: Instant::now() }
     }
 
     pub(crate) fn is_fresh(&self) -> bool {

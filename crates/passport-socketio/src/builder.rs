@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use crate::authorizer::{
     AsyncFnDeserializer, BoxError, Decider, FailHook, Limits, Origin, OriginPolicy, SuccessHook,
-    success_hook,
+    UserIdHook, success_hook,
 };
 use crate::{Authorizer, Candidate, DeserializeUser, Failure, Reject, UserKey, Verdict};
 
@@ -34,7 +34,7 @@ pub struct AuthorizerBuilder<U> {
     store: Option<Arc<dyn SessionStore>>,
     deserializer: Option<Arc<dyn DeserializeUser<U>>>,
     user_pointer: String,
-    user_id: Option<Arc<dyn Fn(&U) -> UserKey + Send + Sync>>,
+    user_id: Option<UserIdHook<U>>,
     success: Option<SuccessHook<U>>,
     fail: Option<FailHook>,
     origins: Vec<String>,
@@ -120,10 +120,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
 
     /// Several secrets, newest first, as in express-session's array: any of them verifies.
     pub fn secrets(mut self, secrets: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Self {
-        self.secrets = secrets
-            .into_iter()
-            .map(|secret| secret.as_ref().to_vec())
-            .collect();
+        self.secrets = secrets.into_iter().map(|secret| secret.as_ref().to_vec()).collect();
         self
     }
 
@@ -174,7 +171,8 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
         self
     }
 
-    /// Asked once for every namespace that a user connects to. `Ok(())` lets them in.
+    /// Asked for every namespace that a user connects to. `Ok(())` lets them in. (Asked again if the
+    /// session changes while they connect: what was known of the user may be wrong by then.)
     ///
     /// There is no time limit but the host's own `connect_timeout`: the connection waits for the
     /// answer.
@@ -189,7 +187,8 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
 
     /// Asked before a connection is refused, whether denied or for an error.
     ///
-    /// On an [`optional`](Authorizer::optional) namespace, who becomes a guest is not refused.
+    /// Not asked about who becomes a guest on an [`optional`](Authorizer::optional) namespace, nor
+    /// about who was rejected by `success`.
     pub fn fail(mut self, hook: impl Fn(&Failure) -> Verdict + Send + Sync + 'static) -> Self {
         self.fail = Some(Arc::new(hook));
         self
@@ -294,21 +293,13 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
             limits: self.limits,
             clock: self.clock,
         };
-        Ok(Authorizer::new(
-            decider,
-            self.keep_cookies,
-            self.path.into(),
-        ))
+        Ok(Authorizer::new(decider, self.keep_cookies, self.path.into()))
     }
 
     fn session_source(&self) -> Result<Arc<dyn SessionSource>, ConfigError> {
         if let Some(source) = &self.source {
             let built_in = self.key.is_some() || !self.secrets.is_empty() || self.query;
-            return if built_in {
-                Err(ConfigError::SourceAndSecret)
-            } else {
-                Ok(source.clone())
-            };
+            return if built_in { Err(ConfigError::SourceAndSecret) } else { Ok(source.clone()) };
         }
         let key = self.key.as_deref().unwrap_or("connect.sid");
         let source = ExpressSource::new(key, &self.secrets).map_err(|error| match error {
@@ -328,16 +319,11 @@ fn parse_all<T>(
     parse: impl Fn(&str) -> Option<T>,
     error: impl Fn(String) -> ConfigError,
 ) -> Result<Vec<T>, ConfigError> {
-    texts
-        .into_iter()
-        .map(|text| parse(&text).ok_or_else(|| error(text)))
-        .collect()
+    texts.into_iter().map(|text| parse(&text).ok_or_else(|| error(text))).collect()
 }
 
 fn parse_network(text: &str) -> Option<ipnet::IpNet> {
-    text.parse()
-        .ok()
-        .or_else(|| text.parse::<std::net::IpAddr>().ok().map(Into::into))
+    text.parse().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(Into::into))
 }
 
 /// Says what was set, never a secret.

@@ -62,7 +62,7 @@ pub use authorizer::{
     Reject, Session, UserKey, Verdict,
 };
 pub use builder::{AuthorizerBuilder, ConfigError};
-pub use express_session::{source, store};
+pub use express_session::{self, source, store};
 pub use live::Live;
 pub use socketio::{Auth, MaybeAuth, MaybeSession, filter_sockets_by_user};
 

@@ -69,22 +69,14 @@ fn now() -> SystemTime {
 /// Whether a load finds a session that has not ended.
 #[expect(clippy::expect_used, reason = "a test's assertion")]
 async fn alive(subject: &impl Subject, sid: &str) -> bool {
-    let loaded = subject
-        .store()
-        .load(&sid.into())
-        .await
-        .expect("the store answers");
+    let loaded = subject.store().load(&sid.into()).await.expect("the store answers");
     loaded.is_some_and(|session| session.life().ended_at(now()).is_none())
 }
 
 #[expect(clippy::expect_used, clippy::panic, reason = "a test's assertion")]
 async fn finds_what_is_there(subject: &impl Subject) {
     subject.put("found", J.as_bytes(), now() + HOUR).await;
-    let session = subject
-        .store()
-        .load(&"found".into())
-        .await
-        .expect("the store answers");
+    let session = subject.store().load(&"found".into()).await.expect("the store answers");
     let session = session.expect("it was just put there");
     assert_eq!(session.payload(), J.as_bytes());
     let left = match session.life() {
@@ -99,23 +91,13 @@ async fn finds_what_is_there(subject: &impl Subject) {
 }
 
 async fn does_not_find_what_is_not_there(subject: &impl Subject) {
-    for sid in [
-        "missing",
-        "",
-        "%",
-        "fou_d",
-        "FOUND",
-        "'; DROP TABLE sessions; --",
-        "é\u{1f600}",
-    ] {
+    for sid in ["missing", "", "%", "fou_d", "FOUND", "'; DROP TABLE sessions; --", "é\u{1f600}"] {
         assert!(!alive(subject, sid).await, "{sid:?}");
     }
 }
 
 async fn knows_what_has_expired(subject: &impl Subject) {
-    subject
-        .put("expired", J.as_bytes(), now() - Duration::from_secs(2))
-        .await;
+    subject.put("expired", J.as_bytes(), now() - Duration::from_secs(2)).await;
     assert!(!alive(subject, "expired").await);
 }
 
@@ -123,58 +105,28 @@ async fn knows_what_has_expired(subject: &impl Subject) {
 async fn keeps_the_payload_byte_for_byte(subject: &impl Subject) {
     let unicode = r#"{"cookie":{},"name":"żółw \u00e9 😀","x":" spaced "}"#;
     let broken = "{broken";
-    for (sid, json) in [
-        ("unicode", unicode),
-        ("broken", broken),
-        ("sid:with/odd+chars=é", J),
-    ] {
+    for (sid, json) in [("unicode", unicode), ("broken", broken), ("sid:with/odd+chars=é", J)] {
         subject.put(sid, json.as_bytes(), now() + HOUR).await;
-        let session = subject
-            .store()
-            .load(&sid.into())
-            .await
-            .expect("the store answers");
-        assert_eq!(
-            session.expect("it was just put there").payload(),
-            json.as_bytes(),
-            "{sid}"
-        );
+        let session = subject.store().load(&sid.into()).await.expect("the store answers");
+        assert_eq!(session.expect("it was just put there").payload(), json.as_bytes(), "{sid}");
     }
     let large = format!(r#"{{"cookie":{{}},"x":"{}"}}"#, "y".repeat(2 * 1024 * 1024));
     subject.put("large", large.as_bytes(), now() + HOUR).await;
-    let session = subject
-        .store()
-        .load(&"large".into())
-        .await
-        .expect("the store answers");
-    assert_eq!(
-        session.expect("it was just put there").payload().len(),
-        large.len()
-    );
+    let session = subject.store().load(&"large".into()).await.expect("the store answers");
+    assert_eq!(session.expect("it was just put there").payload().len(), large.len());
 }
 
 #[expect(clippy::expect_used, reason = "a test's assertion")]
 async fn answers_many_at_once(subject: &impl Subject) {
     for n in 0..20 {
         let json = format!(r#"{{"cookie":{{}},"passport":{{"user":{n}}}}}"#);
-        subject
-            .put(&format!("many-{n}"), json.as_bytes(), now() + HOUR)
-            .await;
+        subject.put(&format!("many-{n}"), json.as_bytes(), now() + HOUR).await;
     }
     let loads = (0..20).map(|n| async move {
         let sid = SessionId::new(format!("many-{n}"));
-        let session = subject
-            .store()
-            .load(&sid)
-            .await
-            .expect("the store answers")
-            .expect("it is there");
-        assert!(
-            session
-                .payload()
-                .ends_with(format!("{{\"user\":{n}}}}}").as_bytes()),
-            "{n}"
-        );
+        let session =
+            subject.store().load(&sid).await.expect("the store answers").expect("it is there");
+        assert!(session.payload().ends_with(format!("{{\"user\":{n}}}}}").as_bytes()), "{n}");
     });
     futures_util::future::join_all(loads).await;
 }
@@ -184,20 +136,9 @@ async fn touches_what_is_there_only(subject: &impl Subject) {
     let Some(touch) = subject.store().as_touch() else {
         return;
     };
-    subject
-        .put("touched", J.as_bytes(), now() + Duration::from_secs(5))
-        .await;
-    assert!(
-        touch
-            .touch(&"touched".into(), HOUR)
-            .await
-            .expect("the store answers")
-    );
-    let session = subject
-        .store()
-        .load(&"touched".into())
-        .await
-        .expect("the store answers");
+    subject.put("touched", J.as_bytes(), now() + Duration::from_secs(5)).await;
+    assert!(touch.touch(&"touched".into(), HOUR).await.expect("the store answers"));
+    let session = subject.store().load(&"touched".into()).await.expect("the store answers");
     let session = session.expect("it was just touched");
     assert_eq!(session.payload(), J.as_bytes(), "a touch changes no data");
     let in_a_minute = now() + Duration::from_secs(60);
@@ -209,25 +150,10 @@ async fn touches_what_is_there_only(subject: &impl Subject) {
         "a touch prolongs"
     );
 
-    assert!(
-        !touch
-            .touch(&"never-there".into(), HOUR)
-            .await
-            .expect("the store answers")
-    );
-    assert!(
-        !alive(subject, "never-there").await,
-        "a touch brings nothing into being"
-    );
-    subject
-        .put("over", J.as_bytes(), now() - Duration::from_secs(2))
-        .await;
-    assert!(
-        !touch
-            .touch(&"over".into(), HOUR)
-            .await
-            .expect("the store answers")
-    );
+    assert!(!touch.touch(&"never-there".into(), HOUR).await.expect("the store answers"));
+    assert!(!alive(subject, "never-there").await, "a touch brings nothing into being");
+    subject.put("over", J.as_bytes(), now() - Duration::from_secs(2)).await;
+    assert!(!touch.touch(&"over".into(), HOUR).await.expect("the store answers"));
     assert!(!alive(subject, "over").await, "a touch brings nothing back");
 }
 
@@ -238,34 +164,14 @@ async fn updates_what_is_there_only(subject: &impl Subject) {
     };
     let json = r#"{"cookie":{},"views":2}"#;
     subject.put("updated", J.as_bytes(), now() + HOUR).await;
-    assert!(
-        update
-            .update(&"updated".into(), json)
-            .await
-            .expect("the store answers")
-    );
-    let session = subject
-        .store()
-        .load(&"updated".into())
-        .await
-        .expect("the store answers");
+    assert!(update.update(&"updated".into(), json).await.expect("the store answers"));
+    let session = subject.store().load(&"updated".into()).await.expect("the store answers");
     let session = session.expect("it was just updated");
     assert_eq!(session.payload(), json.as_bytes());
-    assert!(
-        session.life() != Life::Forever,
-        "an update leaves the expiry"
-    );
+    assert!(session.life() != Life::Forever, "an update leaves the expiry");
 
-    assert!(
-        !update
-            .update(&"never-there".into(), json)
-            .await
-            .expect("the store answers")
-    );
-    assert!(
-        !alive(subject, "never-there").await,
-        "an update brings nothing into being"
-    );
+    assert!(!update.update(&"never-there".into(), json).await.expect("the store answers"));
+    assert!(!alive(subject, "never-there").await, "an update brings nothing into being");
 }
 
 #[expect(clippy::expect_used, reason = "a test's assertion")]
@@ -274,17 +180,7 @@ async fn destroys(subject: &impl Subject) {
         return;
     };
     subject.put("destroyed", J.as_bytes(), now() + HOUR).await;
-    assert!(
-        destroy
-            .destroy(&"destroyed".into())
-            .await
-            .expect("the store answers")
-    );
+    assert!(destroy.destroy(&"destroyed".into()).await.expect("the store answers"));
     assert!(!alive(subject, "destroyed").await);
-    assert!(
-        !destroy
-            .destroy(&"destroyed".into())
-            .await
-            .expect("the store answers")
-    );
+    assert!(!destroy.destroy(&"destroyed".into()).await.expect("the store answers"));
 }

@@ -27,10 +27,7 @@ pub struct CountingStore<S> {
 impl<S> CountingStore<S> {
     /// Counts what `inner` is asked.
     pub fn new(inner: S) -> Self {
-        Self {
-            inner,
-            loads: AtomicUsize::new(0),
-        }
+        Self { inner, loads: AtomicUsize::new(0) }
     }
 
     /// How often a session was loaded.

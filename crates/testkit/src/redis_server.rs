@@ -46,15 +46,8 @@ impl RedisServer {
             missing_server("redis-server");
             return None;
         };
-        let server = Self {
-            port,
-            process,
-            _dir: dir,
-        };
-        server
-            .wait_until_it_listens()
-            .await
-            .expect("redis-server listens within 10 seconds");
+        let server = Self { port, process, _dir: dir };
+        server.wait_until_it_listens().await.expect("redis-server listens within 10 seconds");
         Some(server)
     }
 
@@ -78,10 +71,7 @@ impl RedisServer {
     /// If the process can't be killed.
     #[expect(clippy::expect_used, reason = "a test can't go on without it")]
     pub async fn kill(mut self) {
-        self.process
-            .kill()
-            .await
-            .expect("redis-server is ours to kill");
+        self.process.kill().await.expect("redis-server is ours to kill");
     }
 }
 
@@ -98,9 +88,6 @@ async fn free_port() -> u16 {
 /// Under `CI`.
 #[expect(clippy::panic, clippy::print_stderr, reason = "it is made to be seen")]
 pub fn missing_server(server: &str) {
-    assert!(
-        std::env::var_os("CI").is_none(),
-        "{server} is not installed"
-    );
+    assert!(std::env::var_os("CI").is_none(), "{server} is not installed");
     eprintln!("SKIPPED: {server} is not installed; ./scripts/test installs it");
 }

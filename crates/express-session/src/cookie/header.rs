@@ -64,11 +64,7 @@ pub fn decode_uri_component(text: &str) -> Option<Cow<'_, str>> {
         .split('%')
         .skip(1)
         .all(|after| matches!(after.as_bytes(), [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit()));
-    if well_formed {
-        percent_decode_str(text).decode_utf8().ok()
-    } else {
-        None
-    }
+    if well_formed { percent_decode_str(text).decode_utf8().ok() } else { None }
 }
 
 #[cfg(test)]

@@ -71,10 +71,7 @@ impl Signer {
             .map(|secret| key(secret.as_ref()))
             .collect::<Result<Vec<_>, _>>()?
             .into_iter();
-        Ok(Self {
-            first: keys.next().ok_or(EmptySecret)?,
-            others: keys.collect(),
-        })
+        Ok(Self { first: keys.next().ok_or(EmptySecret)?, others: keys.collect() })
     }
 
     /// `value` with its signature, as `cookie-signature`'s `sign`.
@@ -155,21 +152,9 @@ mod tests {
             "fMPzKu0tTbq0cXx6vWnRr-9_Hg3pY7Ld",
             "CKJ2L42moTxlK1eclDXZxyHqML3/YrjURWF3Ne+PjZE",
         ),
-        (
-            "keyboard cat",
-            "a.b.c",
-            "G8ReS2HiYVtvMBGFvZUGp5RaCauWFLUTjnnTm/EQ2aE",
-        ),
-        (
-            "keyboard cat",
-            "",
-            "aJcKKTu8Uv0mRiw7LTI435t+pOa+giU/WLAuLCKGEFc",
-        ),
-        (
-            "k",
-            "user:1/+=é",
-            "sACjiWGGTvXLL8eTZkyuSEj1Dj2f6n1xaiQv+W89jpg",
-        ),
+        ("keyboard cat", "a.b.c", "G8ReS2HiYVtvMBGFvZUGp5RaCauWFLUTjnnTm/EQ2aE"),
+        ("keyboard cat", "", "aJcKKTu8Uv0mRiw7LTI435t+pOa+giU/WLAuLCKGEFc"),
+        ("k", "user:1/+=é", "sACjiWGGTvXLL8eTZkyuSEj1Dj2f6n1xaiQv+W89jpg"),
     ];
 
     #[test]
@@ -195,11 +180,7 @@ mod tests {
             &good.replace("2aE", "2aF"),
             "",
         ] {
-            assert_eq!(
-                signer.unsign(&format!("{value}.{signature}")),
-                None,
-                "{signature}"
-            );
+            assert_eq!(signer.unsign(&format!("{value}.{signature}")), None, "{signature}");
         }
         assert_eq!(signer.unsign("no signature at all"), None);
     }

@@ -97,24 +97,18 @@ impl ExpressSource {
     }
 
     fn verify(&self, value: &str) -> Result<SessionId, CookieFault> {
-        let signed = value.strip_prefix("s:").ok_or(CookieFault::Malformed(
-            "it is not signed (no `s:` in front)",
-        ))?;
-        let (sid, _) = signed
-            .rsplit_once('.')
-            .ok_or(CookieFault::Malformed("it has no signature"))?;
+        let signed = value
+            .strip_prefix("s:")
+            .ok_or(CookieFault::Malformed("it is not signed (no `s:` in front)"))?;
+        let (sid, _) =
+            signed.rsplit_once('.').ok_or(CookieFault::Malformed("it has no signature"))?;
         if sid.is_empty() {
             return Err(CookieFault::Malformed("its session id is empty"));
         }
         if sid.chars().any(|c| c.is_control() || c == '*') || sid.contains("../") {
-            return Err(CookieFault::Malformed(
-                "its session id has a forbidden character",
-            ));
+            return Err(CookieFault::Malformed("its session id has a forbidden character"));
         }
-        let sid = self
-            .signer
-            .unsign(signed)
-            .ok_or(CookieFault::BadSignature)?;
+        let sid = self.signer.unsign(signed).ok_or(CookieFault::BadSignature)?;
         Ok(SessionId::new(sid))
     }
 
@@ -129,13 +123,9 @@ impl ExpressSource {
             .map(|(_, value)| value);
         match (values.next(), values.next()) {
             (None, _) => Ok(None),
-            (Some(value), None) => {
-                decode_query_value(value)
-                    .map(Some)
-                    .ok_or(CookieFault::Malformed(
-                        "its query parameter can't be decoded",
-                    ))
-            }
+            (Some(value), None) => decode_query_value(value)
+                .map(Some)
+                .ok_or(CookieFault::Malformed("its query parameter can't be decoded")),
             (Some(_), Some(_)) => Err(CookieFault::Malformed("its query parameter is repeated")),
         }
     }
@@ -153,18 +143,11 @@ fn decode_query_value(value: &str) -> Option<Cow<'_, str>> {
 
 impl SessionSource for ExpressSource {
     fn locate(&self, request: &SessionRequest<'_>) -> Result<SessionId, CookieFault> {
-        if let Some(value) = request
-            .cookies()
-            .and_then(|cookies| find(cookies, &self.cookie_name))
+        if let Some(value) = request.cookies().and_then(|cookies| find(cookies, &self.cookie_name))
         {
             return self.verify(&value);
         }
-        match request
-            .query()
-            .map(|query| self.query_value(query))
-            .transpose()?
-            .flatten()
-        {
+        match request.query().map(|query| self.query_value(query)).transpose()?.flatten() {
             Some(value) => self.verify(&value),
             None => Err(CookieFault::Missing),
         }
@@ -184,9 +167,9 @@ impl SessionSource for ExpressSource {
         match record.pointer("/cookie")?.unwrap_or_default() {
             Value::Null => Err(CorruptRecord::NotASession("it has no `cookie`")),
             Value::Object(cookie) => match cookie.get("maxAge") {
-                Some(max_age) if is_truthy(max_age) && !max_age.is_number() => Err(
-                    CorruptRecord::NotASession("its `cookie.maxAge` is no number"),
-                ),
+                Some(max_age) if is_truthy(max_age) && !max_age.is_number() => {
+                    Err(CorruptRecord::NotASession("its `cookie.maxAge` is no number"))
+                }
                 _ => Ok(Some(record)),
             },
             Value::Array(_) => Ok(Some(record)),

@@ -54,16 +54,18 @@ impl MemoryStore {
 
     /// The same with a clock of the test's own, which `touch` counts from.
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
-        Self {
-            sessions: Mutex::default(),
-            clock,
-        }
+        Self { sessions: Mutex::default(), clock }
     }
 
     /// Creates or replaces a session, as express-session's `set` does.
     pub fn set(&self, sid: impl Into<SessionId>, json: impl Into<Vec<u8>>, life: Life) {
-        self.sessions()
-            .insert(sid.into(), StoredSession::new(json, life));
+        self.sessions().insert(sid.into(), StoredSession::new(json, life));
+    }
+
+    /// Every session, as express-session's `all`.
+    pub fn all(&self) -> Vec<(SessionId, StoredSession)> {
+        let sessions = self.sessions();
+        sessions.iter().map(|(sid, session)| (sid.clone(), session.clone())).collect()
     }
 
     /// No code that holds the lock can panic, so a poisoned one is whole.

@@ -124,10 +124,7 @@ pub struct StoredSession {
 impl StoredSession {
     /// These bytes, with this life.
     pub fn new(payload: impl Into<Vec<u8>>, life: Life) -> Self {
-        Self {
-            payload: payload.into(),
-            life,
-        }
+        Self { payload: payload.into(), life }
     }
 
     /// The record, for [`SessionSource::read`](crate::source::SessionSource::read).
@@ -200,18 +197,12 @@ impl StoreError {
         operation: impl Into<Cow<'static, str>>,
         source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
-        Self {
-            operation: operation.into(),
-            source: Some(source.into().into()),
-        }
+        Self { operation: operation.into(), source: Some(source.into().into()) }
     }
 
     /// `operation` failed, and nothing more is known.
     pub fn message(operation: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            operation: operation.into(),
-            source: None,
-        }
+        Self { operation: operation.into(), source: None }
     }
 }
 

@@ -58,10 +58,7 @@ impl RedisStore {
         let connection = ConnectionManager::new_with_config(client, config)
             .await
             .map_err(|error| failed("connecting to Redis", error))?;
-        Ok(Self {
-            connection,
-            prefix: PREFIX.into(),
-        })
+        Ok(Self { connection, prefix: PREFIX.into() })
     }
 
     /// Reads keys with this prefix: connect-redis' `prefix` option, by default `sess:`.
@@ -90,9 +87,7 @@ fn failed(operation: &'static str, error: RedisError) -> StoreError {
 /// Without the address: its URL can hold a password.
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisStore")
-            .field("prefix", &self.prefix)
-            .finish_non_exhaustive()
+        f.debug_struct("RedisStore").field("prefix", &self.prefix).finish_non_exhaustive()
     }
 }
 
@@ -132,9 +127,7 @@ impl SessionStore for RedisStore {
 impl TouchSession for RedisStore {
     async fn touch(&self, sid: &SessionId, life: Duration) -> Result<bool, StoreError> {
         let ms = i64::try_from(life.as_millis()).unwrap_or(i64::MAX);
-        let (touched,) = self
-            .query(::redis::pipe().pexpire(self.key(sid), ms))
-            .await?;
+        let (touched,) = self.query(::redis::pipe().pexpire(self.key(sid), ms)).await?;
         Ok(touched)
     }
 }
@@ -151,11 +144,7 @@ impl DestroySession for RedisStore {
 impl UpdateSession for RedisStore {
     async fn update(&self, sid: &SessionId, json: &str) -> Result<bool, StoreError> {
         let mut set = ::redis::pipe();
-        set.cmd("SET")
-            .arg(self.key(sid))
-            .arg(json)
-            .arg("XX")
-            .arg("KEEPTTL");
+        set.cmd("SET").arg(self.key(sid)).arg(json).arg("XX").arg("KEEPTTL");
         let (answer,): (Option<String>,) = self.query(&set).await?;
         Ok(answer.is_some())
     }

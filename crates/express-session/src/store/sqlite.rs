@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use rusqlite::types::{Value, ValueRef};
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
 use tokio::sync::oneshot;
 
 use super::{
@@ -84,17 +84,13 @@ impl SqliteStore {
             "PRAGMA journal_mode = wal; CREATE TABLE IF NOT EXISTS {} (sid PRIMARY KEY, expired, sess)",
             store.table
         );
-        store
-            .run("creating the table", move |db| db.execute_batch(&sql))
-            .await?;
+        store.run("creating the table", move |db| db.execute_batch(&sql)).await?;
         Ok(store)
     }
 
     fn start(path: &Path, table: &str, flags: OpenFlags) -> Result<Self, StoreError> {
         if table.is_empty() || !table.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-            return Err(StoreError::message(
-                "a table's name is letters, digits and _",
-            ));
+            return Err(StoreError::message("a table's name is letters, digits and _"));
         }
         let mut db = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
             .and_then(|db| db.busy_timeout(BUSY_TIMEOUT).map(|()| db))
@@ -104,11 +100,7 @@ impl SqliteStore {
             .name("sqlite-sessions".into())
             .spawn(move || queue.iter().for_each(|job| job(&mut db)))
             .map_err(|error| StoreError::new("starting the SQLite thread", error))?;
-        Ok(Self {
-            jobs,
-            table: table.into(),
-            clock: Arc::new(SystemClock),
-        })
+        Ok(Self { jobs, table: table.into(), clock: Arc::new(SystemClock) })
     }
 
     /// Creates or replaces a session, as express-session's `set` does: for apps that keep their
@@ -125,11 +117,29 @@ impl SqliteStore {
         let sql = format!("INSERT OR REPLACE INTO {} VALUES (?, ?, ?)", self.table);
         let (sid, json) = (sid.clone(), json.to_owned());
         self.run("saving a session", move |db| {
-            db.prepare_cached(&sql)?
-                .execute(params![sid.as_str(), millis(expires), json])
+            db.prepare_cached(&sql)?.execute(params![sid.as_str(), millis(expires), json])
         })
         .await?;
         Ok(())
+    }
+
+    /// Every session that has not expired, as express-session's `all`: for apps that keep their own
+    /// sessions here.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database could not be read.
+    pub async fn all(&self) -> Result<Vec<(SessionId, StoredSession)>, StoreError> {
+        let sql = format!("SELECT sess, expired, sid FROM {} WHERE ? <= expired", self.table);
+        let now = millis(self.clock.now());
+        self.run("loading all sessions", move |db| {
+            let mut select = db.prepare_cached(&sql)?;
+            let rows = select.query_map([now], |row| {
+                let sid: String = row.get(2)?;
+                Ok(session(row)?.map(|session| (SessionId::new(sid), session)))
+            })?;
+            rows.filter_map(Result::transpose).collect()
+        })
+        .await
     }
 
     /// Runs a statement on the store's thread.
@@ -164,8 +174,7 @@ impl SqliteStore {
     ) -> Result<bool, StoreError> {
         let changed = self
             .run(operation, move |db| {
-                db.prepare_cached(&sql)?
-                    .execute(rusqlite::params_from_iter(params))
+                db.prepare_cached(&sql)?.execute(rusqlite::params_from_iter(params))
             })
             .await?;
         Ok(changed > 0)
@@ -174,18 +183,24 @@ impl SqliteStore {
 
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqliteStore")
-            .field("table", &self.table)
-            .finish_non_exhaustive()
+        f.debug_struct("SqliteStore").field("table", &self.table).finish_non_exhaustive()
     }
+}
+
+/// A row that starts with `sess, expired`.
+fn session(row: &Row<'_>) -> rusqlite::Result<Option<StoredSession>> {
+    let payload = match row.get_ref(0)? {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.to_vec(),
+        // `JSON.parse(null)` is null: no session.
+        _ => b"null".to_vec(),
+    };
+    Ok(life(row.get_ref(1)?).map(|life| StoredSession::new(payload, life)))
 }
 
 /// JavaScript's date: milliseconds since 1970, as the REAL that the Node driver stores.
 #[expect(clippy::cast_precision_loss, reason = "exact until the year 287396")]
 fn millis(time: SystemTime) -> f64 {
-    time.duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_millis() as f64
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as f64
 }
 
 /// The first moment at which `now <= expired` is false.
@@ -200,15 +215,10 @@ fn life(expired: ValueRef<'_>) -> Option<Life> {
         ValueRef::Real(ms) => ms,
         ValueRef::Text(_) | ValueRef::Blob(_) => return Some(Life::Forever),
     };
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "`as` saturates"
-    )]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
     let last = Duration::from_millis(ms.floor() as u64);
-    let end = last
-        .checked_add(Duration::from_millis(1))
-        .and_then(|end| UNIX_EPOCH.checked_add(end));
+    let end =
+        last.checked_add(Duration::from_millis(1)).and_then(|end| UNIX_EPOCH.checked_add(end));
     Some(end.map_or(Life::Forever, Life::Until))
 }
 
@@ -219,14 +229,7 @@ impl SessionStore for SqliteStore {
         let sid = sid.clone();
         self.run("loading a session", move |db| {
             let mut select = db.prepare_cached(&sql)?;
-            let found = select.query_row([sid.as_str()], |row| {
-                let payload = match row.get_ref(0)? {
-                    ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.to_vec(),
-                    // `JSON.parse(null)` is null: no session.
-                    _ => b"null".to_vec(),
-                };
-                Ok(life(row.get_ref(1)?).map(|life| StoredSession::new(payload, life)))
-            });
+            let found = select.query_row([sid.as_str()], session);
             Ok(found.optional()?.flatten())
         })
         .await
@@ -248,16 +251,10 @@ impl SessionStore for SqliteStore {
 #[async_trait]
 impl TouchSession for SqliteStore {
     async fn touch(&self, sid: &SessionId, life: Duration) -> Result<bool, StoreError> {
-        let sql = format!(
-            "UPDATE {} SET expired = ? WHERE sid = ? AND ? <= expired",
-            self.table
-        );
+        let sql = format!("UPDATE {} SET expired = ? WHERE sid = ? AND ? <= expired", self.table);
         let now = self.clock.now();
-        let params = vec![
-            millis(now + life).into(),
-            sid.as_str().to_owned().into(),
-            millis(now).into(),
-        ];
+        let params =
+            vec![millis(now + life).into(), sid.as_str().to_owned().into(), millis(now).into()];
         self.change("touching a session", sql, params).await
     }
 }
@@ -266,28 +263,16 @@ impl TouchSession for SqliteStore {
 impl DestroySession for SqliteStore {
     async fn destroy(&self, sid: &SessionId) -> Result<bool, StoreError> {
         let sql = format!("DELETE FROM {} WHERE sid = ?", self.table);
-        self.change(
-            "destroying a session",
-            sql,
-            vec![sid.as_str().to_owned().into()],
-        )
-        .await
+        self.change("destroying a session", sql, vec![sid.as_str().to_owned().into()]).await
     }
 }
 
 #[async_trait]
 impl UpdateSession for SqliteStore {
     async fn update(&self, sid: &SessionId, json: &str) -> Result<bool, StoreError> {
-        let sql = format!(
-            "UPDATE {} SET sess = ? WHERE sid = ? AND ? <= expired",
-            self.table
-        );
+        let sql = format!("UPDATE {} SET sess = ? WHERE sid = ? AND ? <= expired", self.table);
         let now = millis(self.clock.now());
-        let params = vec![
-            json.to_owned().into(),
-            sid.as_str().to_owned().into(),
-            now.into(),
-        ];
+        let params = vec![json.to_owned().into(), sid.as_str().to_owned().into(), now.into()];
         self.change("updating a session", sql, params).await
     }
 }

@@ -10,16 +10,18 @@ mod own;
 mod server;
 mod user;
 
-use std::error::Error;
 use std::sync::Arc;
 
 use axum::Router;
+use express_session::SessionId;
 use passport_socketio::Authorizer;
+use passport_socketio::live::EndReason;
 use passport_socketio::store::SessionStore;
 use socketioxide::SocketIo;
 use socketioxide::adapter::Adapter;
 use socketioxide::layer::SocketIoLayer;
 
+use crate::Failed;
 use crate::args::DemoArgs;
 use user::{DemoUser, Users};
 
@@ -28,21 +30,19 @@ pub(crate) struct House {
     store: Arc<dyn SessionStore>,
     secrets: Vec<String>,
     users: Users,
-    pages: Router,
+    pages: Box<dyn FnOnce(EndSession) -> Router>,
 }
 
+/// Ends the sockets of a session that was logged out.
+type EndSession = Arc<dyn Fn(&SessionId) + Send + Sync>;
+
 /// Runs until SIGINT or SIGTERM.
-pub(crate) async fn run(args: DemoArgs) -> Result<(), Box<dyn Error>> {
+pub(crate) async fn run(args: DemoArgs) -> Result<(), Failed> {
     let house = match args.store.as_deref() {
         None | Some("memory:") => own::open(&args).await?,
         Some(url) => foreign::open(url, &args.secrets).await?,
     };
-    let House {
-        store,
-        secrets,
-        users,
-        pages,
-    } = house;
+    let House { store, secrets, users, pages } = house;
     let mut auth = Authorizer::builder()
         .key(&args.cookie_name)
         .secrets(&secrets)
@@ -75,10 +75,14 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Box<dyn Error>> {
 async fn serve<A: Adapter>(
     args: &DemoArgs,
     auth: Authorizer<DemoUser>,
-    pages: Router,
+    pages: Box<dyn FnOnce(EndSession) -> Router>,
     layer: SocketIoLayer<A>,
     io: SocketIo<A>,
-) -> Result<(), Box<dyn Error>> {
+) -> Result<(), Failed> {
+    let live = auth.attach(&io);
+    let pages = pages(Arc::new(move |sid| {
+        live.end_session(sid, EndReason::LoggedOut);
+    }));
     let app = pages.layer(layer).layer(auth.layer());
     server::serve(args.listen, app, async move || io.close().await).await
 }
@@ -88,21 +92,20 @@ mod cluster {
     use socketioxide_redis::drivers::redis::RedisDriver;
     use socketioxide_redis::{CustomRedisAdapter, RedisAdapterCtr};
 
-    use super::{Error, SocketIo, SocketIoLayer};
+    use super::{SocketIo, SocketIoLayer};
+    use crate::Failed;
 
     pub(crate) type Clustered = CustomRedisAdapter<socketioxide::adapter::Emitter, RedisDriver>;
 
     pub(super) async fn clustered(
         url: &str,
-    ) -> Result<(SocketIoLayer<Clustered>, SocketIo<Clustered>), Box<dyn Error>> {
+    ) -> Result<(SocketIoLayer<Clustered>, SocketIo<Clustered>), Failed> {
         let mut url = url::Url::parse(url)?;
         // What the adapter's driver speaks.
         url.query_pairs_mut().append_pair("protocol", "resp3");
         let client = redis::Client::open(url)?;
         let adapter = RedisAdapterCtr::new_with_redis(&client).await?;
-        Ok(SocketIo::builder()
-            .with_adapter::<Clustered>(adapter)
-            .build_layer())
+        Ok(SocketIo::builder().with_adapter::<Clustered>(adapter).build_layer())
     }
 }
 #[cfg(feature = "redis")]

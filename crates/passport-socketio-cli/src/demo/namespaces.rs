@@ -2,18 +2,21 @@
 
 use std::convert::Infallible;
 
-use passport_socketio::{Authorizer, MaybeAuth};
+use passport_socketio::{Auth, Authorizer, MaybeAuth};
 use serde::Serialize;
 use socketioxide::SocketIo;
 use socketioxide::adapter::Adapter;
-use socketioxide::extract::{AckSender, SocketRef};
+use socketioxide::extract::{AckSender, Data, SocketRef};
 use socketioxide::handler::ConnectHandler;
 
 use super::online::Online;
 use super::user::DemoUser;
+use crate::Failed;
 
 const MEMBERS: &str = "/";
 const LOBBY: &str = "/lobby";
+/// In characters.
+const LONGEST_MESSAGE: usize = 500;
 
 /// The answer to `whoami`.
 #[derive(Serialize)]
@@ -33,18 +36,24 @@ pub(super) fn add(io: &SocketIo, auth: &Authorizer<DemoUser>) {
 pub(super) async fn add_clustered(
     io: &SocketIo<super::Clustered>,
     auth: &Authorizer<DemoUser>,
-) -> Result<(), Box<dyn std::error::Error>> {
-    io.ns(MEMBERS, on_connect.with(listen).with(auth.required()))
-        .await?;
-    io.ns(LOBBY, on_connect.with(listen).with(auth.optional()))
-        .await?;
+) -> Result<(), Failed> {
+    io.ns(MEMBERS, on_connect.with(listen).with(auth.required())).await?;
+    io.ns(LOBBY, on_connect.with(listen).with(auth.optional())).await?;
     Ok(())
+}
+
+/// A chat message, stamped by the server with who said it.
+#[derive(Serialize)]
+struct Message<'m> {
+    user: &'m DemoUser,
+    text: &'m str,
 }
 
 /// What can be said, set up in a middleware. A connect handler runs only after the client was told
 /// that it is connected, and what a quick client says before its handlers are there is lost.
 async fn listen<A: Adapter>(socket: SocketRef<A>) -> Result<(), Infallible> {
     socket.on("whoami", whoami::<A>);
+    socket.on("message", message::<A>);
     socket.on_disconnect(tell_who_is_online::<A>);
     Ok(())
 }
@@ -55,13 +64,29 @@ async fn on_connect<A: Adapter>(socket: SocketRef<A>, io: SocketIo<A>) {
 
 /// For both namespaces: on `/`, `MaybeAuth` is always a user.
 async fn whoami<A: Adapter>(user: MaybeAuth<DemoUser>, ack: AckSender<A>) {
-    let answer = WhoAmI {
-        user: user.user(),
-        guest: user.user().is_none(),
-        logged_in: user.logged_in(),
-    };
+    let answer =
+        WhoAmI { user: user.user(), guest: user.user().is_none(), logged_in: user.logged_in() };
     // Whoever asked may be gone.
     ack.send(&answer).ok();
+}
+
+/// Members only, wherever they say it: a handler that takes `Auth` is not run for guests.
+async fn message<A: Adapter>(
+    user: Auth<DemoUser>,
+    socket: SocketRef<A>,
+    io: SocketIo<A>,
+    Data(text): Data<String>,
+    ack: AckSender<A>,
+) {
+    let text = text.trim();
+    let said = !text.is_empty() && text.chars().count() <= LONGEST_MESSAGE;
+    if let Some(everybody) = io.of(socket.ns()).filter(|_| said) {
+        let message = Message { user: &user, text };
+        if let Err(error) = everybody.emit("message", &message).await {
+            tracing::debug!(%error, "not everybody heard a message");
+        }
+    }
+    ack.send(&said).ok();
 }
 
 async fn tell_who_is_online<A: Adapter>(socket: SocketRef<A>, io: SocketIo<A>) {

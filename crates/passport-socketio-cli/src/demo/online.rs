@@ -38,9 +38,6 @@ impl Online {
                 None => guests += 1,
             }
         }
-        Self {
-            users: users.into_values().collect(),
-            guests,
-        }
+        Self { users: users.into_values().collect(), guests }
     }
 }

@@ -1,6 +1,5 @@
 //! Listens, says so, and ends when it is asked to.
 
-use std::error::Error;
 use std::future::Future;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -11,6 +10,8 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 
+use crate::Failed;
+
 /// How long clients are given to take the news that the server closes.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -19,15 +20,12 @@ pub(super) async fn serve<F: Future<Output = ()>>(
     address: SocketAddr,
     app: Router,
     close: impl FnOnce() -> F,
-) -> Result<(), Box<dyn Error>> {
+) -> Result<(), Failed> {
     let listener = TcpListener::bind(address).await.map_err(|error| {
         format!("can't listen on {address}: {error}; --listen 127.0.0.1:0 picks a free port")
     })?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let signals = (
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::terminate())?,
-    );
+    let signals = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     announce(listener.local_addr()?)?;
 
     let app = app.into_make_service_with_connect_info::<SocketAddr>();

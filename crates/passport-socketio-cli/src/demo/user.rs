@@ -26,21 +26,9 @@ pub(crate) struct Row {
 
 /// The demo's own table.
 pub(crate) const ROWS: &[Row] = &[
-    Row {
-        id: 42,
-        name: "Ann",
-        gender: "female",
-    },
-    Row {
-        id: 7,
-        name: "Bob",
-        gender: "male",
-    },
-    Row {
-        id: 0,
-        name: "Zoë",
-        gender: "female",
-    },
+    Row { id: 42, name: "Ann", gender: "female" },
+    Row { id: 7, name: "Bob", gender: "male" },
+    Row { id: 0, name: "Zoë", gender: "female" },
 ];
 
 /// How a user key becomes a user.

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use super::{Failure, Identity, Session};
+use super::{Failure, Identity, Session, UserKey};
 
 pub(crate) type SuccessHook<U> =
     Arc<dyn Fn(Candidate<U>) -> BoxFuture<'static, Result<(), Reject>> + Send + Sync>;
+pub(crate) type UserIdHook<U> = Arc<dyn Fn(&U) -> UserKey + Send + Sync>;
 pub(crate) type FailHook = Arc<dyn Fn(&Failure) -> Verdict + Send + Sync>;
 
 pub(crate) fn success_hook<U, F, Fut>(hook: F) -> SuccessHook<U>
@@ -29,10 +30,7 @@ pub struct Candidate<U> {
 
 impl<U> Candidate<U> {
     pub(crate) fn new(identity: Identity<U>, namespace: &str) -> Self {
-        Self {
-            identity,
-            namespace: namespace.into(),
-        }
+        Self { identity, namespace: namespace.into() }
     }
 
     /// Who it is.
@@ -129,10 +127,6 @@ impl Failure {
     /// Only where [`allows_guest`](Self::allows_guest) says so: otherwise this refuses, as
     /// [`refuse`](Self::refuse) does, so an outage can't turn anybody into a guest.
     pub fn guest(&self) -> Verdict {
-        if self.allows_guest() {
-            Verdict(Answer::Guest)
-        } else {
-            Verdict::refuse()
-        }
+        if self.allows_guest() { Verdict(Answer::Guest) } else { Verdict::refuse() }
     }
 }

@@ -18,11 +18,7 @@ pub struct Identity<U> {
 
 impl<U> Identity<U> {
     pub(crate) fn new(user: U, user_key: UserKey, session: Session) -> Self {
-        Self {
-            user: Arc::new(user),
-            user_key,
-            session,
-        }
+        Self { user: Arc::new(user), user_key, session }
     }
 
     /// What the deserializer returned.
@@ -54,9 +50,7 @@ impl<U> Clone for Identity<U> {
 /// Without the user: nobody promised that their `Debug` may be logged.
 impl<U> fmt::Debug for Identity<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Identity")
-            .field("session", &self.session)
-            .finish_non_exhaustive()
+        f.debug_struct("Identity").field("session", &self.session).finish_non_exhaustive()
     }
 }
 

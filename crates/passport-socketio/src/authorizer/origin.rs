@@ -14,6 +14,7 @@
 //! its address), `X-Forwarded-Proto` and `X-Forwarded-Host` say more; from anybody else they are
 //! ignored.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
@@ -89,21 +90,18 @@ impl Origin {
     }
 
     fn new(scheme: Scheme, authority: &str) -> Option<Self> {
-        if authority.contains('@') {
+        // No user, and no wildcard either: it would be accepted, and match nothing.
+        if authority.contains(['@', '*']) {
             return None;
         }
         let authority: Authority = authority.parse().ok()?;
         let port = match authority.port() {
             Some(port) => port.as_str().parse().ok()?,
-            // A colon with nothing behind it is no port, and no origin either.
-            None if authority.as_str().ends_with(':') => return None,
+            // A colon with nothing behind it is no port, nor is 99999: no origin either.
+            None if authority.as_str() != authority.host() => return None,
             None => scheme.default_port(),
         };
-        Some(Self {
-            scheme,
-            host: authority.host().to_ascii_lowercase(),
-            port,
-        })
+        Some(Self { scheme, host: authority.host().to_ascii_lowercase(), port })
     }
 }
 
@@ -111,6 +109,18 @@ impl Origin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Provenance {
     pub(crate) cross_origin: bool,
+    /// Whether the request had an `Origin`.
+    named: bool,
+}
+
+impl fmt::Display for Provenance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match (self.named, self.cross_origin) {
+            (false, _) => "no Origin header: not another site's page",
+            (true, false) => "the server's own",
+            (true, true) => "in the list of allowed origins",
+        })
+    }
 }
 
 /// The origins that may ask, and the proxies that may say what the server's own is.
@@ -129,9 +139,7 @@ impl OriginPolicy {
             (Some(origin), None) => {
                 let text = origin.to_str().ok();
                 self.check_origin(text.and_then(Origin::parse), request)
-                    .ok_or_else(|| Denial::OriginNotAllowed {
-                        origin: text.map(shorten),
-                    })
+                    .ok_or_else(|| Denial::OriginNotAllowed { origin: text.map(shorten) })
             }
         }
     }
@@ -139,13 +147,9 @@ impl OriginPolicy {
     fn check_origin(&self, origin: Option<Origin>, request: &Parts) -> Option<Provenance> {
         let origin = origin?;
         if self.own_origin(request).as_ref() == Some(&origin) {
-            return Some(Provenance {
-                cross_origin: false,
-            });
+            return Some(Provenance { cross_origin: false, named: true });
         }
-        self.allowed
-            .contains(&origin)
-            .then_some(Provenance { cross_origin: true })
+        self.allowed.contains(&origin).then_some(Provenance { cross_origin: true, named: true })
     }
 
     fn own_origin(&self, request: &Parts) -> Option<Origin> {
@@ -167,19 +171,16 @@ impl OriginPolicy {
             return None;
         }
         let peer = PeerAddr::of(request)?.to_canonical();
-        self.trusted_proxies
-            .iter()
-            .any(|net| net.contains(&peer))
-            .then_some(&request.headers)
+        self.trusted_proxies.iter().any(|net| net.contains(&peer)).then_some(&request.headers)
     }
 }
 
 fn check_fetch_site(headers: &HeaderMap) -> Result<Provenance, Denial> {
     let mut sites = headers.get_all("sec-fetch-site").iter();
     match (sites.next().map(http::HeaderValue::as_bytes), sites.next()) {
-        (None | Some(b"same-origin" | b"none"), None) => Ok(Provenance {
-            cross_origin: false,
-        }),
+        (None | Some(b"same-origin" | b"none"), None) => {
+            Ok(Provenance { cross_origin: false, named: false })
+        }
         _ => Err(Denial::OriginNotAllowed {
             origin: Some("(none, but asked by another site)".into()),
         }),
@@ -202,13 +203,7 @@ fn only_value<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 
 /// Foreign text, for a log.
 fn shorten(origin: &str) -> Box<str> {
-    origin
-        .chars()
-        .take(100)
-        .collect::<String>()
-        .escape_default()
-        .to_string()
-        .into()
+    origin.chars().take(100).collect::<String>().escape_default().to_string().into()
 }
 
 #[cfg(test)]
@@ -224,21 +219,14 @@ mod tests {
     }
 
     fn allowed(policy: &OriginPolicy, headers: &[(&str, &str)]) -> Option<bool> {
-        policy
-            .check(&request(headers))
-            .ok()
-            .map(|from| from.cross_origin)
+        policy.check(&request(headers)).ok().map(|from| from.cross_origin)
     }
 
     #[test]
     fn the_servers_own_origin_is_allowed_and_no_neighbour_of_it() {
         let policy = OriginPolicy::default();
-        let from = |origin| {
-            allowed(
-                &policy,
-                &[("host", "app.example.com:3000"), ("origin", origin)],
-            )
-        };
+        let from =
+            |origin| allowed(&policy, &[("host", "app.example.com:3000"), ("origin", origin)]);
         assert_eq!(from("http://app.example.com:3000"), Some(false));
         assert_eq!(from("http://APP.example.com:3000"), Some(false));
         for origin in [
@@ -264,35 +252,19 @@ mod tests {
     fn default_ports_need_not_be_written() {
         let policy = OriginPolicy::default();
         let headers = |host, origin| [("host", host), ("origin", origin)];
-        assert_eq!(
-            allowed(&policy, &headers("a.example", "http://a.example:80")),
-            Some(false)
-        );
-        assert_eq!(
-            allowed(&policy, &headers("a.example:80", "http://a.example")),
-            Some(false)
-        );
-        assert_eq!(
-            allowed(&policy, &headers("[::1]:3000", "http://[::1]:3000")),
-            Some(false)
-        );
-        assert_eq!(
-            allowed(&policy, &headers("a.example:443", "http://a.example")),
-            None
-        );
-        assert_eq!(
-            allowed(&policy, &headers("a.example", "http://a.example:")),
-            None
-        );
+        assert_eq!(allowed(&policy, &headers("a.example", "http://a.example:80")), Some(false));
+        assert_eq!(allowed(&policy, &headers("a.example:80", "http://a.example")), Some(false));
+        assert_eq!(allowed(&policy, &headers("[::1]:3000", "http://[::1]:3000")), Some(false));
+        assert_eq!(allowed(&policy, &headers("a.example:443", "http://a.example")), None);
+        for no_port in ["http://a.example:", "http://a.example:99999"] {
+            assert_eq!(allowed(&policy, &headers("a.example", no_port)), None, "{no_port}");
+        }
     }
 
     #[test]
     fn several_origin_headers_are_refused_whatever_they_say() {
         let own = ("origin", "http://a.example");
-        assert_eq!(
-            allowed(&OriginPolicy::default(), &[("host", "a.example"), own, own]),
-            None
-        );
+        assert_eq!(allowed(&OriginPolicy::default(), &[("host", "a.example"), own, own]), None);
     }
 
     #[test]
@@ -335,9 +307,7 @@ mod tests {
                 ("x-forwarded-host", "app.example.com"),
                 ("origin", "https://app.example.com"),
             ]);
-            request
-                .extensions
-                .insert(PeerAddr(SocketAddr::new(peer.parse().unwrap(), 1)));
+            request.extensions.insert(PeerAddr(SocketAddr::new(peer.parse().unwrap(), 1)));
             policy.check(&request).is_ok()
         };
         assert!(from("10.1.2.3"));
@@ -348,15 +318,8 @@ mod tests {
 
     #[test]
     fn a_server_whose_own_name_is_unknown_has_no_own_origin() {
-        let twice = [
-            ("host", "a.example"),
-            ("host", "a.example"),
-            ("origin", "http://a.example"),
-        ];
+        let twice = [("host", "a.example"), ("host", "a.example"), ("origin", "http://a.example")];
         assert_eq!(allowed(&OriginPolicy::default(), &twice), None);
-        assert_eq!(
-            allowed(&OriginPolicy::default(), &[("origin", "http://a.example")]),
-            None
-        );
+        assert_eq!(allowed(&OriginPolicy::default(), &[("origin", "http://a.example")]), None);
     }
 }

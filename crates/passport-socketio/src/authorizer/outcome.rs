@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use express_session::CorruptRecord;
 use express_session::store::StoreError;
 
-use super::{Identity, Reject, Session};
+use super::{Check, Identity, Reject, Session};
 
 /// What was decided. The third answer, "could not tell", is an [`AuthorizeError`].
 #[derive(Debug)]
@@ -72,7 +72,7 @@ pub enum Denial {
 #[non_exhaustive]
 pub enum AuthorizeError {
     /// 5. The store gave an error.
-    #[error("the session store is unavailable")]
+    #[error("the session could not be loaded")]
     StoreUnavailable(#[source] StoreError),
     /// 5. The store gave no answer.
     #[error("the session store did not answer within {after:?}")]
@@ -128,6 +128,21 @@ impl Denial {
         }
     }
 
+    /// The check that failed.
+    pub fn check(&self) -> Check {
+        match self {
+            Self::OriginNotAllowed { .. } => Check::Origin,
+            Self::NoSessionCookie { .. } => Check::Cookie,
+            Self::MalformedCookie(_) => Check::CookieForm,
+            Self::BadSignature => Check::Signature,
+            Self::SessionNotFound => Check::Session,
+            Self::SessionExpired { .. } => Check::Expiry,
+            Self::NotLoggedIn { .. } => Check::UserKey,
+            Self::UserNotFound => Check::User,
+            Self::Rejected(_) => Check::Success,
+        }
+    }
+
     /// Exactly what the client reads, in `connect_error.message`. Never a detail.
     pub fn client_message(&self) -> Cow<'static, str> {
         match self {
@@ -156,6 +171,15 @@ impl AuthorizeError {
         }
     }
 
+    /// The check that could not be made.
+    pub fn check(&self) -> Check {
+        match self {
+            Self::StoreUnavailable(_) | Self::StoreTimeout { .. } => Check::Store,
+            Self::CorruptSession(_) => Check::Record,
+            Self::DeserializerFailed(_) | Self::DeserializerTimeout { .. } => Check::Deserializer,
+        }
+    }
+
     /// Exactly what the client reads, in `connect_error.message`. Never a detail.
     pub fn client_message(&self) -> &'static str {
         match self {
@@ -171,6 +195,14 @@ impl Failure {
         match self {
             Self::Denied(denial) => denial.code(),
             Self::Error(error) => error.code(),
+        }
+    }
+
+    /// The check that it failed at.
+    pub fn check(&self) -> Check {
+        match self {
+            Self::Denied(denial) => denial.check(),
+            Self::Error(error) => error.check(),
         }
     }
 

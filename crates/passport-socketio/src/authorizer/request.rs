@@ -15,20 +15,12 @@ pub(crate) struct CookieContext(Option<Arc<str>>);
 impl CookieContext {
     /// Where the layer has put it, or else from the headers.
     pub(crate) fn of(request: &Parts) -> Self {
-        request
-            .extensions
-            .get::<Self>()
-            .cloned()
-            .unwrap_or_else(|| Self::read(request))
+        request.extensions.get::<Self>().cloned().unwrap_or_else(|| Self::read(request))
     }
 
     /// Several headers become one, as Node makes them.
     fn read(request: &Parts) -> Self {
-        let headers = request
-            .headers
-            .get_all(COOKIE)
-            .iter()
-            .map(http::HeaderValue::as_bytes);
+        let headers = request.headers.get_all(COOKIE).iter().map(http::HeaderValue::as_bytes);
         let read = SessionRequest::from_cookie_headers(headers);
         Self(read.and_then(|read| read.cookies().map(Arc::from)))
     }
@@ -42,15 +34,21 @@ impl CookieContext {
         }
     }
 
+    /// In the header's bytes: decoded as latin1, each of them is one character.
     pub(crate) fn len(&self) -> usize {
-        self.0.as_deref().map_or(0, str::len)
+        self.0.as_deref().map_or(0, |cookies| cookies.chars().count())
+    }
+
+    /// The cookies' names, which are no secrets.
+    pub(crate) fn describe(&self) -> String {
+        let cookies = self.0.as_deref().unwrap_or_default();
+        let names = cookies.split(';').filter_map(|pair| Some(pair.split_once('=')?.0.trim()));
+        let names = names.collect::<Vec<_>>().join(", ");
+        format!("a Cookie header of {} bytes with {names}", self.len()).escape_debug().to_string()
     }
 
     pub(crate) fn as_request(&self) -> SessionRequest<'_> {
-        self.0
-            .as_deref()
-            .map(SessionRequest::from_cookie_header)
-            .unwrap_or_default()
+        self.0.as_deref().map(SessionRequest::from_cookie_header).unwrap_or_default()
     }
 }
 

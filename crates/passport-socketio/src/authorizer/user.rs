@@ -62,10 +62,7 @@ pub(crate) struct AsyncFnDeserializer<F, K> {
 
 impl<F, K> AsyncFnDeserializer<F, K> {
     pub(crate) fn new(function: F) -> Self {
-        Self {
-            function,
-            key: PhantomData,
-        }
+        Self { function, key: PhantomData }
     }
 }
 

@@ -122,10 +122,7 @@ mod tests {
             (json!(0), json!(-0.0)),
             (json!(42), serde_json::from_str("4.2e1").unwrap()),
             (json!(-7), json!(-7.0)),
-            (
-                json!(["a", {"y": 1, "x": [2]}]),
-                json!(["a", {"x": [2.0], "y": 1}]),
-            ),
+            (json!(["a", {"y": 1, "x": [2]}]), json!(["a", {"x": [2.0], "y": 1}])),
         ] {
             assert_eq!(UserKey::from(one), UserKey::from(other));
         }

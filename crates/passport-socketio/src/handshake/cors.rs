@@ -21,10 +21,7 @@ impl AllowedOrigin {
 
     pub(super) fn allow(self, headers: &mut HeaderMap) {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, self.0);
-        headers.insert(
-            ACCESS_CONTROL_ALLOW_CREDENTIALS,
-            HeaderValue::from_static("true"),
-        );
+        headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
         headers.append(VARY, HeaderValue::from_static("Origin"));
     }
 }
@@ -39,14 +36,8 @@ pub(super) fn is_preflight(request: &Parts) -> bool {
 pub(super) fn preflight_headers(request: &Parts, headers: &mut HeaderMap) {
     let asked = request.headers.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
     let allowed = asked.unwrap_or(HeaderValue::from_name(CONTENT_TYPE));
-    headers.insert(
-        ACCESS_CONTROL_ALLOW_METHODS,
-        HeaderValue::from_static("GET, POST"),
-    );
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed);
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
-    headers.append(
-        VARY,
-        HeaderValue::from_static("Access-Control-Request-Headers"),
-    );
+    headers.append(VARY, HeaderValue::from_static("Access-Control-Request-Headers"));
 }

@@ -40,11 +40,7 @@ mod tests {
             ("/socket.io", "/socket.io/", false),
             ("/anything", "/", true),
         ] {
-            assert_eq!(
-                is_for_engine(&uri.parse().unwrap(), path),
-                matches,
-                "{uri} at {path}"
-            );
+            assert_eq!(is_for_engine(&uri.parse().unwrap(), path), matches, "{uri} at {path}");
         }
     }
 

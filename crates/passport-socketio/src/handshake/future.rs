@@ -37,10 +37,7 @@ pin_project! {
 
 impl<F, B, E> ResponseFuture<F, B, E> {
     pub(super) fn new(state: State<F, B, E>, allowed_origin: Option<AllowedOrigin>) -> Self {
-        Self {
-            state,
-            allowed_origin,
-        }
+        Self { state, allowed_origin }
     }
 }
 

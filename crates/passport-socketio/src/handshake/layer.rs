@@ -54,10 +54,7 @@ impl<S, U: Send + Sync + 'static> Layer<S> for AuthLayer<U> {
     type Service = AuthService<S, U>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        AuthService {
-            inner,
-            auth: self.0.clone(),
-        }
+        AuthService { inner, auth: self.0.clone() }
     }
 }
 
@@ -147,10 +144,7 @@ impl<U> Clone for AuthLayer<U> {
 
 impl<S: Clone, U> Clone for AuthService<S, U> {
     fn clone(&self) -> Self {
-        Self {
-            inner: self.inner.clone(),
-            auth: self.auth.clone(),
-        }
+        Self { inner: self.inner.clone(), auth: self.auth.clone() }
     }
 }
 
@@ -162,8 +156,6 @@ impl<U> fmt::Debug for AuthLayer<U> {
 
 impl<S, U> fmt::Debug for AuthService<S, U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuthService")
-            .field("auth", &self.auth)
-            .finish_non_exhaustive()
+        f.debug_struct("AuthService").field("auth", &self.auth).finish_non_exhaustive()
     }
 }

@@ -14,9 +14,13 @@ use socketioxide::extract::SocketRef;
 
 use crate::{Authorizer, UserKey};
 
+mod end;
 mod registry;
 
-pub(crate) use registry::{Connection, LiveSocket, Membership, Registration, Registry};
+pub use end::EndReason;
+
+pub(crate) use end::Host;
+pub(crate) use registry::{LiveSocket, Membership, Registration, Registry};
 
 /// The operators' side of an [`Authorizer`] on one Socket.IO server. Made by
 /// [`Authorizer::attach`]; cheap to clone.
@@ -47,20 +51,14 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     /// # }
     /// ```
     pub fn attach<A: Adapter>(&self, io: &SocketIo<A>) -> Live<U, A> {
-        Live {
-            registry: self.registry().clone(),
-            io: io.clone(),
-        }
+        Live { registry: self.registry().clone(), io: io.clone() }
     }
 }
 
 impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
     /// The user with this key: the session's user key (`42`, `"ann"`), or what `.user_id` gave.
     pub fn user(&self, key: impl Into<UserKey>) -> LiveUser<'_, U, A> {
-        LiveUser {
-            live: self,
-            key: key.into(),
-        }
+        LiveUser { live: self, key: key.into() }
     }
 
     /// The keys of the users with sockets on this node, in no order.
@@ -72,6 +70,16 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
     /// A handshake that is under way with it asks the store again.
     pub fn session_changed(&self, sid: &SessionId) {
         self.registry.session_changed(sid);
+    }
+
+    /// Ends the live session of whoever was just logged out, on this node: its sockets get the event
+    /// `session_ended {code, reconnect}` and are disconnected, in every namespace. Returns how many
+    /// sockets that were.
+    ///
+    /// For apps that keep their own sessions, after they have destroyed one. It does not ask or
+    /// change the store.
+    pub fn end_session(&self, sid: &SessionId, reason: EndReason) -> usize {
+        self.registry.end_session(sid, reason)
     }
 }
 
@@ -95,25 +103,18 @@ impl<U: Send + Sync + 'static, A: Adapter> LiveUser<'_, U, A> {
 
 impl<U, A: Adapter> Clone for Live<U, A> {
     fn clone(&self) -> Self {
-        Self {
-            registry: self.registry.clone(),
-            io: self.io.clone(),
-        }
+        Self { registry: self.registry.clone(), io: self.io.clone() }
     }
 }
 
 impl<U, A: Adapter> fmt::Debug for Live<U, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Live")
-            .field("registry", &self.registry)
-            .finish_non_exhaustive()
+        f.debug_struct("Live").field("registry", &self.registry).finish_non_exhaustive()
     }
 }
 
 impl<U, A: Adapter> fmt::Debug for LiveUser<'_, U, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LiveUser")
-            .field("key", &self.key)
-            .finish_non_exhaustive()
+        f.debug_struct("LiveUser").field("key", &self.key).finish_non_exhaustive()
     }
 }

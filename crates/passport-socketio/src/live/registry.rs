@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use express_session::SessionId;
 use socketioxide::socket::Sid;
 
+use super::EndReason;
 use crate::{Identity, UserKey};
 
 /// All live sessions of one authorizer on this node.
@@ -35,11 +36,7 @@ struct Entry<U> {
 
 impl<U> Default for Entry<U> {
     fn default() -> Self {
-        Self {
-            epoch: 0,
-            pending: 0,
-            sockets: HashMap::new(),
-        }
+        Self { epoch: 0, pending: 0, sockets: HashMap::new() }
     }
 }
 
@@ -56,6 +53,9 @@ pub(crate) struct LiveSocket<U> {
 pub(crate) trait Connection: Send + Sync {
     /// Whether it is connected to its namespace.
     fn is_connected(&self) -> bool;
+
+    /// Takes it out of its rooms, says `session_ended`, and disconnects it: as soon as it can be.
+    fn end(&self, reason: EndReason);
 }
 
 impl<U> LiveSocket<U> {
@@ -86,6 +86,16 @@ impl<U> LiveSocket<U> {
         self.id
     }
 
+    /// Ends it, once. `false` if that was done before.
+    fn end(&self, reason: EndReason) -> bool {
+        // The flag first: from here on no extractor gives the user to a handler.
+        let first = !self.ended.swap(true, Ordering::SeqCst);
+        if first {
+            self.connection.end(reason);
+        }
+        first
+    }
+
     /// Set before anything else happens when the login ends; never unset.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended.load(Ordering::SeqCst)
@@ -110,11 +120,7 @@ impl<U> Registry<U> {
         let mut state = self.state();
         let entry = state.sessions.entry(sid.clone()).or_default();
         entry.pending += 1;
-        Registration {
-            registry: self.clone(),
-            sid: sid.clone(),
-            epoch: entry.epoch,
-        }
+        Registration { registry: self.clone(), sid: sid.clone(), epoch: entry.epoch }
     }
 
     /// Announces that what was loaded of this session before now no longer counts.
@@ -122,6 +128,20 @@ impl<U> Registry<U> {
         if let Some(entry) = self.state().sessions.get_mut(sid) {
             entry.epoch += 1;
         }
+    }
+
+    /// Ends all sockets of a session, and makes the handshakes that are under way with it start
+    /// over. How many sockets that were.
+    pub(crate) fn end_session(&self, sid: &SessionId, reason: EndReason) -> usize {
+        let sockets: Vec<_> = {
+            let mut state = self.state();
+            let Some(entry) = state.sessions.get_mut(sid) else {
+                return 0;
+            };
+            entry.epoch += 1;
+            entry.sockets.values().cloned().collect()
+        };
+        sockets.iter().filter(|socket| socket.end(reason)).count()
     }
 
     pub(crate) fn users(&self) -> Vec<UserKey> {
@@ -137,10 +157,7 @@ impl<U> Registry<U> {
         let sessions = state.users.get(user).into_iter().flatten();
         let entries = sessions.filter_map(|sid| state.sessions.get(sid));
         let sockets = entries.flat_map(|entry| entry.sockets.values());
-        sockets
-            .filter(|socket| socket.identity.user_key() == user)
-            .cloned()
-            .collect()
+        sockets.filter(|socket| socket.identity.user_key() == user).cloned().collect()
     }
 
     /// No code that holds the lock can panic, so a poisoned one is whole.
@@ -181,11 +198,7 @@ impl<U> State<U> {
 impl<U> fmt::Debug for Registry<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state();
-        let sockets: usize = state
-            .sessions
-            .values()
-            .map(|entry| entry.sockets.len())
-            .sum();
+        let sockets: usize = state.sessions.values().map(|entry| entry.sockets.len()).sum();
         f.debug_struct("Registry")
             .field("users", &state.users.len())
             .field("sessions", &state.sessions.len())
@@ -219,24 +232,14 @@ impl<U> Registration<U> {
         let number = state.next_socket;
         state.next_socket += 1;
         entry.sockets.insert(number, socket.clone());
-        state
-            .users
-            .entry(user.clone())
-            .or_default()
-            .insert(self.sid.clone());
-        Ok(Membership {
-            registry: self.registry.clone(),
-            socket,
-            number,
-        })
+        state.users.entry(user.clone()).or_default().insert(self.sid.clone());
+        Ok(Membership { registry: self.registry.clone(), socket, number })
     }
 }
 
 impl<U> Drop for Registration<U> {
     fn drop(&mut self) {
-        self.registry
-            .state()
-            .leave(&self.sid, |entry| entry.pending -= 1);
+        self.registry.state().leave(&self.sid, |entry| entry.pending -= 1);
     }
 }
 

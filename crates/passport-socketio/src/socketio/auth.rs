@@ -105,11 +105,7 @@ fn extract<A: Adapter, U: Send + Sync + 'static>(
     socket: &Socket<A>,
 ) -> Result<Auth<U>, NotAuthorized> {
     let live = LiveUserOf::find(socket).ok_or(NotAuthorized)?;
-    if live.has_ended() {
-        Err(NotAuthorized)
-    } else {
-        Ok(Auth(live))
-    }
+    if live.has_ended() { Err(NotAuthorized) } else { Ok(Auth(live)) }
 }
 
 impl<A: Adapter, U: Send + Sync + 'static> FromConnectParts<A> for Auth<U> {

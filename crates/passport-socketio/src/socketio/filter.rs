@@ -3,6 +3,7 @@
 use socketioxide::SocketIo;
 use socketioxide::adapter::Adapter;
 use socketioxide::extract::SocketRef;
+use socketioxide::operators::BroadcastOperators;
 
 use super::auth::LiveUserOf;
 
@@ -30,11 +31,9 @@ where
     U: Send + Sync + 'static,
     A: Adapter,
 {
-    let sockets = io
-        .nsps()
-        .into_iter()
-        .flat_map(|namespace| namespace.sockets());
-    sockets
+    let namespaces = io.nsps().into_iter();
+    namespaces
+        .flat_map(BroadcastOperators::sockets)
         .filter(|socket| {
             LiveUserOf::<U>::find(socket)
                 .is_some_and(|live| live.is_live() && filter(live.identity().user()))

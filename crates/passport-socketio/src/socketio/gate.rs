@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use express_session::store::StoreError;
 use socketioxide::adapter::Adapter;
@@ -16,14 +16,13 @@ use socketioxide::handler::{ConnectMiddleware, Value};
 use socketioxide::socket::Socket;
 
 use super::{session_room, user_room};
-use crate::auth::Attempt;
 use crate::authorizer::{Answer, Denial};
 use crate::handshake::Handover;
-use crate::live::{Connection, LiveSocket};
+use crate::live::{Host, LiveSocket};
 use crate::log;
 use crate::socketio::auth::LiveUserOf;
 use crate::socketio::session::SocketSession;
-use crate::{AuthorizeError, Authorizer, Failure};
+use crate::{AuthorizeError, Authorizer, Failure, Session};
 
 /// A session that changes faster than it can be loaded is not one that anybody can be let in with.
 const ATTEMPTS: usize = 3;
@@ -52,10 +51,7 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     /// io.ns("/", on_connect.with(auth.required()));
     /// ```
     pub fn required(&self) -> Gate<U> {
-        Gate {
-            auth: self.clone(),
-            guests: false,
-        }
+        Gate { auth: self.clone(), guests: false }
     }
 
     /// Guests too: who is not logged in comes in as a guest. Foreign origins and errors are refused.
@@ -72,10 +68,7 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     /// io.ns("/lobby", on_connect.with(auth.optional()));
     /// ```
     pub fn optional(&self) -> Gate<U> {
-        Gate {
-            auth: self.clone(),
-            guests: true,
-        }
+        Gate { auth: self.clone(), guests: true }
     }
 }
 
@@ -85,9 +78,7 @@ impl<A: Adapter, U: Send + Sync + 'static> ConnectMiddleware<A, GateMarker> for 
         socket: Arc<Socket<A>>,
         _: &'a Option<Value>,
     ) -> Result<(), Box<dyn fmt::Display + Send>> {
-        self.admit(&socket)
-            .await
-            .map_err(|message| Box::new(message) as _)
+        self.admit(&socket).await.map_err(|message| Box::new(message) as _)
     }
 }
 
@@ -100,104 +91,71 @@ impl<U: Send + Sync + 'static> Gate<U> {
                 Some(attempt) => attempt,
                 None => self.auth.attempt(socket.req_parts()).await,
             };
-            let Attempt {
-                registration,
-                outcome,
-                ..
-            } = attempt;
-            let (Some(registration), Ok(identity)) = (registration, &outcome) else {
-                return self.refuse(socket, outcome.err());
+            let (identity, registration) = match attempt.outcome {
+                Ok(granted) => granted,
+                Err(failure) => return self.refuse(socket, failure),
             };
-            if let Err(denial) = self.auth.decider().admit(identity, socket.ns()).await {
-                return self.refuse(socket, Some(denial.into()));
+            if let Err(rejected) = self.auth.decider().admit(&identity, socket.ns()).await {
+                // The app has spoken: as in the original, `fail` is not asked about it.
+                let text = rejected.client_message();
+                log::refused(&rejected.into(), socket.ns());
+                return Err(text);
             }
-            let live = LiveSocket::new(
-                identity.clone(),
-                socket.ns(),
-                socket.id,
-                Host(Arc::downgrade(socket)),
-            );
+            let live = LiveSocket::new(identity.clone(), socket.ns(), socket.id, Host::of(socket));
             if let Ok(membership) = registration.activate(live) {
-                socket
-                    .extensions
-                    .insert(SocketSession(Some(identity.session().clone())));
+                let session = identity.session();
+                socket.extensions.insert(SocketSession(Some(session.clone())));
                 socket.extensions.insert(LiveUserOf::from(membership));
-                socket.join([
-                    user_room(identity.user_key()),
-                    session_room(identity.session().id()),
-                ]);
-                log::granted(identity, socket.ns());
+                socket.join([user_room(identity.user_key()), session_room(session.id())]);
+                log::granted(&identity, socket.ns());
                 return Ok(());
             }
         }
         let error = StoreError::message("the session changed each time it was loaded");
-        self.refuse(socket, Some(AuthorizeError::StoreUnavailable(error).into()))
+        self.refuse(socket, AuthorizeError::StoreUnavailable(error).into())
     }
 
     /// Refuses, unless this namespace or the `fail` hook makes a guest of it.
     fn refuse<A: Adapter>(
         &self,
         socket: &Socket<A>,
-        failure: Option<Failure>,
+        failure: Failure,
     ) -> Result<(), Cow<'static, str>> {
-        // Every outcome without a registration is a failure. Were it not, nobody would be let in.
-        let Some(failure) = failure else {
-            return Err("server_error".into());
+        let verdict = match failure.allows_guest() && self.guests {
+            true => Answer::Guest,
+            false => self.auth.decider().verdict(&failure).0,
         };
-        let guest = failure.allows_guest();
-        if guest && self.guests {
-            log::guest(&failure, socket.ns());
-            admit_guest(socket, failure);
-            return Ok(());
-        }
-        match self.auth.decider().verdict(&failure).0 {
-            Answer::Guest if guest => {
+        match verdict {
+            Answer::Guest if failure.allows_guest() => {
                 log::guest(&failure, socket.ns());
-                admit_guest(socket, failure);
-                Ok(())
+                socket.extensions.insert(SocketSession(session_of_guest(failure)));
+                return Ok(());
             }
-            answer => {
-                log::refused(&failure, socket.ns());
-                match answer {
-                    Answer::RefuseWith(text) => Err(text),
-                    Answer::Guest | Answer::Refuse => Err(failure.client_message()),
-                }
-            }
+            _ => log::refused(&failure, socket.ns()),
+        }
+        match verdict {
+            Answer::RefuseWith(text) => Err(text),
+            Answer::Refuse | Answer::Guest => Err(failure.client_message()),
         }
     }
 }
 
 /// A guest may have a session without a user in it.
-fn admit_guest<A: Adapter>(socket: &Socket<A>, failure: Failure) {
-    let session = match failure {
+fn session_of_guest(failure: Failure) -> Option<Session> {
+    match failure {
         Failure::Denied(Denial::NotLoggedIn { session }) => Some(session),
         _ => None,
-    };
-    socket.extensions.insert(SocketSession(session));
-}
-
-/// The host's socket, which must not be kept alive by our knowing of it.
-struct Host<A: Adapter>(Weak<Socket<A>>);
-
-impl<A: Adapter> Connection for Host<A> {
-    fn is_connected(&self) -> bool {
-        self.0.upgrade().is_some_and(|socket| socket.connected())
     }
 }
 
 impl<U> Clone for Gate<U> {
     fn clone(&self) -> Self {
-        Self {
-            auth: self.auth.clone(),
-            guests: self.guests,
-        }
+        Self { auth: self.auth.clone(), guests: self.guests }
     }
 }
 
 impl<U> fmt::Debug for Gate<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate")
-            .field("guests", &self.guests)
-            .finish_non_exhaustive()
+        f.debug_struct("Gate").field("guests", &self.guests).finish_non_exhaustive()
     }
 }

@@ -15,24 +15,15 @@ fn locate(cookies: &str) -> Result<String, CookieFault> {
 
 #[test]
 fn accepts_every_spelling_that_express_session_accepts() {
-    let undecoded = GOOD
-        .replace("%3A", ":")
-        .replace("%2F", "/")
-        .replace("%2B", "+");
+    let undecoded = GOOD.replace("%3A", ":").replace("%2F", "/").replace("%2B", "+");
     for cookies in [
         format!("connect.sid={GOOD}"),
         format!("connect.sid={undecoded}"),
         format!("connect.sid=\"{GOOD}\""),
         format!("connect.sid={GOOD}; connect.sid=bad"),
         format!("a=1;connect.sid = {GOOD} ;b=2"),
-        format!(
-            "connect.sid={}",
-            GOOD.replace("%2F", "%2f").replace("%2B", "%2b")
-        ),
-        format!(
-            "connect.sid={}",
-            GOOD.replace("%2B", "+").replace("%2F", "/")
-        ),
+        format!("connect.sid={}", GOOD.replace("%2F", "%2f").replace("%2B", "%2b")),
+        format!("connect.sid={}", GOOD.replace("%2B", "+").replace("%2F", "/")),
     ] {
         assert_eq!(locate(&cookies).as_deref(), Ok(SID), "{cookies}");
     }
@@ -53,31 +44,17 @@ fn refuses_what_express_session_refuses() {
         "connect.sid=s%3A.aJcKKTu8Uv0mRiw7LTI435t%2BpOa%2BgiU%2FWLAuLCKGEFc".to_owned(),
     ];
     for cookies in malformed {
-        assert!(
-            matches!(locate(&cookies), Err(CookieFault::Malformed(_))),
-            "{cookies}"
-        );
+        assert!(matches!(locate(&cookies), Err(CookieFault::Malformed(_))), "{cookies}");
     }
     for cookies in [
         format!("connect.sid=s%3Abad.bad; connect.sid={GOOD}"),
         format!("connect.sid={GOOD}="),
-        format!(
-            "connect.sid={}",
-            GOOD.replace("%2F", "_").replace("%2B", "-")
-        ),
+        format!("connect.sid={}", GOOD.replace("%2F", "_").replace("%2B", "-")),
         format!("connect.sid={}", GOOD.replace("fMPz", "fMPy")),
     ] {
-        assert_eq!(
-            locate(&cookies),
-            Err(CookieFault::BadSignature),
-            "{cookies}"
-        );
+        assert_eq!(locate(&cookies), Err(CookieFault::BadSignature), "{cookies}");
     }
-    for cookies in [
-        "",
-        "Connect.Sid=s%3Aa.b",
-        &format!("a=1,connect.sid={GOOD}"),
-    ] {
+    for cookies in ["", "Connect.Sid=s%3Aa.b", &format!("a=1,connect.sid={GOOD}")] {
         assert_eq!(locate(cookies), Err(CookieFault::Missing), "{cookies}");
     }
 }
@@ -86,10 +63,7 @@ fn refuses_what_express_session_refuses() {
 fn ids_that_could_escape_into_keys_patterns_or_paths_are_malformed_though_signed() {
     for sid in ["a\0b", "a\r\nb", "*", "../a", "a/../../b", "a\u{85}b"] {
         let cookies = source().signer().cookie_pair("connect.sid", sid);
-        assert!(
-            matches!(locate(&cookies), Err(CookieFault::Malformed(_))),
-            "{sid:?}"
-        );
+        assert!(matches!(locate(&cookies), Err(CookieFault::Malformed(_))), "{sid:?}");
     }
     for sid in ["user:1/+=é", "a.b.c", "{1}"] {
         let cookies = source().signer().cookie_pair("connect.sid", sid);
@@ -116,20 +90,10 @@ fn the_query_counts_only_where_it_is_asked_for_and_only_once_and_signed() {
         assert_eq!(ask(&source(), None, &query), Err(CookieFault::Missing));
     }
     let bare = format!("session_id={SID}");
-    assert!(matches!(
-        ask(&allowed, None, &bare),
-        Err(CookieFault::Malformed(_))
-    ));
+    assert!(matches!(ask(&allowed, None, &bare), Err(CookieFault::Malformed(_))));
     let repeated = format!("session_id={value}&session_id={value}");
-    assert!(matches!(
-        ask(&allowed, None, &repeated),
-        Err(CookieFault::Malformed(_))
-    ));
-    let cookie_first = ask(
-        &allowed,
-        Some("connect.sid=s:x.bad"),
-        &format!("session_id={value}"),
-    );
+    assert!(matches!(ask(&allowed, None, &repeated), Err(CookieFault::Malformed(_))));
+    let cookie_first = ask(&allowed, Some("connect.sid=s:x.bad"), &format!("session_id={value}"));
     assert_eq!(cookie_first, Err(CookieFault::BadSignature));
 }
 
@@ -159,26 +123,14 @@ fn reads_only_records_that_create_session_would_take() {
         "[]",
         "5",
     ] {
-        assert!(
-            matches!(read(corrupt), Err(CorruptRecord::NotASession(_))),
-            "{corrupt}"
-        );
+        assert!(matches!(read(corrupt), Err(CorruptRecord::NotASession(_))), "{corrupt}");
     }
 }
 
 #[test]
 fn names_that_no_cookie_can_have_are_refused() {
     for name in ["", "a b", "a;b", "a=b", "é"] {
-        assert!(
-            matches!(
-                ExpressSource::new(name, ["s"]),
-                Err(SourceError::CookieName)
-            ),
-            "{name}"
-        );
+        assert!(matches!(ExpressSource::new(name, ["s"]), Err(SourceError::CookieName)), "{name}");
     }
-    assert!(matches!(
-        ExpressSource::new("n", [""]),
-        Err(SourceError::EmptySecret(_))
-    ));
+    assert!(matches!(ExpressSource::new("n", [""]), Err(SourceError::EmptySecret(_))));
 }

@@ -10,19 +10,14 @@ impl Connection for Connected {
     fn is_connected(&self) -> bool {
         true
     }
+
+    fn end(&self, _: EndReason) {}
 }
 
 fn socket(user: i64, sid: &SessionId) -> LiveSocket<i64> {
-    let record = SessionRecord::parse(b"{}", &RecordLimits::default())
-        .unwrap()
-        .unwrap();
+    let record = SessionRecord::parse(b"{}", &RecordLimits::default()).unwrap().unwrap();
     let session = Session::new(sid.clone(), record, Life::Forever);
-    LiveSocket::new(
-        Identity::new(user, user.into(), session),
-        "/",
-        Sid::new(),
-        Connected,
-    )
+    LiveSocket::new(Identity::new(user, user.into(), session), "/", Sid::new(), Connected)
 }
 
 fn is_empty(registry: &Registry<i64>) -> bool {
@@ -33,41 +28,17 @@ fn is_empty(registry: &Registry<i64>) -> bool {
 fn a_socket_is_found_by_its_user_until_it_leaves() {
     let registry = Registry::new();
     let (phone, laptop) = (SessionId::from("phone"), SessionId::from("laptop"));
-    let first = registry
-        .register(&phone)
-        .activate(socket(42, &phone))
-        .unwrap();
-    let second = registry
-        .register(&phone)
-        .activate(socket(42, &phone))
-        .unwrap();
-    let third = registry
-        .register(&laptop)
-        .activate(socket(42, &laptop))
-        .unwrap();
-    let other = registry
-        .register(&"other".into())
-        .activate(socket(7, &"other".into()))
-        .unwrap();
+    let first = registry.register(&phone).activate(socket(42, &phone)).unwrap();
+    let second = registry.register(&phone).activate(socket(42, &phone)).unwrap();
+    let third = registry.register(&laptop).activate(socket(42, &laptop)).unwrap();
+    let other = registry.register(&"other".into()).activate(socket(7, &"other".into())).unwrap();
 
     assert_eq!(registry.sockets_of(&42.into()).len(), 3);
     assert_eq!(registry.sessions_of(&42.into()), 2);
     drop(first);
-    assert_eq!(
-        (
-            registry.sockets_of(&42.into()).len(),
-            registry.sessions_of(&42.into())
-        ),
-        (2, 2)
-    );
+    assert_eq!((registry.sockets_of(&42.into()).len(), registry.sessions_of(&42.into())), (2, 2));
     drop(second);
-    assert_eq!(
-        (
-            registry.sockets_of(&42.into()).len(),
-            registry.sessions_of(&42.into())
-        ),
-        (1, 1)
-    );
+    assert_eq!((registry.sockets_of(&42.into()).len(), registry.sessions_of(&42.into())), (1, 1));
     drop(third);
     assert_eq!(registry.users(), [7.into()]);
     drop(other);
@@ -80,10 +51,7 @@ fn a_change_announced_between_registering_and_activating_makes_the_handshake_sta
     let sid = SessionId::from("sid");
     let registration = registry.register(&sid);
     registry.session_changed(&sid);
-    assert!(matches!(
-        registration.activate(socket(42, &sid)),
-        Err(Stale)
-    ));
+    assert!(matches!(registration.activate(socket(42, &sid)), Err(Stale)));
 
     let again = registry.register(&sid);
     assert!(again.activate(socket(42, &sid)).is_ok());
@@ -102,10 +70,7 @@ fn a_change_of_another_session_or_before_registering_does_not() {
 #[test]
 fn an_abandoned_handshake_leaves_nothing_behind() {
     let registry = Registry::<i64>::new();
-    let (first, second) = (
-        registry.register(&"sid".into()),
-        registry.register(&"sid".into()),
-    );
+    let (first, second) = (registry.register(&"sid".into()), registry.register(&"sid".into()));
     drop(first);
     assert!(!is_empty(&registry));
     drop(second);
@@ -136,4 +101,21 @@ fn a_socket_is_no_longer_live_once_it_has_left() {
     assert!(socket.is_live());
     drop(membership);
     assert!(socket.has_ended() && !socket.is_live());
+}
+
+#[test]
+fn ending_a_session_ends_its_sockets_once_and_no_others() {
+    let registry = Registry::new();
+    let (ours, other) = (SessionId::from("ours"), SessionId::from("other"));
+    let first = registry.register(&ours).activate(socket(42, &ours)).unwrap();
+    let second = registry.register(&ours).activate(socket(42, &ours)).unwrap();
+    let bystander = registry.register(&other).activate(socket(42, &other)).unwrap();
+    let under_way = registry.register(&ours);
+
+    assert_eq!(registry.end_session(&ours, EndReason::LoggedOut), 2);
+    assert!(first.socket().has_ended() && second.socket().has_ended());
+    assert!(bystander.socket().is_live());
+    assert!(under_way.activate(socket(42, &ours)).is_err());
+    assert_eq!(registry.end_session(&ours, EndReason::LoggedOut), 0);
+    assert_eq!(registry.end_session(&"never there".into(), EndReason::LoggedOut), 0);
 }

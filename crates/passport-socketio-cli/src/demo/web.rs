@@ -1,0 +1,60 @@
+//! What the demo's pages are made of: small files in the binary, and the headers they come with.
+//!
+//! Nothing is asked of anybody else: no script, font or image from another host, and a policy that
+//! would not allow one. The scripts are ES modules, served as they are written.
+
+use axum::Router;
+use axum::http::HeaderValue;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::middleware::map_response;
+use axum::response::Response;
+use axum::routing::{MethodRouter, get};
+
+const CSS: &str = "text/css; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
+/// No inline script, no other origin. In `connect-src`, `'self'` includes this host's WebSocket.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+    img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// `no-cache`: who updates the binary gets a page and scripts that fit each other.
+const HEADERS: [(HeaderName, &str); 4] = [
+    (CACHE_CONTROL, "no-cache"),
+    (CONTENT_SECURITY_POLICY, POLICY),
+    (REFERRER_POLICY, "same-origin"),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+];
+
+/// `pages`, the files that every page needs, and the headers on all of them.
+pub(super) fn with_files(pages: Router) -> Router {
+    let icon = || file(SVG, include_str!("web/icon.svg"));
+    pages
+        .route("/style.css", file(CSS, include_str!("web/style.css")))
+        .route("/client.js", script(include_str!("web/client.js")))
+        .route("/view.js", script(include_str!("web/view.js")))
+        .route("/icon.svg", icon())
+        // Asked for by whoever does not read the page's <link>.
+        .route("/favicon.ico", icon())
+        .layer(map_response(with_headers))
+}
+
+pub(super) fn script(text: &'static str) -> MethodRouter {
+    file(JAVASCRIPT, text)
+}
+
+fn file(content_type: &'static str, text: &'static str) -> MethodRouter {
+    get(async move || ([(CONTENT_TYPE, content_type)], text))
+}
+
+async fn with_headers(mut response: Response) -> Response {
+    for (name, value) in HEADERS {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

@@ -1,0 +1,85 @@
+// What the demo's pages have in common: the connection's state, who is online, what is known.
+
+export const byId = (id) => document.getElementById(id);
+
+/** Children that are strings become text, never markup. */
+export function element(tag, { dataset, ...properties } = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  Object.assign(made.dataset, dataset);
+  made.append(...children);
+  return made;
+}
+
+/** The demo's own users have names; of a user of your app, the demo knows only the key. */
+export const nameOf = ({ id, name }) => name ?? (typeof id === 'string' ? id : JSON.stringify(id));
+
+export function stamp(user) {
+  const name = element('b', {}, nameOf(user));
+  const dataset = { user: user.id };
+  if (user.name === undefined) return element('span', { className: 'stamp', dataset }, name);
+  return element('span', { className: 'stamp', dataset }, name, ' ', element('small', {}, `№ ${user.id}`));
+}
+
+const STATES = {
+  connecting: 'Connecting…',
+  open: 'Connected',
+  waiting: 'Connection lost, trying again…',
+};
+
+/** Shows the state of the connection, and keeps it shown. */
+export function watchConnection(connection) {
+  let lost = false;
+  connection.on('state', (state) => {
+    // While it comes and goes between two attempts, one message is enough.
+    lost = state === 'waiting' || (lost && state === 'connecting');
+    byId('state').dataset.state = document.body.dataset.connection = lost ? 'waiting' : state;
+    byId('state').textContent = STATES[lost ? 'waiting' : state];
+    know('connection', state === 'open' ? 'open, one WebSocket' : state);
+  });
+  // No need to wait for the next attempt.
+  addEventListener('online', () => connection.open());
+  // A page that the browser kept from before shows a state of then.
+  addEventListener('pageshow', ({ persisted }) => persisted && location.reload());
+}
+
+const count = (number, noun) => `${number} ${noun}${number === 1 ? '' : 's'}`;
+
+/** The payload of `online`; `me` is marked. */
+export function showOnline({ users, guests }, me) {
+  const sorted = users.toSorted((a, b) => nameOf(a.user).localeCompare(nameOf(b.user)));
+  byId('users').replaceChildren(
+    ...sorted.map(({ user, tabs }) => {
+      const mine = me && JSON.stringify(user.id) === JSON.stringify(me.id);
+      return element('li', {}, stamp(user), ` ${count(tabs, 'tab')}`, mine ? element('em', {}, ' · you') : '');
+    }),
+  );
+  const nobody = users.length === 0 ? 'Nobody is logged in. ' : '';
+  byId('guests').textContent = nobody + (guests > 0 ? `${count(guests, 'guest')}, not logged in` : '');
+}
+
+/** One line of "what the server knows". */
+export function know(what, value) {
+  byId(`known-${what}`).textContent = value;
+}
+
+/** The answer to `whoami`. */
+export function knowWho({ user, logged_in }) {
+  know('user', user === null ? 'null, a guest' : JSON.stringify(user));
+  know('login', String(logged_in));
+}
+
+/** Keeps the line of a namespace true. */
+export function watchNamespace(socket, what, { onConnect = () => {}, onDisconnect = () => {} } = {}) {
+  socket.on('connect', () => {
+    know(what, 'joined');
+    return onConnect();
+  });
+  socket.on('disconnect', () => {
+    know(what, 'out');
+    onDisconnect();
+  });
+  socket.on('refused', (message) => {
+    know(what, 'refused');
+    know('code', message);
+  });
+}

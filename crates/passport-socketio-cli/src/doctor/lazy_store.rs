@@ -1,0 +1,36 @@
+//! A store that is connected to when it is first asked: a bad cookie needs none.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use express_session::SessionId;
+use passport_socketio::store::{SessionStore, StoreError, StoredSession};
+
+use crate::open_store;
+
+#[derive(Debug)]
+pub(super) struct LazyStore {
+    url: Option<String>,
+}
+
+impl LazyStore {
+    pub(super) fn new(url: Option<String>) -> Self {
+        Self { url }
+    }
+
+    async fn open(&self) -> Result<Arc<dyn SessionStore>, StoreError> {
+        match &self.url {
+            Some(url) => {
+                open_store::open(url).await.map_err(|error| StoreError::new("opening it", error))
+            }
+            None => Err(StoreError::message("no --store was given")),
+        }
+    }
+}
+
+#[async_trait]
+impl SessionStore for LazyStore {
+    async fn load(&self, sid: &SessionId) -> Result<Option<StoredSession>, StoreError> {
+        self.open().await?.load(sid).await
+    }
+}

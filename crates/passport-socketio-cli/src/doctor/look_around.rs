@@ -1,0 +1,146 @@
+//! Is the session somewhere else? Looks, reads no session, and writes nothing.
+
+use express_session::SessionId;
+
+/// Where else the session was found, and the `--store` that finds it there.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Elsewhere {
+    pub(super) place: String,
+    pub(super) store: String,
+}
+
+/// Looks in the same database for the same session id. What can't be looked at is not found.
+pub(super) async fn for_session(store: &str, sid: &SessionId) -> Vec<Elsewhere> {
+    match store.split_once(':') {
+        #[cfg(feature = "redis")]
+        Some(("redis", _)) => redis::look(store, sid).await.unwrap_or_default(),
+        Some(("sqlite", path)) => sqlite::look(path, sid).unwrap_or_default(),
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(feature = "redis")]
+mod redis {
+    use std::error::Error;
+    use std::time::{Duration, Instant};
+
+    use redis::aio::MultiplexedConnection;
+
+    use super::{Elsewhere, SessionId};
+    use crate::open_store::take_prefix;
+
+    /// A busy server should not be searched for long.
+    const TIME: Duration = Duration::from_secs(3);
+    const BATCH: usize = 1000;
+
+    /// Every key that ends with the session id, in every database of the server.
+    pub(super) async fn look(
+        store: &str,
+        sid: &SessionId,
+    ) -> Result<Vec<Elsewhere>, Box<dyn Error>> {
+        let (url, prefix) = take_prefix(store)?;
+        let configured = prefix.unwrap_or_else(|| "sess:".into());
+        let mut connection =
+            redis::Client::open(url.clone())?.get_multiplexed_async_connection().await?;
+        let until = Instant::now() + TIME;
+        let mut found = Vec::new();
+        for database in databases(&mut connection).await? {
+            let mut there = url.clone();
+            there.set_path(&format!("/{database}"));
+            let mut connection =
+                redis::Client::open(there.clone())?.get_multiplexed_async_connection().await?;
+            let here = database == current_database(&url);
+            for prefix in prefixes(&mut connection, sid, until).await? {
+                if here && prefix == configured {
+                    continue;
+                }
+                let mut store = there.clone();
+                store.query_pairs_mut().append_pair("prefix", &prefix);
+                // A password in the URL is the user's own to put back.
+                let _ = store.set_password(None);
+                let place = match here {
+                    true => format!("under the prefix \"{prefix}\""),
+                    false => format!("in database {database}, under the prefix \"{prefix}\""),
+                };
+                found.push(Elsewhere { place, store: store.into() });
+            }
+        }
+        Ok(found)
+    }
+
+    fn current_database(url: &url::Url) -> u32 {
+        url.path().trim_start_matches('/').parse().unwrap_or(0)
+    }
+
+    /// The databases that have keys, from `INFO keyspace` (`db0:keys=…`).
+    async fn databases(connection: &mut MultiplexedConnection) -> redis::RedisResult<Vec<u32>> {
+        let info: String = redis::cmd("INFO").arg("keyspace").query_async(connection).await?;
+        let databases = info
+            .lines()
+            .filter_map(|line| line.strip_prefix("db")?.split_once(':')?.0.parse().ok());
+        Ok(databases.collect())
+    }
+
+    /// What stands before the session id in the keys that end with it.
+    async fn prefixes(
+        connection: &mut MultiplexedConnection,
+        sid: &SessionId,
+        until: Instant,
+    ) -> redis::RedisResult<Vec<String>> {
+        let mut prefixes = Vec::new();
+        let mut cursor = 0_u64;
+        loop {
+            let mut scan = redis::cmd("SCAN");
+            scan.arg(cursor)
+                .arg("MATCH")
+                .arg(format!("*{}", escape(sid.as_str())))
+                .arg("COUNT")
+                .arg(BATCH);
+            let (next, keys): (u64, Vec<String>) = scan.query_async(connection).await?;
+            prefixes.extend(
+                keys.iter().filter_map(|key| key.strip_suffix(sid.as_str()).map(str::to_owned)),
+            );
+            if next == 0 || Instant::now() > until {
+                return Ok(prefixes);
+            }
+            cursor = next;
+        }
+    }
+
+    /// For a glob.
+    fn escape(sid: &str) -> String {
+        sid.chars()
+            .flat_map(|c| if r"*?[]\^-".contains(c) { vec!['\\', c] } else { vec![c] })
+            .collect()
+    }
+}
+
+mod sqlite {
+    use rusqlite::{Connection, OpenFlags};
+
+    use super::{Elsewhere, SessionId};
+
+    /// Every other table with a session id column that holds it.
+    pub(super) fn look(path: &str, sid: &SessionId) -> rusqlite::Result<Vec<Elsewhere>> {
+        let database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let mut columns = database.prepare(
+            "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c \
+             WHERE m.type = 'table' AND m.name <> 'sessions' AND c.name IN ('sid', 'session_id', 'id')",
+        )?;
+        let columns = columns
+            .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+        let mut found = Vec::new();
+        for column in columns {
+            let (table, column) = column?;
+            let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+            let sql = format!("SELECT 1 FROM {} WHERE {} = ?", quoted(&table), quoted(&column));
+            if database.prepare(&sql)?.exists([sid.as_str()])? {
+                found.push(Elsewhere {
+                    place: format!("in the table \"{table}\""),
+                    store: format!("sqlite:{path}?table={table}"),
+                });
+            }
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,208 @@
+//! The twelve checks, made one after the other.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use express_session::source::{CookieFault, SessionSource};
+use express_session::store::{Life, SessionStore, StoreError, StoredSession};
+use express_session::{Clock, RecordLimits, SessionId};
+use futures_util::FutureExt as _;
+use http::request::Parts;
+use serde_json::Value;
+use tokio::time::{Instant, timeout};
+
+use super::{
+    AuthorizeError, BoxError, Candidate, Check, CookieContext, Denial, DeserializeUser, FailHook,
+    Failure, Identity, OriginPolicy, Reject, Session, SuccessHook, Trace, UserIdHook, UserKey,
+    Verdict,
+};
+
+/// What every decision needs, checked and ready.
+pub(crate) struct Decider<U> {
+    pub(crate) origins: OriginPolicy,
+    pub(crate) source: Arc<dyn SessionSource>,
+    pub(crate) store: Arc<dyn SessionStore>,
+    pub(crate) deserializer: Arc<dyn DeserializeUser<U>>,
+    pub(crate) user_pointer: Box<str>,
+    pub(crate) user_id: Option<UserIdHook<U>>,
+    pub(crate) success: Option<SuccessHook<U>>,
+    pub(crate) fail: Option<FailHook>,
+    pub(crate) limits: Limits,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// How large, and how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Real browsers send less than 4 KiB per cookie; Node itself stops at 16 KiB of headers.
+    pub(crate) cookie_header: usize,
+    pub(crate) record: RecordLimits,
+    /// A store that takes longer is as good as down for the person who waits.
+    pub(crate) store_timeout: Duration,
+    /// Deserializers ask databases, which may be cold.
+    pub(crate) deserializer_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            cookie_header: 8 * 1024,
+            record: RecordLimits::default(),
+            store_timeout: Duration::from_secs(2),
+            deserializer_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+impl<U: Send + Sync + 'static> Decider<U> {
+    /// Checks 1 to 4: whose session does the request claim? Asks nobody.
+    pub(crate) fn identify(
+        &self,
+        request: &Parts,
+        trace: &mut impl Trace,
+    ) -> Result<SessionId, Denial> {
+        let provenance = self.origins.check(request)?;
+        trace.passed(Check::Origin, || provenance.to_string());
+        let cookies = CookieContext::of(request);
+        if cookies.len() > self.limits.cookie_header {
+            return Err(Denial::MalformedCookie("the cookie header is too large"));
+        }
+        let claim = cookies.as_request().with_query(request.uri.query());
+        let located = self.source.locate(&claim);
+        if located != Err(CookieFault::Missing) {
+            trace.passed(Check::Cookie, || cookies.describe());
+        }
+        if matches!(located, Ok(_) | Err(CookieFault::BadSignature)) {
+            trace.passed(Check::CookieForm, String::new);
+        }
+        let sid = located.map_err(|fault| match fault {
+            CookieFault::Missing => {
+                Denial::NoSessionCookie { cross_origin: provenance.cross_origin }
+            }
+            CookieFault::Malformed(why) => Denial::MalformedCookie(why),
+            _ => Denial::BadSignature,
+        })?;
+        trace.passed(Check::Signature, || format!("of the session #{}", sid.hash().short()));
+        Ok(sid)
+    }
+
+    /// Checks 5 to 11: is that session alive, and who is logged in?
+    pub(crate) async fn resolve(
+        &self,
+        sid: SessionId,
+        request: &Parts,
+        trace: &mut impl Trace,
+    ) -> Result<Identity<U>, Failure> {
+        let (session, key) = self.load(sid, trace).await?;
+        let user = self.deserialize(&key, request).await?;
+        trace.passed(Check::Deserializer, String::new);
+        let user = user.ok_or(Denial::UserNotFound)?;
+        trace.passed(Check::User, String::new);
+        let user_key = match &self.user_id {
+            Some(user_id) => catch_unwind(AssertUnwindSafe(|| user_id(&user)))
+                .map_err(|_panic| deserializer_panicked())?,
+            None => UserKey::from(key),
+        };
+        Ok(Identity::new(user, user_key, session))
+    }
+
+    /// Checks 5 to 9.
+    async fn load(
+        &self,
+        sid: SessionId,
+        trace: &mut impl Trace,
+    ) -> Result<(Session, Value), Failure> {
+        let asked = Instant::now();
+        let stored = self.ask_store(&sid).await?;
+        trace.passed(Check::Store, || format!("within {} ms", asked.elapsed().as_millis() + 1));
+        let stored = stored.ok_or(Denial::SessionNotFound)?;
+        let record = self.source.read(stored.payload(), &self.limits.record);
+        let record = match record.map_err(AuthorizeError::CorruptSession)? {
+            Some(record) => record,
+            None => return Err(Denial::SessionNotFound.into()),
+        };
+        trace.passed(Check::Session, || format!("{} bytes", stored.payload().len()));
+        trace.passed(Check::Record, || format!("its keys: {}", record.keys().join(", ")));
+        let now = self.clock.now();
+        if let Some(at) = stored.life().ended_at(now) {
+            return Err(Denial::SessionExpired { at, now }.into());
+        }
+        trace.passed(Check::Expiry, || describe_life(stored.life(), now));
+        let key = record.pointer(&self.user_pointer).map_err(AuthorizeError::CorruptSession)?;
+        let session = Session::new(sid, record, stored.life());
+        match key {
+            Some(key) if is_user(&key) => {
+                trace.passed(Check::UserKey, || format!("{} is {key}", self.user_pointer));
+                Ok((session, key))
+            }
+            _ => Err(Denial::NotLoggedIn { session }.into()),
+        }
+    }
+
+    /// Check 5. A store that panics could not tell.
+    async fn ask_store(&self, sid: &SessionId) -> Result<Option<StoredSession>, AuthorizeError> {
+        let after = self.limits.store_timeout;
+        let load = AssertUnwindSafe(async { self.store.load(sid).await }).catch_unwind();
+        match timeout(after, load).await {
+            Ok(Ok(Ok(stored))) => Ok(stored),
+            Ok(Ok(Err(error))) => Err(AuthorizeError::StoreUnavailable(error)),
+            Ok(Err(_panic)) => {
+                Err(AuthorizeError::StoreUnavailable(StoreError::message("it panicked")))
+            }
+            Err(_) => Err(AuthorizeError::StoreTimeout { after }),
+        }
+    }
+
+    /// Check 10.
+    async fn deserialize(&self, key: &Value, request: &Parts) -> Result<Option<U>, AuthorizeError> {
+        let after = self.limits.deserializer_timeout;
+        let ask = async { self.deserializer.deserialize_user(key, request).await };
+        match timeout(after, AssertUnwindSafe(ask).catch_unwind()).await {
+            Ok(Ok(Ok(user))) => Ok(user),
+            Ok(Ok(Err(error))) => Err(AuthorizeError::DeserializerFailed(error.into())),
+            Ok(Err(_panic)) => Err(deserializer_panicked()),
+            Err(_) => Err(AuthorizeError::DeserializerTimeout { after }),
+        }
+    }
+
+    /// Check 12, for one namespace. An app's policy that panics has not agreed.
+    pub(crate) async fn admit(
+        &self,
+        identity: &Identity<U>,
+        namespace: &str,
+    ) -> Result<(), Denial> {
+        let Some(success) = &self.success else {
+            return Ok(());
+        };
+        let candidate = Candidate::new(identity.clone(), namespace);
+        let verdict = AssertUnwindSafe(async { success(candidate).await }).catch_unwind().await;
+        verdict.unwrap_or_else(|_panic| Err(Reject::panicked())).map_err(Denial::Rejected)
+    }
+
+    /// What `fail` makes of a failure. A hook that panics refuses.
+    pub(crate) fn verdict(&self, failure: &Failure) -> Verdict {
+        let Some(fail) = &self.fail else {
+            return Verdict::refuse();
+        };
+        catch_unwind(AssertUnwindSafe(|| fail(failure))).unwrap_or(Verdict::refuse())
+    }
+}
+
+fn deserializer_panicked() -> AuthorizeError {
+    AuthorizeError::DeserializerFailed(Arc::from(BoxError::from("it panicked")))
+}
+
+fn describe_life(life: Life, now: SystemTime) -> String {
+    let left = match life {
+        Life::Forever => return "it has no expiry".into(),
+        Life::Until(end) => end.duration_since(now).unwrap_or_default(),
+        Life::For(left) => left,
+    };
+    format!("{} s left", left.as_secs())
+}
+
+/// Passport's rule (`lib/strategies/session.js`, 0.7): `su || su === 0`.
+fn is_user(key: &Value) -> bool {
+    !matches!(key, Value::Null | Value::Bool(false)) && key != ""
+}

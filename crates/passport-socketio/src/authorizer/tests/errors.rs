@@ -1,0 +1,135 @@
+//! "Could not tell": never a user, never a guest.
+
+use std::future::Future;
+
+use tokio::time::Instant;
+
+use super::*;
+
+const UNAVAILABLE: Expected = Expected::error("store_unavailable", "try_again");
+const CORRUPT: Expected = Expected::error("corrupt_session", "server_error");
+const FAILED: Expected = Expected::error("deserializer_failed", "try_again");
+
+#[tokio::test]
+async fn a_store_that_fails_is_unavailable_and_says_why_to_logs_only() {
+    let failure = World::new(Fake::Fails).refuses(signed(), &UNAVAILABLE).await;
+    assert!(!failure.message().contains("refused"));
+    let store = failure.source().unwrap();
+    assert_eq!(store.to_string(), "session store: GET");
+    assert_eq!(store.source().unwrap().to_string(), "connection refused");
+}
+
+#[tokio::test]
+async fn a_store_that_panics_is_unavailable() {
+    World::new(Fake::Panics).refuses(signed(), &UNAVAILABLE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_does_not_answer_is_waited_for_2_seconds_or_as_long_as_configured() {
+    let expected = Expected::error("store_timeout", "try_again");
+    let refused = |world: World| took(world.refuses(signed(), &expected));
+    let by_default = refused(World::new(Fake::NeverAnswers)).await;
+    assert_eq!(by_default.as_secs(), 2);
+    let patient = World::new(Fake::NeverAnswers)
+        .with(|builder| builder.store_timeout(Duration::from_secs(30)));
+    assert_eq!(refused(patient).await.as_secs(), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deserializer_that_does_not_answer_is_waited_for_5_seconds_or_as_long_as_configured() {
+    let expected = Expected::error("deserializer_timeout", "try_again");
+    let refused = |world: World| took(world.refuses(signed(), &expected));
+    let stuck = || {
+        logged_in().with(|builder| {
+            builder.deserialize_user(async |_: Value| pending::<Result<_, BoxError>>().await)
+        })
+    };
+    assert_eq!(refused(stuck()).await.as_secs(), 5);
+    let patient = stuck().with(|builder| builder.deserializer_timeout(Duration::from_secs(30)));
+    assert_eq!(refused(patient).await.as_secs(), 30);
+}
+
+async fn took(future: impl Future<Output = Failure>) -> Duration {
+    let start = Instant::now();
+    future.await;
+    start.elapsed()
+}
+
+#[tokio::test]
+async fn a_record_that_node_could_not_read_is_corrupt() {
+    let deep = format!(r#"{{"cookie":{{}},"x":{}{}}}"#, "[".repeat(64), "]".repeat(64));
+    let large = format!(r#"{{"cookie":{{}},"x":"{}"}}"#, "y".repeat(1024 * 1024));
+    for json in [
+        "",
+        "{canary-key-51de",
+        r#"{"cookie":{},"passport":{"user":"canary-key-51de"}} x"#,
+        r#"{"passport":{"user":"canary-key-51de"}}"#,
+        r#"{"cookie":null,"passport":{"user":"canary-key-51de"}}"#,
+        r#""canary-key-51de""#,
+        r#"{"cookie":{},"passport":{"user":"canary-key-51de\ud800"}}"#,
+        &deep,
+        &large,
+    ] {
+        let failure = holding(json).refuses(signed(), &CORRUPT).await;
+        assert!(failure.source().is_some_and(<dyn StdError>::is::<CorruptRecord>), "{failure:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_limits_of_a_record_can_be_set() {
+    let json = session(&json!(KEY));
+    let limited = |max_bytes, max_depth| {
+        holding(json.clone())
+            .with(|builder| builder.record_limits(RecordLimits { max_bytes, max_depth }))
+    };
+    limited(json.len(), 2).grants(signed()).await;
+    limited(json.len() - 1, 2).refuses(signed(), &CORRUPT).await;
+    limited(json.len(), 1).refuses(signed(), &CORRUPT).await;
+}
+
+#[tokio::test]
+async fn a_deserializer_that_fails_says_why_to_logs_only() {
+    let world = logged_in().with(|builder| {
+        builder.deserialize_user(async |_: Value| Err::<Option<Value>, _>("the database is down"))
+    });
+    let failure = world.refuses(signed(), &FAILED).await;
+    assert!(!failure.message().contains("database"));
+    let source = failure.source().unwrap();
+    assert_eq!(source.to_string(), "the database is down");
+}
+
+#[tokio::test]
+async fn a_deserializer_that_panics_at_once_or_later_has_failed() {
+    let later = logged_in().with(|builder| {
+        builder.deserialize_user(async |key: Value| {
+            assert!(key.is_null(), "it panics later");
+            Ok::<_, BoxError>(None)
+        })
+    });
+    later.refuses(signed(), &FAILED).await;
+
+    let at_once = |_: Value| -> std::future::Ready<Result<Option<Value>, BoxError>> {
+        panic!("it panics at once")
+    };
+    let at_once = logged_in().with(|builder| builder.deserialize_user(at_once));
+    at_once.refuses(signed(), &FAILED).await;
+}
+
+#[tokio::test]
+async fn a_user_key_of_another_type_has_failed_and_is_not_quoted() {
+    for key in [json!(KEY), json!({"id": KEY}), json!([KEY])] {
+        let world = holding(session(&key)).with(|builder| {
+            builder.deserialize_user(async |id: i64| Ok::<_, BoxError>(Some(id.into())))
+        });
+        let failure = world.refuses(signed(), &FAILED).await;
+        let source = failure.source().unwrap().to_string();
+        assert!(source.ends_with("and the deserializer takes i64"), "{source}");
+    }
+}
+
+#[tokio::test]
+async fn a_user_id_that_panics_has_failed() {
+    let broken = |_: &Value| -> i64 { panic!("user_id panics") };
+    let world = logged_in().with(|builder| builder.user_id(broken));
+    world.refuses(signed(), &FAILED).await;
+}

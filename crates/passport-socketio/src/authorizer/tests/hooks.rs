@@ -1,0 +1,127 @@
+//! The app's own say: `success` and `fail`.
+
+use std::sync::Mutex;
+
+use express_session::SessionRecord;
+
+use super::*;
+
+/// A failure of every code, in the order of the checks, and whether it may become a guest.
+fn every_failure() -> Vec<(Failure, bool)> {
+    let now = FakeClock::default().now();
+    let after = Duration::from_secs(2);
+    let record = SessionRecord::parse(b"{}", &RecordLimits::default());
+    let session = Session::new(SID.into(), record.unwrap().unwrap(), Life::Forever);
+    let denied = |denial: Denial, guest| (Failure::from(denial), guest);
+    let error = |error: AuthorizeError| (Failure::from(error), false);
+    let down = || Arc::from(BoxError::from("down"));
+    vec![
+        denied(Denial::OriginNotAllowed { origin: None }, false),
+        denied(Denial::NoSessionCookie { cross_origin: true }, true),
+        denied(Denial::MalformedCookie("why"), true),
+        denied(Denial::BadSignature, true),
+        error(AuthorizeError::StoreUnavailable(StoreError::message("GET"))),
+        error(AuthorizeError::StoreTimeout { after }),
+        denied(Denial::SessionNotFound, true),
+        error(AuthorizeError::CorruptSession(CorruptRecord::NotASession("why"))),
+        denied(Denial::SessionExpired { at: now, now }, true),
+        denied(Denial::NotLoggedIn { session }, true),
+        error(AuthorizeError::DeserializerFailed(down())),
+        error(AuthorizeError::DeserializerTimeout { after }),
+        denied(Denial::UserNotFound, true),
+        denied(Denial::Rejected(Reject::new("banned")), false),
+    ]
+}
+
+fn with_fail(hook: impl Fn(&Failure) -> Verdict + Send + Sync + 'static) -> Authorizer<Value> {
+    logged_in().with(|b| b.fail(hook)).builder.build().unwrap()
+}
+
+#[test]
+fn a_guest_is_never_made_of_an_error_a_foreign_origin_or_a_rejection() {
+    let auth = with_fail(Failure::guest);
+    for (failure, guest) in every_failure() {
+        let expected = if guest { Answer::Guest } else { Answer::Refuse };
+        let code = failure.code();
+        assert_eq!(auth.decider().verdict(&failure).0, expected, "{code}");
+        assert_eq!(failure.allows_guest(), guest, "{code}");
+    }
+}
+
+#[test]
+fn without_a_hook_or_with_one_that_panics_every_failure_is_refused() {
+    let without = logged_in().builder.build().unwrap();
+    let panicking = with_fail(|_| panic!("the fail hook panics"));
+    for (failure, _) in every_failure() {
+        assert_eq!(without.decider().verdict(&failure).0, Answer::Refuse);
+        assert_eq!(panicking.decider().verdict(&failure).0, Answer::Refuse);
+    }
+}
+
+#[test]
+fn the_hook_sees_the_code_and_answers_with_a_text_of_its_own() {
+    let auth = with_fail(|failure| failure.refuse_with(failure.code()));
+    for (failure, _) in every_failure() {
+        let text = Answer::RefuseWith(failure.code().into());
+        assert_eq!(auth.decider().verdict(&failure).0, text);
+    }
+}
+
+#[tokio::test]
+async fn a_rejection_is_read_by_the_client_in_the_apps_own_words() {
+    let world = logged_in()
+        .with(|builder| builder.success(async |_| Err(Reject::new("come back tomorrow"))));
+    let expected =
+        Expected { client: "come back tomorrow", guest: false, ..Expected::denied("rejected", 1) };
+    let failure = world.refuses(signed(), &expected).await;
+    assert_eq!(failure.message(), "rejected by the app: come back tomorrow");
+}
+
+#[tokio::test]
+async fn a_success_hook_that_panics_at_once_or_later_has_rejected() {
+    let expected = Expected { client: "rejected", guest: false, ..Expected::denied("rejected", 1) };
+    let later = logged_in().with(|builder| {
+        builder.success(async |candidate: Candidate<Value>| {
+            assert!(candidate.user().is_null(), "it panics later");
+            Ok(())
+        })
+    });
+    later.refuses(signed(), &expected).await;
+    let at_once = |_: Candidate<Value>| -> std::future::Ready<Result<(), Reject>> {
+        panic!("it panics at once")
+    };
+    let at_once = logged_in().with(|builder| builder.success(at_once));
+    at_once.refuses(signed(), &expected).await;
+}
+
+#[tokio::test]
+async fn success_is_told_who_asks_with_which_session_for_which_namespace() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = seen.clone();
+    let world = logged_in().with(|builder| {
+        builder.success(async move |candidate: Candidate<Value>| {
+            let said = format!("{candidate:?}");
+            assert!(!said.contains(KEY) && !said.contains(SID), "{said}");
+            let session = candidate.session().id().as_str().to_owned();
+            let entry = (candidate.user().clone(), session, candidate.namespace().to_owned());
+            log.lock().unwrap().push(entry);
+            Ok(())
+        })
+    });
+    world.grants(signed()).await;
+    let expected = (json!(KEY), SID.to_owned(), "/".to_owned());
+    assert_eq!(*seen.lock().unwrap(), [expected]);
+}
+
+#[tokio::test]
+async fn authorize_asks_no_hook() {
+    let auth = logged_in()
+        .with(|builder| builder.success(async |_| Err(Reject::new("never"))).fail(Failure::guest))
+        .builder
+        .build()
+        .unwrap();
+    let granted = auth.authorize(&signed()).await.unwrap();
+    assert!(matches!(granted, Decision::Granted(_)));
+    let denied = auth.authorize(&request(&[])).await.unwrap();
+    assert!(matches!(denied, Decision::Denied(Denial::NoSessionCookie { .. })));
+}

@@ -1,0 +1,114 @@
+//! Pages of allowed origins: what a browser must read in the answers.
+#![expect(clippy::unwrap_used, reason = "helpers of tests assert, too")]
+
+mod common;
+
+use axum::Router;
+use axum::body::Body;
+use common::world::{Server, cookie, ignore};
+use http::{HeaderMap, Method, Request, StatusCode};
+use socketioxide::handler::ConnectHandler as _;
+use tower::ServiceExt as _;
+
+const APP: &str = "https://app.example";
+const EVIL: &str = "https://evil.example";
+const OPEN: &str = "/socket.io/?EIO=4&transport=polling";
+
+fn server() -> Server {
+    let server = Server::with(true, |builder| builder.origin(APP));
+    server.io.ns("/", ignore.with(server.auth.required()));
+    server
+}
+
+async fn ask(
+    app: &Router,
+    method: Method,
+    uri: &str,
+    headers: &[(&str, &str)],
+) -> (StatusCode, HeaderMap) {
+    let mut request = Request::builder().method(method).uri(uri);
+    for (name, value) in [("host", "rt.example")].iter().chain(headers) {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Body::empty()).unwrap();
+    let answer = app.clone().oneshot(request).await.unwrap().into_parts().0;
+    (answer.status, answer.headers)
+}
+
+fn mentions_cors(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| name.as_str().starts_with("access-control-"))
+}
+
+#[tokio::test]
+async fn an_allowed_page_may_read_the_answers_whatever_they_are() {
+    let server = server();
+    let unknown = "/socket.io/?EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAA";
+    for (method, uri, status) in [
+        (Method::GET, OPEN, StatusCode::OK),
+        (Method::GET, unknown, StatusCode::BAD_REQUEST),
+        (Method::POST, unknown, StatusCode::BAD_REQUEST),
+    ] {
+        let answer = ask(&server.app, method, uri, &[("origin", APP)]).await;
+        assert_eq!(answer.0, status);
+        assert_eq!(answer.1["access-control-allow-origin"], APP);
+        assert_eq!(answer.1["access-control-allow-credentials"], "true");
+        assert_eq!(answer.1["vary"], "Origin");
+    }
+}
+
+#[tokio::test]
+async fn nobody_else_is_told_anything() {
+    let server = server();
+    let own = ("origin", "http://rt.example");
+    for (headers, status) in [
+        (&[][..], StatusCode::OK),
+        (&[own], StatusCode::OK),
+        (&[("origin", EVIL)], StatusCode::FORBIDDEN),
+        (&[("origin", "null")], StatusCode::FORBIDDEN),
+    ] {
+        let answer = ask(&server.app, Method::GET, OPEN, headers).await;
+        assert_eq!(answer.0, status);
+        assert!(!mentions_cors(&answer.1), "{headers:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_preflight_of_an_allowed_page_is_answered_before_anything_is_looked_up() {
+    let server = server();
+    let cookie = cookie("ann");
+    let asks = [
+        ("origin", APP),
+        ("cookie", &cookie),
+        ("access-control-request-method", "POST"),
+        ("access-control-request-headers", "content-type,x-tenant"),
+    ];
+    let (status, headers) = ask(&server.app, Method::OPTIONS, OPEN, &asks).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    assert_eq!(headers["access-control-allow-origin"], APP);
+    assert_eq!(headers["access-control-allow-credentials"], "true");
+    let allowed = headers["access-control-allow-methods"].to_str().unwrap();
+    assert!(allowed.contains("POST") && allowed.contains("GET"));
+    let allowed = &headers["access-control-allow-headers"];
+    assert_eq!(allowed, "content-type,x-tenant");
+    assert_eq!(server.store.loads(), 0);
+    assert!(server.forgot_everybody());
+}
+
+#[tokio::test]
+async fn a_preflight_of_another_page_is_refused() {
+    let server = server();
+    let asks = [("origin", EVIL), ("access-control-request-method", "POST")];
+    let (status, headers) = ask(&server.app, Method::OPTIONS, OPEN, &asks).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    assert!(!mentions_cors(&headers));
+}
+
+#[tokio::test]
+async fn two_layers_name_the_origin_once() {
+    let server = server();
+    let app = server.app.clone().layer(server.auth.layer());
+    let (status, headers) = ask(&app, Method::GET, OPEN, &[("origin", APP)]).await;
+    assert_eq!(status, StatusCode::OK);
+    let named = headers.get_all("access-control-allow-origin").iter();
+    assert_eq!(named.count(), 1);
+}

@@ -1,0 +1,135 @@
+#![expect(clippy::unwrap_used, reason = "helpers of tests assert, too")]
+//! Two authorizers on one server, each with users of its own.
+
+mod common;
+
+use axum::Router;
+use common::Client;
+use common::world::{User, auth_over, cookie, store};
+use express_session::cookie::Signer;
+use passport_socketio::store::{Life, MemoryStore};
+use passport_socketio::{Auth, Authorizer, MaybeAuth, filter_sockets_by_user};
+use serde_json::json;
+use socketioxide::SocketIo;
+use socketioxide::extract::SocketRef;
+use socketioxide::handler::ConnectHandler as _;
+
+/// The staff's users: another type, another cookie, another secret, another store.
+#[derive(Debug)]
+struct Admin(String);
+
+fn admins() -> Authorizer<Admin> {
+    let store = MemoryStore::for_tests();
+    let eve = r#"{"cookie":{},"passport":{"user":"eve"}}"#;
+    store.set("admin", eve, Life::Forever);
+    Authorizer::builder()
+        .key("admin.sid")
+        .secret("another cat")
+        .store(store)
+        .deserialize_user(async |name: String| Ok::<_, std::io::Error>(Some(Admin(name))))
+        .build()
+        .unwrap()
+}
+
+fn users() -> Authorizer<User> {
+    auth_over(store()).build().unwrap()
+}
+
+/// Ann, who is logged in as an admin, too.
+fn both_cookies() -> [(&'static str, String); 1] {
+    let signer = Signer::new(["another cat"]).unwrap();
+    let admin = signer.cookie_pair("admin.sid", "admin");
+    [("cookie", format!("{}; {admin}", cookie("ann")))]
+}
+
+async fn greet(socket: SocketRef, user: MaybeAuth<User>, admin: MaybeAuth<Admin>) {
+    let names = (user.user().map(|user| user.name), admin.user().map(|admin| &admin.0));
+    let cookie_kept = socket.req_parts().headers.contains_key("cookie");
+    socket.emit("welcome", &(names.0, names.1, cookie_kept)).unwrap();
+}
+
+fn serve(io: &SocketIo, users: &Authorizer<User>, admins: &Authorizer<Admin>) {
+    io.ns("/", greet.with(users.required()));
+    io.ns("/admin", greet.with(admins.required()));
+    io.ns("/both", greet.with(users.required()).with(admins.required()));
+}
+
+#[tokio::test]
+async fn each_knows_its_own_users_whichever_of_them_has_its_layer() {
+    for (user_layer, admin_layer) in [(false, false), (true, false), (false, true), (true, true)] {
+        let (users, admins) = (users(), admins());
+        let (host, io) = SocketIo::new_layer();
+        serve(&io, &users, &admins);
+        let mut app = Router::new().layer(host);
+        if user_layer {
+            app = app.layer(users.layer());
+        }
+        if admin_layer {
+            app = app.layer(admins.layer());
+        }
+        let kept = !user_layer && !admin_layer;
+
+        let mut client = Client::open(&app, both_cookies()).await.unwrap();
+        for (ns, expected) in [
+            ("/", json!(["welcome", "ann", null, kept])),
+            ("/admin", json!(["welcome", null, "eve", kept])),
+            ("/both", json!(["welcome", "ann", "eve", kept])),
+        ] {
+            client.connect(ns).await.unwrap();
+            assert_eq!(client.event(ns).await, expected, "{user_layer} {admin_layer}");
+        }
+        let mut user = Client::of(&app, "ann").await;
+        assert_eq!(user.connect("/admin").await, Err("unauthorized".into()));
+        assert_eq!(user.connect("/both").await, Err("unauthorized".into()));
+        user.connect("/").await.unwrap();
+
+        assert_eq!(users.attach(&io).user(42).sockets().len(), 3);
+        assert_eq!(admins.attach(&io).user("eve").sockets().len(), 2);
+        assert_eq!(filter_sockets_by_user(&io, |_: &User| true).len(), 3);
+        assert_eq!(filter_sockets_by_user(&io, |_: &Admin| true).len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_takes_the_other_s_user_is_not_run() {
+    let (users, admins) = (users(), admins());
+    let (host, io) = SocketIo::new_layer();
+    serve(&io, &users, &admins);
+    let on_connect = async |socket: SocketRef| {
+        socket.on("admin", async |_: Auth<Admin>, socket: SocketRef| {
+            socket.emit("admin", "ran").unwrap();
+        });
+        socket.on("user", async |_: Auth<User>, socket: SocketRef| {
+            socket.emit("user", "ran").unwrap();
+        });
+    };
+    io.ns("/mixed-up", on_connect.with(users.required()));
+    let app = Router::new().layer(host);
+    let mut client = Client::open(&app, both_cookies()).await.unwrap();
+    client.connect("/mixed-up").await.unwrap();
+    client.emit("/mixed-up", "admin").await;
+    client.emit("/mixed-up", "user").await;
+    assert_eq!(client.event("/mixed-up").await, json!(["user", "ran"]));
+}
+
+#[tokio::test]
+async fn two_of_one_type_of_user_do_not_answer_for_each_other() {
+    let (first, second) = (store(), store());
+    let strict = auth_over(first.clone()).build().unwrap();
+    let other = auth_over(second.clone())
+        .success(async |_| Err(passport_socketio::Reject::new("not here")))
+        .build()
+        .unwrap();
+    let (host, io) = SocketIo::new_layer();
+    io.ns("/", greet.with(strict.required()));
+    io.ns("/other", greet.with(other.required()));
+    let app = Router::new().layer(host).layer(strict.layer()).layer(other.layer());
+    first.inner().0.set("bob", "null", Life::Forever);
+
+    let mut bob = Client::of(&app, "bob").await;
+    assert_eq!(bob.connect("/").await, Err("unauthorized".into()));
+    assert_eq!(bob.connect("/other").await, Err("not here".into()));
+    let mut ann = Client::of(&app, "ann").await;
+    ann.connect("/").await.unwrap();
+    assert!(other.attach(&io).users().is_empty());
+}
