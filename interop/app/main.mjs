@@ -21,12 +21,13 @@ const { store, close } = await openStore(options.store);
 const app = createApp({ store, secrets: options.secret, cookieName: options['cookie-name'] });
 
 const server = app.listen(Number(options.port), '127.0.0.1');
-await once(server, 'listening');
-console.log(`listening on http://127.0.0.1:${server.address().port}`);
-
 process.once('SIGTERM', async () => {
   server.closeAllConnections();
   server.close();
   await close();
   process.exit(0);
 });
+
+// Last: whoever waits for this line may end the app at once.
+await once(server, 'listening');
+console.log(`listening on http://127.0.0.1:${server.address().port}`);

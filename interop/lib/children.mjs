@@ -14,12 +14,15 @@ process.once('exit', () => {
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
 /** Runs a command that ends by itself. */
-export async function runToItsEnd(command, args) {
-  const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+export async function runToItsEnd(command, args, { input = '', env = {} } = {}) {
+  const child = spawn(command, args, { env: { ...process.env, ...env } });
   running.add(child);
-  const [stderr, [code]] = await within(Promise.all([text(child.stderr), once(child, 'close')]), `${command} to end`);
+  child.stdin.on('error', () => {}); // it may end without reading
+  child.stdin.end(input);
+  const all = Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+  const [stdout, stderr, [code]] = await within(all, `${command} to end`, 15_000);
   running.delete(child);
-  return { code, stderr };
+  return { code, stdout, stderr };
 }
 
 /** A child process which is ready when its stdout shows `ready`. */

@@ -11,3 +11,13 @@ export async function openDatabase(path) {
     close: promisify(database.close.bind(database)),
   };
 }
+
+/** One statement, from outside the app. */
+export async function executeSql(path, sql, params = []) {
+  const database = await openDatabase(path);
+  try {
+    await database.run(sql, params);
+  } finally {
+    await database.close();
+  }
+}

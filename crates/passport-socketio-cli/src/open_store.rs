@@ -57,7 +57,10 @@ async fn open_sqlite(path: &str) -> Result<Arc<dyn SessionStore>, Failed> {
             "--store sqlite: needs the path of the database, such as sqlite:./sessions".into()
         );
     }
-    Ok(Arc::new(SqliteStore::open(path).await?))
+    Ok(Arc::new(match path.split_once("?table=") {
+        Some((path, table)) => SqliteStore::open_table(path, table).await?,
+        None => SqliteStore::open(path).await?,
+    }))
 }
 
 #[cfg(all(test, feature = "redis"))]

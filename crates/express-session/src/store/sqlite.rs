@@ -94,7 +94,7 @@ impl SqliteStore {
         }
         let mut db = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
             .and_then(|db| db.busy_timeout(BUSY_TIMEOUT).map(|()| db))
-            .map_err(|error| StoreError::new(format!("opening {}", path.display()), error))?;
+            .map_err(|error| StoreError::new("opening the database", error))?;
         let (jobs, queue) = mpsc::sync_channel::<Job>(QUEUE);
         std::thread::Builder::new()
             .name("sqlite-sessions".into())

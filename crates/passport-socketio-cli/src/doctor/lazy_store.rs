@@ -19,12 +19,11 @@ impl LazyStore {
     }
 
     async fn open(&self) -> Result<Arc<dyn SessionStore>, StoreError> {
-        match &self.url {
-            Some(url) => {
-                open_store::open(url).await.map_err(|error| StoreError::new("opening it", error))
-            }
-            None => Err(StoreError::message("no --store was given")),
-        }
+        let url = self.url.as_ref().ok_or_else(|| StoreError::message("no --store was given"))?;
+        open_store::open(url).await.map_err(|error| match error.downcast::<StoreError>() {
+            Ok(error) => *error,
+            Err(other) => StoreError::new("opening it", other),
+        })
     }
 }
 

@@ -117,12 +117,13 @@ impl<U: Send + Sync + 'static> Decider<U> {
         let stored = self.ask_store(&sid).await?;
         trace.passed(Check::Store, || format!("within {} ms", asked.elapsed().as_millis() + 1));
         let stored = stored.ok_or(Denial::SessionNotFound)?;
-        let record = self.source.read(stored.payload(), &self.limits.record);
-        let record = match record.map_err(AuthorizeError::CorruptSession)? {
-            Some(record) => record,
-            None => return Err(Denial::SessionNotFound.into()),
-        };
+        let read = self.source.read(stored.payload(), &self.limits.record);
+        if read == Ok(None) {
+            return Err(Denial::SessionNotFound.into());
+        }
         trace.passed(Check::Session, || format!("{} bytes", stored.payload().len()));
+        let record =
+            read.map_err(AuthorizeError::CorruptSession)?.ok_or(Denial::SessionNotFound)?;
         trace.passed(Check::Record, || format!("its keys: {}", record.keys().join(", ")));
         let now = self.clock.now();
         if let Some(at) = stored.life().ended_at(now) {

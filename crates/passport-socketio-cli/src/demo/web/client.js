@@ -31,7 +31,7 @@ class Emitter {
   }
 }
 
-/** The WebSocket. Fires `state`: `connecting`, `open`, or `waiting` before it tries again. */
+/** The WebSocket. Fires `state`: `connecting`, `open`, or `waiting` to try again. */
 export class Connection extends Emitter {
   state = 'closed';
   #webSocket;
@@ -134,7 +134,7 @@ class Socket extends Emitter {
   connect() {
     this.#wanted = true;
     if (this.#connection.state === 'open') this._join();
-    else this.#connection.open();
+    else if (this.#connection.state === 'closed') this.#connection.open();
   }
 
   /** Emits an event. The server's acknowledgement is the answer. */
