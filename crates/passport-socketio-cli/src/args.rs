@@ -1,8 +1,11 @@
 //! What can be typed.
 
+#![expect(clippy::doc_markdown, reason = "these comments are the text of --help")]
+
 use std::net::SocketAddr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use passport_socketio::{Authorizer, AuthorizerBuilder};
 
 /// Know the Passport user behind every Socket.IO connection.
 ///
@@ -28,6 +31,39 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Demo(DemoArgs),
     Doctor(DoctorArgs),
+}
+
+/// What sessions your app writes.
+#[derive(Args)]
+pub(crate) struct SessionArgs {
+    /// What your app gives express-session as `secret`. Repeat it for several, newest first
+    #[arg(long = "secret", value_name = "SECRET", env = "SESSION_SECRET", hide_env_values = true)]
+    pub(crate) secrets: Vec<String>,
+
+    /// What kind of sessions your app writes
+    #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
+    pub(crate) kind: Kind,
+
+    /// The session cookie's name: express-session's `name`
+    #[arg(long, value_name = "NAME", default_value = "connect.sid")]
+    pub(crate) cookie_name: String,
+
+    /// Where the user's key is in the session, as a JSON pointer
+    #[arg(long, value_name = "POINTER", default_value = "/passport/user")]
+    pub(crate) user_pointer: String,
+}
+
+impl SessionArgs {
+    /// An authorizer for such sessions, with these secrets.
+    pub(crate) fn authorizer<U: Send + Sync + 'static>(
+        &self,
+        secrets: &[String],
+    ) -> AuthorizerBuilder<U> {
+        let builder = Authorizer::builder().user_pointer(&self.user_pointer);
+        match self.kind {
+            Kind::Express => builder.key(&self.cookie_name).secrets(secrets),
+        }
+    }
 }
 
 /// Who wrote the sessions.
@@ -63,21 +99,8 @@ pub(crate) struct DemoArgs {
     #[arg(long, value_name = "URL")]
     pub(crate) store: Option<String>,
 
-    /// What your app gives express-session as `secret`. Repeat it for several, newest first
-    #[arg(long = "secret", value_name = "SECRET", env = "SESSION_SECRET", hide_env_values = true)]
-    pub(crate) secrets: Vec<String>,
-
-    /// What kind of sessions your app writes
-    #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
-    pub(crate) kind: Kind,
-
-    /// The session cookie's name: express-session's `name`
-    #[arg(long, value_name = "NAME", default_value = "connect.sid")]
-    pub(crate) cookie_name: String,
-
-    /// Where the user's key is in the session, as a JSON pointer
-    #[arg(long, value_name = "POINTER", default_value = "/passport/user")]
-    pub(crate) user_pointer: String,
+    #[command(flatten)]
+    pub(crate) sessions: SessionArgs,
 
     /// Another origin whose pages may connect, such as https://app.example.com. Repeat it for several
     #[arg(long = "origin", value_name = "URL")]
@@ -119,21 +142,8 @@ pub(crate) struct DoctorArgs {
     #[arg(long, value_name = "URL")]
     pub(crate) store: Option<String>,
 
-    /// What your app gives express-session as `secret`. Repeat it for several, newest first
-    #[arg(long = "secret", value_name = "SECRET", env = "SESSION_SECRET", hide_env_values = true)]
-    pub(crate) secrets: Vec<String>,
-
-    /// What kind of sessions your app writes
-    #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
-    pub(crate) kind: Kind,
-
-    /// The session cookie's name: express-session's `name`
-    #[arg(long, value_name = "NAME", default_value = "connect.sid")]
-    pub(crate) cookie_name: String,
-
-    /// Where the user's key is in the session, as a JSON pointer
-    #[arg(long, value_name = "POINTER", default_value = "/passport/user")]
-    pub(crate) user_pointer: String,
+    #[command(flatten)]
+    pub(crate) sessions: SessionArgs,
 
     /// The session cookie's value, encoded or not; - reads it from stdin
     #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
@@ -163,10 +173,7 @@ pub(crate) struct DoctorArgs {
 /// Without the cookie, the secrets, and the passwords that URLs can hold.
 impl std::fmt::Debug for DoctorArgs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DoctorArgs")
-            .field("cookie_name", &self.cookie_name)
-            .field("json", &self.json)
-            .finish_non_exhaustive()
+        f.debug_struct("DoctorArgs").field("json", &self.json).finish_non_exhaustive()
     }
 }
 

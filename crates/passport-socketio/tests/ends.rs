@@ -7,8 +7,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::Client;
 use common::world::{Server, User, eventually, ignore};
+use common::{Client, soon};
 use passport_socketio::live::EndReason;
 use passport_socketio::socketio::user_room;
 use passport_socketio::{Auth, MaybeAuth};
@@ -80,7 +80,7 @@ async fn from_then_on_no_handler_is_given_the_user_and_a_disconnect_handler_lear
     // The connect handler is a task of its own.
     tokio::task::yield_now().await;
     server.live.end_session(&"ann".into(), EndReason::LoggedOut);
-    assert_eq!(leaving.recv().await, Some(("ann", false, false)));
+    assert_eq!(soon(leaving.recv()).await, Some(("ann", false, false)));
     eventually("nobody is left", || server.is_empty()).await;
     drop(client);
 }
@@ -127,7 +127,7 @@ async fn a_session_that_ends_while_its_socket_is_connecting_leaves_no_live_socke
 
         let mut client = Client::of(&server.app, "ann").await;
         client.send("0").await;
-        waiting.notified().await;
+        soon(waiting.notified()).await;
         let ended = server.live.end_session(&"ann".into(), EndReason::LoggedOut);
         assert_eq!(ended, 1);
         go.notify_one();

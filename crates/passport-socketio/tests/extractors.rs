@@ -5,8 +5,8 @@ mod common;
 
 use std::sync::{Arc, Mutex};
 
-use common::Client;
 use common::world::{Server, User, eventually};
+use common::{Client, soon};
 use passport_socketio::{Auth, MaybeAuth, MaybeSession, Session};
 use serde_json::{Value, json};
 use socketioxide::extract::SocketRef;
@@ -108,7 +108,7 @@ async fn a_connect_handler_that_takes_auth_is_not_run_for_guests() {
     server.io.ns("/", on_connect.with(server.auth.optional()));
     Client::anonymous(&server.app).await.connect("/").await.unwrap();
     Client::of(&server.app, "bob").await.connect("/").await.unwrap();
-    assert_eq!(running.recv().await, Some(7));
+    assert_eq!(soon(running.recv()).await, Some(7));
 }
 
 #[tokio::test]
@@ -134,11 +134,11 @@ async fn a_disconnect_handler_still_learns_who_it_was_and_leaks_nobody() {
             client.connect("/").await.unwrap();
             client.connect("/other").await.unwrap();
             client.leave("/other").await;
-            let (name, logged_in, views, why) = leaving.recv().await.unwrap();
+            let (name, logged_in, views, why) = soon(leaving.recv()).await.unwrap();
             assert_eq!((name, logged_in, views), expected);
             assert_eq!(why, DisconnectReason::ClientNSDisconnect);
             client.close().await;
-            let (name, logged_in, views, why) = leaving.recv().await.unwrap();
+            let (name, logged_in, views, why) = soon(leaving.recv()).await.unwrap();
             assert_eq!((name, logged_in, views), expected);
             assert_eq!(why, DisconnectReason::TransportClose);
             eventually("nobody is left", || server.is_empty()).await;

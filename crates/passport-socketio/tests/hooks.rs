@@ -5,8 +5,8 @@ mod common;
 
 use std::sync::{Arc, Mutex};
 
-use common::Client;
 use common::world::{ERRORS, GUESTS, Server, User, cookie, eventually, ignore};
+use common::{Client, soon};
 use passport_socketio::{Candidate, Failure, MaybeAuth, Reject};
 use socketioxide::extract::SocketRef;
 use socketioxide::handler::ConnectHandler as _;
@@ -49,7 +49,7 @@ async fn nobody_is_connected_before_success_agrees() {
 
         let mut client = Client::of(&server.app, "ann").await;
         client.send("0").await;
-        asked.notified().await;
+        soon(asked.notified()).await;
         assert!(server.io.sockets().is_empty());
         assert!(server.live.users().is_empty());
         agree.notify_one();
@@ -121,7 +121,7 @@ async fn a_client_that_leaves_while_success_is_asked_leaves_nothing_behind() {
         server.io.ns("/", ignore.with(server.auth.required()));
         let mut client = Client::of(&server.app, "ann").await;
         client.send("0").await;
-        asked.notified().await;
+        soon(asked.notified()).await;
         assert!(!server.forgot_everybody());
         client.close().await;
         agree.notify_one();

@@ -6,8 +6,8 @@ mod common;
 use std::collections::HashSet;
 use std::time::Duration;
 
-use common::Client;
 use common::world::{Server, User, eventually, ignore};
+use common::{Client, soon};
 use passport_socketio::socketio::{session_room, user_room};
 use passport_socketio::{Auth, UserKey, filter_sockets_by_user};
 use serde_json::json;
@@ -143,7 +143,7 @@ async fn a_socket_that_is_being_disconnected_by_the_server_is_gone_at_once() {
     let mut client = connected(&server, "ann", &["/"]).await;
     client.emit("/", "bye").await;
     assert_eq!(client.receive().await, "1");
-    assert_eq!(doing.recv().await, Some((true, false)));
+    assert_eq!(soon(doing.recv()).await, Some((true, false)));
     eventually("nobody is left", || server.is_empty()).await;
 }
 

@@ -67,13 +67,11 @@ fn now() -> SystemTime {
 }
 
 /// Whether a load finds a session that has not ended.
-#[expect(clippy::expect_used, reason = "a test's assertion")]
 async fn alive(subject: &impl Subject, sid: &str) -> bool {
     let loaded = subject.store().load(&sid.into()).await.expect("the store answers");
     loaded.is_some_and(|session| session.life().ended_at(now()).is_none())
 }
 
-#[expect(clippy::expect_used, clippy::panic, reason = "a test's assertion")]
 async fn finds_what_is_there(subject: &impl Subject) {
     subject.put("found", J.as_bytes(), now() + HOUR).await;
     let session = subject.store().load(&"found".into()).await.expect("the store answers");
@@ -101,7 +99,6 @@ async fn knows_what_has_expired(subject: &impl Subject) {
     assert!(!alive(subject, "expired").await);
 }
 
-#[expect(clippy::expect_used, reason = "a test's assertion")]
 async fn keeps_the_payload_byte_for_byte(subject: &impl Subject) {
     let unicode = r#"{"cookie":{},"name":"żółw \u00e9 😀","x":" spaced "}"#;
     let broken = "{broken";
@@ -116,7 +113,6 @@ async fn keeps_the_payload_byte_for_byte(subject: &impl Subject) {
     assert_eq!(session.expect("it was just put there").payload().len(), large.len());
 }
 
-#[expect(clippy::expect_used, reason = "a test's assertion")]
 async fn answers_many_at_once(subject: &impl Subject) {
     for n in 0..20 {
         let json = format!(r#"{{"cookie":{{}},"passport":{{"user":{n}}}}}"#);
@@ -131,7 +127,6 @@ async fn answers_many_at_once(subject: &impl Subject) {
     futures_util::future::join_all(loads).await;
 }
 
-#[expect(clippy::expect_used, reason = "a test's assertion")]
 async fn touches_what_is_there_only(subject: &impl Subject) {
     let Some(touch) = subject.store().as_touch() else {
         return;
@@ -157,7 +152,6 @@ async fn touches_what_is_there_only(subject: &impl Subject) {
     assert!(!alive(subject, "over").await, "a touch brings nothing back");
 }
 
-#[expect(clippy::expect_used, reason = "a test's assertion")]
 async fn updates_what_is_there_only(subject: &impl Subject) {
     let Some(update) = subject.store().as_update() else {
         return;
@@ -174,7 +168,6 @@ async fn updates_what_is_there_only(subject: &impl Subject) {
     assert!(!alive(subject, "never-there").await, "an update brings nothing into being");
 }
 
-#[expect(clippy::expect_used, reason = "a test's assertion")]
 async fn destroys(subject: &impl Subject) {
     let Some(destroy) = subject.store().as_destroy() else {
         return;

@@ -22,7 +22,6 @@ impl RedisServer {
     ///
     /// # Panics
     /// If it is installed but does not start; under `CI` also if it is not installed.
-    #[expect(clippy::expect_used, reason = "a test can't go on without it")]
     pub async fn start() -> Option<Self> {
         let port = free_port().await;
         let dir = ScratchDir::new();
@@ -69,13 +68,11 @@ impl RedisServer {
     ///
     /// # Panics
     /// If the process can't be killed.
-    #[expect(clippy::expect_used, reason = "a test can't go on without it")]
     pub async fn kill(mut self) {
         self.process.kill().await.expect("redis-server is ours to kill");
     }
 }
 
-#[expect(clippy::expect_used, reason = "a test can't go on without it")]
 async fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     listener.local_addr().expect("its address").port()
@@ -86,7 +83,6 @@ async fn free_port() -> u16 {
 ///
 /// # Panics
 /// Under `CI`.
-#[expect(clippy::panic, clippy::print_stderr, reason = "it is made to be seen")]
 pub fn missing_server(server: &str) {
     assert!(std::env::var_os("CI").is_none(), "{server} is not installed");
     eprintln!("SKIPPED: {server} is not installed; ./scripts/test installs it");

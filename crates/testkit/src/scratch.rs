@@ -23,7 +23,6 @@ impl ScratchDir {
     /// # Panics
     /// If it can't be made: no test could go on.
     #[expect(clippy::new_without_default, reason = "it has an effect")]
-    #[expect(clippy::expect_used, reason = "a test can't go on without it")]
     pub fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let next = NEXT.fetch_add(1, Ordering::Relaxed);

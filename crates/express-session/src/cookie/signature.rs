@@ -161,9 +161,9 @@ mod tests {
     fn signs_and_verifies_as_cookie_signature_does() {
         for (secret, value, signature) in VECTORS {
             let signer = Signer::new([secret]).unwrap();
-            let signed = format!("{value}.{signature}");
-            assert_eq!(signer.sign(value), signed);
-            assert_eq!(signer.unsign(&signed), Some(*value));
+            let text = format!("{value}.{signature}");
+            assert_eq!(signer.sign(value), text);
+            assert_eq!(signer.unsign(&text), Some(*value));
         }
     }
 

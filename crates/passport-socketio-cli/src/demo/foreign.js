@@ -6,7 +6,6 @@ import { byId, know, knowWho, showOnline, stamp, watchConnection, watchNamespace
 const connection = new Connection();
 const lobby = connection.socket('/lobby');
 
-let me = null;
 let ended = false;
 
 watchConnection(connection);
@@ -14,7 +13,8 @@ watchNamespace(lobby, 'lobby', {
   async onConnect() {
     const answer = await lobby.ask('whoami');
     knowWho(answer);
-    me = answer.user;
+    const me = answer.user;
+    showOnline({ me });
     if (me) {
       byId('who').replaceChildren('You are user ', stamp(me));
       byId('advice').textContent = 'Your app said so, in your session. Log out there, and reload this page.';
@@ -28,7 +28,7 @@ watchNamespace(lobby, 'lobby', {
   },
 });
 
-lobby.on('online', (online) => showOnline(online, me));
+lobby.on('online', (online) => showOnline({ online }));
 lobby.on('session_ended', ({ code, reconnect }) => {
   know('code', `${code} (reconnect: ${reconnect})`);
   ended = !reconnect;

@@ -6,6 +6,7 @@ use axum::routing::get;
 
 use super::House;
 use super::user::Users;
+use super::web;
 use crate::Failed;
 use crate::open_store;
 
@@ -19,7 +20,9 @@ pub(super) async fn open(url: &str, secrets: &[String]) -> Result<House, Failed>
         secrets: secrets.to_vec(),
         users: Users::Foreign,
         pages: Box::new(|_| {
-            Router::new().route("/", get(async || Html(include_str!("foreign.html"))))
+            Router::new()
+                .route("/", get(async || Html(include_str!("foreign.html"))))
+                .route("/page.js", web::script(include_str!("foreign.js")))
         }),
     })
 }

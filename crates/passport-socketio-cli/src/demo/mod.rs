@@ -9,14 +9,16 @@ mod online;
 mod own;
 mod server;
 mod user;
+mod web;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
 use express_session::SessionId;
-use passport_socketio::Authorizer;
 use passport_socketio::live::EndReason;
 use passport_socketio::store::SessionStore;
+use passport_socketio::{Authorizer, AuthorizerBuilder};
 use socketioxide::SocketIo;
 use socketioxide::adapter::Adapter;
 use socketioxide::layer::SocketIoLayer;
@@ -40,19 +42,16 @@ type EndSession = Arc<dyn Fn(&SessionId) + Send + Sync>;
 pub(crate) async fn run(args: DemoArgs) -> Result<(), Failed> {
     let house = match args.store.as_deref() {
         None | Some("memory:") => own::open(&args).await?,
-        Some(url) => foreign::open(url, &args.secrets).await?,
+        Some(url) => foreign::open(url, &args.sessions.secrets).await?,
     };
     let House { store, secrets, users, pages } = house;
-    let mut auth = Authorizer::builder()
-        .key(&args.cookie_name)
-        .secrets(&secrets)
+    let auth = args
+        .sessions
+        .authorizer(&secrets)
         .store(store)
-        .user_pointer(&args.user_pointer)
         .trust_proxy(&args.trusted_proxies)
-        .deserialize_user(async move |key| Ok::<_, std::convert::Infallible>(users.find(key)));
-    for origin in &args.origins {
-        auth = auth.origin(origin);
-    }
+        .deserialize_user(async move |key| Ok::<_, Infallible>(users.find(key)));
+    let mut auth = args.origins.iter().fold(auth, AuthorizerBuilder::origin);
     if args.insecure_session_id_query {
         auth = auth.insecure_session_id_query();
     }
@@ -80,9 +79,9 @@ async fn serve<A: Adapter>(
     io: SocketIo<A>,
 ) -> Result<(), Failed> {
     let live = auth.attach(&io);
-    let pages = pages(Arc::new(move |sid| {
+    let pages = web::with_files(pages(Arc::new(move |sid| {
         live.end_session(sid, EndReason::LoggedOut);
-    }));
+    })));
     let app = pages.layer(layer).layer(auth.layer());
     server::serve(args.listen, app, async move || io.close().await).await
 }

@@ -93,7 +93,7 @@ async fn tell_who_is_online<A: Adapter>(socket: SocketRef<A>, io: SocketIo<A>) {
     let (Some(here), Some(everybody)) = (io.of(socket.ns()), io.of(socket.ns())) else {
         return;
     };
-    let online = Online::among(here.sockets());
+    let online = Online::among(&here.sockets());
     // Each node counts its own.
     if let Err(error) = everybody.local().emit("online", &online).await {
         tracing::debug!(%error, namespace = socket.ns(), "not everybody heard who is online");

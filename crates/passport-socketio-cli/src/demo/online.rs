@@ -25,7 +25,7 @@ struct Present {
 
 impl Online {
     /// Counted afresh each time: the sockets are the truth, and a demo has few.
-    pub(super) fn among<A: Adapter>(sockets: Vec<SocketRef<A>>) -> Self {
+    pub(super) fn among<A: Adapter>(sockets: &[SocketRef<A>]) -> Self {
         let mut users = BTreeMap::<String, Present>::new();
         let mut guests = 0;
         for socket in sockets.iter().filter(|socket| socket.connected()) {

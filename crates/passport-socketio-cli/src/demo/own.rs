@@ -20,16 +20,16 @@ const SECRET: &str = "demo.secret";
 /// The house in the working directory, or in memory for `--store memory:`.
 pub(super) async fn open(args: &DemoArgs) -> Result<House, Failed> {
     let in_memory = args.store.is_some();
-    let secrets = match args.secrets.as_slice() {
+    let secrets = match args.sessions.secrets.as_slice() {
         [] if in_memory => vec![random_secret()?],
         [] => vec![kept_secret(Path::new(SECRET))?],
         given => given.to_vec(),
     };
     let sessions = if in_memory {
-        Sessions::in_memory(&args.cookie_name, &secrets)?
+        Sessions::in_memory(&args.sessions.cookie_name, &secrets)?
     } else {
         private(Path::new(DATABASE))?;
-        Sessions::in_sqlite(DATABASE, &args.cookie_name, &secrets).await?
+        Sessions::in_sqlite(DATABASE, &args.sessions.cookie_name, &secrets).await?
     };
     Ok(House {
         store: sessions.store(),

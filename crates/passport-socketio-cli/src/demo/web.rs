@@ -36,6 +36,7 @@ pub(super) fn with_files(pages: Router) -> Router {
         .route("/style.css", file(CSS, include_str!("web/style.css")))
         .route("/client.js", script(include_str!("web/client.js")))
         .route("/view.js", script(include_str!("web/view.js")))
+        .route("/emblem.svg", file(SVG, include_str!("web/emblem.svg")))
         .route("/icon.svg", icon())
         // Asked for by whoever does not read the page's <link>.
         .route("/favicon.ico", icon())
@@ -52,9 +53,7 @@ fn file(content_type: &'static str, text: &'static str) -> MethodRouter {
 
 async fn with_headers(mut response: Response) -> Response {
     for (name, value) in HEADERS {
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
 }

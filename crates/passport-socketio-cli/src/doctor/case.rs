@@ -1,5 +1,6 @@
 //! The request that is examined, put together from the command line.
 
+use std::borrow::Cow;
 use std::io::Read as _;
 
 use axum::http::header::{COOKIE, HOST, HeaderName, HeaderValue, ORIGIN};
@@ -38,8 +39,8 @@ impl<'a> Case<'a> {
 
     /// The session cookie's value, decoded as the pipeline does.
     pub(super) fn session_cookie(&self) -> Option<String> {
-        express_session::cookie::find(&self.cookies, &self.args.cookie_name)
-            .map(|value| value.into_owned())
+        express_session::cookie::find(&self.cookies, &self.args.sessions.cookie_name)
+            .map(Cow::into_owned)
     }
 }
 
@@ -55,7 +56,10 @@ fn headers(args: &DoctorArgs) -> Result<HeaderMap, Failed> {
     }
     if let Some(cookie) = &args.cookie {
         let value = if cookie == "-" { from_stdin()? } else { cookie.trim().to_owned() };
-        headers.append(COOKIE, header_value("--cookie", &as_pair(&args.cookie_name, &value))?);
+        headers.append(
+            COOKIE,
+            header_value("--cookie", &as_pair(&args.sessions.cookie_name, &value))?,
+        );
     }
     if let Some(origin) = &args.origin {
         headers.append(ORIGIN, header_value("--origin", origin)?);
@@ -71,9 +75,10 @@ fn headers(args: &DoctorArgs) -> Result<HeaderMap, Failed> {
 
 /// Some copy the value, some the whole `name=value`.
 fn as_pair(name: &str, cookie: &str) -> String {
-    match cookie.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')) {
-        true => cookie.to_owned(),
-        false => format!("{name}={cookie}"),
+    if cookie.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')) {
+        cookie.to_owned()
+    } else {
+        format!("{name}={cookie}")
     }
 }
 

@@ -149,7 +149,7 @@ fn no_session_cookie(case: &Case<'_>, cross_origin: bool) -> Vec<Hint> {
         "look at the cookie's Domain, Path and Secure in the browser's developer tools",
     ));
     hints.push(hint(
-        format!("the app calls its cookie something else than {}", case.args.cookie_name),
+        format!("the app calls its cookie something else than {}", case.args.sessions.cookie_name),
         "give --cookie-name (and .key) the `name` or `key` of its express-session",
     ));
     hints
@@ -165,7 +165,8 @@ fn other_cookie(case: &Case<'_>, name: &str, value: &str) -> Option<Hint> {
     }
     let value = express_session::cookie::decode_uri_component(value)?;
     let signed = value.strip_prefix("s:")?;
-    let verified = signer(&case.args.secrets).is_some_and(|signer| signer.unsign(signed).is_some());
+    let verified =
+        signer(&case.args.sessions.secrets).is_some_and(|signer| signer.unsign(signed).is_some());
     let how =
         if verified { "is signed with your secret" } else { "looks like a signed session id" };
     Some(hint(
@@ -190,8 +191,9 @@ fn other_kind(case: &Case<'_>, name: &str) -> Option<&'static str> {
 fn malformed_cookie(case: &Case<'_>) -> Vec<Hint> {
     let value = case.session_cookie().unwrap_or_default();
     let mut hints = Vec::new();
-    let same_name = case.pairs().filter(|(name, _)| *name == case.args.cookie_name).count();
-    if let Some(kind) = other_kind(case, &case.args.cookie_name) {
+    let same_name =
+        case.pairs().filter(|(name, _)| *name == case.args.sessions.cookie_name).count();
+    if let Some(kind) = other_kind(case, &case.args.sessions.cookie_name) {
         hints.push(hint(format!("it is a cookie of {kind}"), WRONG_KIND));
     }
     if same_name > 1 {
@@ -233,7 +235,7 @@ fn bad_signature(case: &Case<'_>) -> Vec<Hint> {
         signer(&[secret.to_owned()]).is_some_and(|signer| signer.unsign(signed).is_some())
     };
     let mut hints = Vec::new();
-    for secret in &case.args.secrets {
+    for secret in &case.args.sessions.secrets {
         let bare = secret.trim().trim_matches(['"', '\'']);
         if bare != secret && fits(bare) {
             hints.push(hint(
@@ -304,7 +306,7 @@ fn session_expired() -> Vec<Hint> {
 }
 
 fn not_logged_in(case: &Case<'_>, session: &Session) -> Vec<Hint> {
-    let pointer = &case.args.user_pointer;
+    let pointer = &case.args.sessions.user_pointer;
     let mut hints = Vec::new();
     let there = |pointer: &str| session.get::<Value>(pointer);
     match there("/passport") {
@@ -362,6 +364,7 @@ fn signer(secrets: &[String]) -> Option<Signer> {
 }
 
 fn sid(case: &Case<'_>) -> Option<SessionId> {
-    let source = ExpressSource::new(&case.args.cookie_name, &case.args.secrets).ok()?;
+    let source =
+        ExpressSource::new(&case.args.sessions.cookie_name, &case.args.sessions.secrets).ok()?;
     source.locate(&SessionRequest::from_cookie_header(&case.cookies)).ok()
 }

@@ -58,10 +58,10 @@ mod redis {
                 store.query_pairs_mut().append_pair("prefix", &prefix);
                 // A password in the URL is the user's own to put back.
                 let _ = store.set_password(None);
-                let place = match here {
-                    true => format!("under the prefix \"{prefix}\""),
-                    false => format!("in database {database}, under the prefix \"{prefix}\""),
-                };
+                let mut place = format!("under the prefix \"{prefix}\"");
+                if !here {
+                    place = format!("in database {database}, {place}");
+                }
                 found.push(Elsewhere { place, store: store.into() });
             }
         }

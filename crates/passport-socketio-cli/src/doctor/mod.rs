@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use passport_socketio::authorizer::Explanation;
-use passport_socketio::{Authorizer, Decision};
+use passport_socketio::{AuthorizerBuilder, Decision};
 use serde_json::Value;
 
 use crate::Failed;
@@ -30,16 +30,13 @@ pub(crate) const COULD_NOT_TELL: u8 = 2;
 pub(crate) async fn run(args: &DoctorArgs) -> Result<ExitCode, Failed> {
     let case = Case::from_args(args)?;
     let store = Arc::new(LazyStore::new(args.store.clone()));
-    let mut auth = Authorizer::<Value>::builder()
-        .key(&args.cookie_name)
-        .secrets(&args.secrets)
+    let auth = args
+        .sessions
+        .authorizer::<Value>(&args.sessions.secrets)
         .store(store)
-        .user_pointer(&args.user_pointer)
         // The app's own deserializer can't be asked from here: whoever is logged in is somebody.
         .deserialize_user(async |key: Value| Ok::<_, Infallible>(Some(key)));
-    for origin in &args.allowed_origins {
-        auth = auth.origin(origin);
-    }
+    let auth = args.allowed_origins.iter().fold(auth, AuthorizerBuilder::origin);
     let explanation = auth.build()?.explain(&case.request).await;
     let hints = hints::of(&case, &explanation).await;
     if args.json {

@@ -1,5 +1,5 @@
 //! CORS, for pages of allowed origins: without these headers a browser hides polling's answers from
-//! them. (WebSockets do not ask.) What the page's own origin is was checked before.
+//! them. (A WebSocket does not ask.) What the page's own origin is was checked before.
 //!
 //! Exact answers only (Fetch standard, 3.2): the origin that asked, never `*`, since cookies come along.
 

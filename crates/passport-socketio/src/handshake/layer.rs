@@ -86,7 +86,7 @@ where
             Ok(_) => None,
             Err(denial) => {
                 let answer = Some(forbidden(&denial));
-                self.report(denial.into());
+                self.report(&denial.into());
                 return ResponseFuture::new(State::Answered { answer }, None);
             }
         };
@@ -130,9 +130,9 @@ impl<S, U: Send + Sync + 'static> AuthService<S, U> {
     }
 
     /// The app's `fail` hook sees every refusal; what it says of this one changes nothing.
-    fn report(&self, failure: Failure) {
-        log::refused(&failure, "");
-        self.auth.decider().verdict(&failure);
+    fn report(&self, failure: &Failure) {
+        log::refused(failure, "");
+        self.auth.decider().verdict(failure);
     }
 }
 

@@ -14,6 +14,7 @@ use serde::Serialize;
 use socketioxide::adapter::Adapter;
 use socketioxide::socket::Socket;
 use socketioxide::{SendError, SocketError};
+use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 
 use super::registry::Connection;
@@ -71,47 +72,58 @@ struct SessionEnded {
 }
 
 /// The host's socket, which must not be kept alive by our knowing of it.
-pub(crate) struct Host<A: Adapter>(Weak<Socket<A>>);
+pub(crate) struct Host<A: Adapter> {
+    socket: Weak<Socket<A>>,
+    /// An operator may end a session from a thread of their own.
+    runtime: Handle,
+}
 
 impl<A: Adapter> Host<A> {
+    /// To be called where the socket lives: in its runtime.
     pub(crate) fn of(socket: &Arc<Socket<A>>) -> Self {
-        Self(Arc::downgrade(socket))
+        Self { socket: Arc::downgrade(socket), runtime: Handle::current() }
     }
 }
 
 impl<A: Adapter> Connection for Host<A> {
     fn is_connected(&self) -> bool {
-        self.0.upgrade().is_some_and(|socket| socket.connected())
+        self.socket.upgrade().is_some_and(|socket| socket.connected())
     }
 
     fn end(&self, reason: EndReason) {
-        let Some(socket) = self.0.upgrade() else {
-            return;
-        };
-        if !try_end(socket, reason) {
-            tokio::spawn(timeout(GIVE_UP, end_when_possible(self.0.clone(), reason)));
+        let mut ending = Ending { reason, told: false };
+        if self.socket.upgrade().is_some_and(|socket| !ending.try_now(socket)) {
+            self.runtime.spawn(timeout(GIVE_UP, ending.when_possible(self.socket.clone())));
         }
     }
 }
 
-async fn end_when_possible<A: Adapter>(socket: Weak<Socket<A>>, reason: EndReason) {
-    while socket.upgrade().is_some_and(|socket| !try_end(socket, reason)) {
-        sleep(RETRY).await;
-    }
+struct Ending {
+    reason: EndReason,
+    told: bool,
 }
 
-/// Whether it is done.
-fn try_end<A: Adapter>(socket: Arc<Socket<A>>, reason: EndReason) -> bool {
-    socket.leave_all();
-    let notice = SessionEnded { code: reason.code(), reconnect: reason.reconnect() };
-    match socket.emit("session_ended", &notice) {
-        Ok(()) => {}
-        Err(SendError::Socket(SocketError::Closed)) if socket.connected() => {}
-        // Not connected yet, and not gone: its handshake holds it.
-        Err(SendError::Socket(SocketError::Closed | SocketError::InternalChannelFull)) => {
-            return false;
+impl Ending {
+    async fn when_possible<A: Adapter>(mut self, socket: Weak<Socket<A>>) {
+        while socket.upgrade().is_some_and(|socket| !self.try_now(socket)) {
+            sleep(RETRY).await;
         }
-        Err(SendError::Serialize(_)) => {}
     }
-    socket.disconnect().is_ok()
+
+    /// Whether it is done.
+    fn try_now<A: Adapter>(&mut self, socket: Arc<Socket<A>>) -> bool {
+        socket.leave_all();
+        if !self.told {
+            let notice =
+                SessionEnded { code: self.reason.code(), reconnect: self.reason.reconnect() };
+            match socket.emit("session_ended", &notice) {
+                Err(SendError::Socket(SocketError::InternalChannelFull)) => return false,
+                // Not connected to its namespace: its handshake is not over.
+                Err(SendError::Socket(SocketError::Closed)) if !socket.connected() => return false,
+                // Told; or its connection is gone, and only the namespace does not know yet.
+                Ok(()) | Err(_) => self.told = true,
+            }
+        }
+        socket.disconnect().is_ok()
+    }
 }

@@ -121,9 +121,10 @@ impl<U: Send + Sync + 'static> Gate<U> {
         socket: &Socket<A>,
         failure: Failure,
     ) -> Result<(), Cow<'static, str>> {
-        let verdict = match failure.allows_guest() && self.guests {
-            true => Answer::Guest,
-            false => self.auth.decider().verdict(&failure).0,
+        let verdict = if failure.allows_guest() && self.guests {
+            Answer::Guest
+        } else {
+            self.auth.decider().verdict(&failure).0
         };
         match verdict {
             Answer::Guest if failure.allows_guest() => {

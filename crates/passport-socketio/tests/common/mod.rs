@@ -24,7 +24,7 @@ use tower::ServiceExt as _;
 pub(crate) mod world;
 
 /// A real client waits as long as it takes; a test has failed long before.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One Engine.IO connection.
 pub(crate) struct Client {
@@ -144,8 +144,7 @@ impl Client {
             request = request.header(*name, value);
         }
         let request = request.body(Body::from(body.to_owned())).unwrap();
-        let answer = tokio::time::timeout(PATIENCE, ask(&self.app, request));
-        answer.await.expect("the server answers")
+        soon(ask(&self.app, request)).await
     }
 
     /// Sends other headers from now on.
@@ -155,6 +154,12 @@ impl Client {
     ) {
         self.headers = headers.into_iter().collect();
     }
+}
+
+/// What happens, or fails the test.
+pub(crate) async fn soon<F: Future>(event: F) -> F::Output {
+    let outcome = tokio::time::timeout(PATIENCE, event).await;
+    outcome.expect("it happens")
 }
 
 /// Any request to the router.

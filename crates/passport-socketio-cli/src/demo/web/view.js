@@ -44,17 +44,21 @@ export function watchConnection(connection) {
 
 const count = (number, noun) => `${number} ${noun}${number === 1 ? '' : 's'}`;
 
-/** The payload of `online`; `me` is marked. */
-export function showOnline({ users, guests }, me) {
-  const sorted = users.toSorted((a, b) => nameOf(a.user).localeCompare(nameOf(b.user)));
+const here = { online: null, me: null };
+
+/** Takes what is new of `online` (the event's payload) and `me` (who is marked in it). */
+export function showOnline(news) {
+  const { online, me } = Object.assign(here, news);
+  if (!online) return;
+  const users = online.users.toSorted((a, b) => nameOf(a.user).localeCompare(nameOf(b.user)));
   byId('users').replaceChildren(
-    ...sorted.map(({ user, tabs }) => {
-      const mine = me && JSON.stringify(user.id) === JSON.stringify(me.id);
-      return element('li', {}, stamp(user), ` ${count(tabs, 'tab')}`, mine ? element('em', {}, ' · you') : '');
+    ...users.map(({ user, tabs }) => {
+      const mine = me && nameOf(user) === nameOf(me);
+      return element('li', {}, stamp(user), ` ${count(tabs, 'tab')}`, mine ? ', you' : '');
     }),
   );
   const nobody = users.length === 0 ? 'Nobody is logged in. ' : '';
-  byId('guests').textContent = nobody + (guests > 0 ? `${count(guests, 'guest')}, not logged in` : '');
+  byId('guests').textContent = nobody + (online.guests > 0 ? `${count(online.guests, 'guest')}.` : '');
 }
 
 /** One line of "what the server knows". */
@@ -75,11 +79,11 @@ export function watchNamespace(socket, what, { onConnect = () => {}, onDisconnec
     return onConnect();
   });
   socket.on('disconnect', () => {
-    know(what, 'out');
+    know(what, 'not joined');
     onDisconnect();
   });
   socket.on('refused', (message) => {
-    know(what, 'refused');
+    know(what, `refused: ${message}`);
     know('code', message);
   });
 }
