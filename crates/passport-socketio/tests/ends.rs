@@ -7,11 +7,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::world::{Server, User, eventually, ignore};
-use common::{Client, soon};
+use common::world::{Server, User, ignore};
+use common::{Client, eventually, soon};
 use passport_socketio::live::EndReason;
 use passport_socketio::socketio::user_room;
-use passport_socketio::{Auth, MaybeAuth};
+use passport_socketio::{Auth, MaybeAuth, filter_sockets_by_user};
 use serde_json::json;
 use socketioxide::extract::SocketRef;
 use socketioxide::handler::ConnectHandler as _;
@@ -95,7 +95,11 @@ async fn a_client_that_reads_nothing_is_disconnected_as_soon_as_there_is_room_to
         sent += 1;
     }
     server.live.end_session(&"ann".into(), EndReason::LoggedOut);
+    // Still connected, but nobody's any more.
+    assert!(socket.connected());
     assert!(server.io.to(user_room(42)).sockets().is_empty());
+    assert!(server.live.user(42).sockets().is_empty());
+    assert!(filter_sockets_by_user(&server.io, |_: &User| true).is_empty());
     for n in 0..sent {
         assert_eq!(client.event("/").await, json!(["flood", n]));
     }

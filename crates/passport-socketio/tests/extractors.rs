@@ -5,8 +5,8 @@ mod common;
 
 use std::sync::{Arc, Mutex};
 
-use common::world::{Server, User, eventually};
-use common::{Client, soon};
+use common::world::{Server, User};
+use common::{Client, eventually, soon};
 use passport_socketio::{Auth, MaybeAuth, MaybeSession, Session};
 use serde_json::{Value, json};
 use socketioxide::extract::SocketRef;

@@ -5,8 +5,8 @@ mod common;
 
 use std::sync::{Arc, Mutex};
 
-use common::world::{ERRORS, GUESTS, Server, User, cookie, eventually, ignore};
-use common::{Client, soon};
+use common::world::{ERRORS, GUESTS, Server, User, cookie, ignore};
+use common::{Client, eventually, soon};
 use passport_socketio::{Candidate, Failure, MaybeAuth, Reject};
 use socketioxide::extract::SocketRef;
 use socketioxide::handler::ConnectHandler as _;
@@ -201,5 +201,21 @@ async fn refuse_is_the_default_text() {
     for (who, message) in [("anonymous", "unauthorized"), ("corrupt", "server_error")] {
         let mut client = Client::of(&server.app, who).await;
         assert_eq!(client.connect("/").await, Err(message.into()));
+    }
+}
+
+#[tokio::test]
+async fn on_an_optional_namespace_fail_is_asked_about_those_who_can_be_no_guests_only() {
+    for layer in [false, true] {
+        let server =
+            Server::with(layer, |builder| builder.fail(|failure| failure.refuse_with("asked")));
+        server.io.ns("/", ignore.with(server.auth.optional()));
+        for who in GUESTS {
+            Client::of(&server.app, who).await.connect("/").await.unwrap();
+        }
+        for (who, _) in ERRORS {
+            let mut client = Client::of(&server.app, who).await;
+            assert_eq!(client.connect("/").await, Err("asked".into()), "{who}");
+        }
     }
 }

@@ -6,9 +6,10 @@ mod common;
 use std::collections::HashSet;
 use std::time::Duration;
 
-use common::world::{Server, User, eventually, ignore};
-use common::{Client, soon};
+use common::world::{Server, User, ignore};
+use common::{Client, eventually, soon};
 use passport_socketio::socketio::{session_room, user_room};
+use passport_socketio::store::Life;
 use passport_socketio::{Auth, UserKey, filter_sockets_by_user};
 use serde_json::json;
 use socketioxide::extract::SocketRef;
@@ -166,4 +167,21 @@ async fn debug_tells_how_many_and_never_who() {
     let _ann = connected(&server, "ann", &["/", "/lobby"]).await;
     let said = format!("{:?}", server.live);
     assert_eq!(said, "Live { registry: Registry { users: 1, sessions: 1, sockets: 2 }, .. }");
+}
+
+#[tokio::test]
+async fn a_socket_that_somebody_still_remembers_is_not_taken_for_its_successor() {
+    let server = server(false);
+    let mut client = connected(&server, "ann", &["/"]).await;
+    let remembered = server.live.user(42).sockets();
+    client.leave("/").await;
+    let bobs = r#"{"cookie":{},"passport":{"user":7}}"#;
+    server.store.inner().0.set("ann", bobs, Life::Forever);
+    client.connect("/").await.unwrap();
+
+    let [successor] = &server.live.user(7).sockets()[..] else { panic!("not one") };
+    assert_eq!(successor.id, remembered[0].id);
+    assert!(successor.connected() && !remembered[0].connected());
+    assert!(server.live.user(42).sockets().is_empty());
+    assert!(filter_sockets_by_user(&server.io, |user: &User| user.id == 42).is_empty());
 }

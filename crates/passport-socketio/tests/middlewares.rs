@@ -7,8 +7,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::Client;
-use common::world::{Server, User, eventually, ignore};
+use common::world::{Server, User, ignore};
+use common::{Client, eventually};
 use passport_socketio::socketio::user_room;
 use passport_socketio::{Auth, MaybeAuth};
 use socketioxide::SocketIo;

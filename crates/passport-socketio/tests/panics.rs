@@ -6,8 +6,8 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::Client;
-use common::world::{Server, User, eventually, ignore};
+use common::world::{Server, User, ignore};
+use common::{Client, eventually};
 use passport_socketio::{AuthorizerBuilder, Candidate, Failure};
 use socketioxide::handler::ConnectHandler as _;
 

@@ -9,8 +9,8 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use axum::Router;
-use common::Client;
-use common::world::{Scripted, User, auth_over, eventually, ignore, store};
+use common::world::{Scripted, User, auth_over, ignore, store};
+use common::{Client, eventually};
 use express_session::SessionId;
 use passport_socketio::store::{Life, SessionStore, StoreError, StoredSession};
 use passport_socketio::{Authorizer, Candidate, Live};

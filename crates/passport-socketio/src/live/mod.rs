@@ -90,8 +90,9 @@ impl<U: Send + Sync + 'static, A: Adapter> LiveUser<'_, U, A> {
         let sockets = self.live.registry.sockets_of(&self.key);
         sockets
             .iter()
+            // Before the host is asked: under the same id it may have a later socket by now.
+            .filter(|socket| socket.is_live())
             .filter_map(|socket| self.live.io.of(socket.namespace())?.get_socket(socket.id()))
-            .filter(|socket| socket.connected())
             .collect()
     }
 

@@ -142,14 +142,3 @@ pub(crate) fn cookie(sid: &str) -> String {
 /// A connect handler that does nothing.
 #[allow(clippy::unused_async, reason = "the host's handlers are async")]
 pub(crate) async fn ignore(_: SocketRef) {}
-
-/// Lets all other tasks run until it is so. For what announces itself by no event.
-pub(crate) async fn eventually(what: &str, condition: impl Fn() -> bool) {
-    for _ in 0..10_000 {
-        if condition() {
-            return;
-        }
-        tokio::task::yield_now().await;
-    }
-    panic!("never: {what}");
-}
