@@ -35,7 +35,7 @@ async fn main() -> Result<(), BoxError> {
     log.with_writer(io::stderr).with_ansi(false).init();
 
     // "find a working session store": the one the app uses. Several authorizers may share it.
-    let store = Arc::new(RedisStore::connect(env("REDIS_URL")?).await?);
+    let store = Arc::new(RedisStore::connect(&env("REDIS_URL")?).await?);
     let secret = env("SESSION_SECRET")?;
     let authorizer = || authorizer(&store, &secret);
 

@@ -71,11 +71,10 @@ pub enum CorruptRecord {
     NotASession(&'static str),
 }
 
-impl From<serde_json::Error> for CorruptRecord {
-    /// Keeps the place only: a message of serde's can quote the record.
-    fn from(error: serde_json::Error) -> Self {
-        Self::NotJson { line: error.line(), column: error.column() }
-    }
+/// Keeps the place only: a message of serde's can quote the record.
+#[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
+fn not_json(error: serde_json::Error) -> CorruptRecord {
+    CorruptRecord::NotJson { line: error.line(), column: error.column() }
 }
 
 /// A session's JSON. Cheap to clone.
@@ -110,10 +109,10 @@ impl SessionRecord {
             return Err(CorruptRecord::TooDeep { limit: limits.max_depth });
         }
         if json.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{') {
-            member(&json, "")?;
+            member(&json, "").map_err(not_json)?;
             return Ok(Some(Self(json.into())));
         }
-        match serde_json::from_str(&json)? {
+        match serde_json::from_str(&json).map_err(not_json)? {
             Value::Null | Value::Bool(false) => Ok(None),
             Value::Number(number) if number.as_f64() == Some(0.0) => Ok(None),
             Value::String(text) if text.is_empty() => Ok(None),
@@ -136,7 +135,7 @@ impl SessionRecord {
     pub fn pointer(&self, pointer: &str) -> Result<Option<Value>, CorruptRecord> {
         let Some(path) = pointer.strip_prefix('/') else {
             return if pointer.is_empty() {
-                Ok(Some(serde_json::from_str(&self.0)?))
+                serde_json::from_str(&self.0).map(Some).map_err(not_json)
             } else {
                 Ok(None)
             };
@@ -144,17 +143,18 @@ impl SessionRecord {
         let (first, rest) = path.find('/').map_or((path, ""), |slash| path.split_at(slash));
         let key = first.replace("~1", "/").replace("~0", "~");
         // Only the one member that is asked for becomes a `Value`: sessions can be large.
-        let Some(raw) = member(&self.0, &key)? else {
+        let Some(raw) = member(&self.0, &key).map_err(not_json)? else {
             return Ok(None);
         };
-        let mut value: Value = serde_json::from_str(raw.get())?;
+        let mut value: Value = serde_json::from_str(raw.get()).map_err(not_json)?;
         Ok(value.pointer_mut(rest).map(Value::take))
     }
 
-    /// The names of its members, each once: what there is, not what it says.
+    /// The names of its members: what there is, not what it says. A name that Rust's strings can't
+    /// hold is left out.
     pub fn keys(&self) -> Vec<String> {
-        let members: Result<serde_json::Map<String, Value>, _> = serde_json::from_str(&self.0);
-        members.map(|members| members.into_iter().map(|(key, _)| key).collect()).unwrap_or_default()
+        let mut json = serde_json::Deserializer::from_str(&self.0);
+        json.deserialize_map(Names).unwrap_or_default()
     }
 
     /// What express-session keeps about its cookie.
@@ -274,6 +274,48 @@ impl Visitor<'_> for KeyIs<'_> {
 
     fn visit_bytes<E>(self, key: &[u8]) -> Result<bool, E> {
         Ok(key == self.0.as_bytes())
+    }
+}
+
+struct Names;
+
+impl<'de> Visitor<'de> for Names {
+    type Value = Vec<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a session object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut names = Vec::new();
+        while let Some(name) = map.next_key_seed(Name)? {
+            names.extend(name);
+            map.next_value::<IgnoredAny>()?;
+        }
+        Ok(names)
+    }
+}
+
+/// A key, if it is text.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Option<String>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, key: D) -> Result<Self::Value, D::Error> {
+        key.deserialize_bytes(self)
+    }
+}
+
+impl Visitor<'_> for Name {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_bytes<E>(self, key: &[u8]) -> Result<Option<String>, E> {
+        Ok(std::str::from_utf8(key).ok().map(str::to_owned))
     }
 }
 

@@ -33,7 +33,7 @@ impl SessionId {
 
     /// A name for the session that tells nothing about its id.
     pub fn hash(&self) -> SidHash {
-        SidHash(Sha256::digest(self.0.as_bytes()).into())
+        SidHash::of(&self.0)
     }
 }
 
@@ -62,6 +62,11 @@ impl fmt::Debug for SessionId {
 pub struct SidHash([u8; 32]);
 
 impl SidHash {
+    /// The hash of any text that should not be told, such as a user's key.
+    pub fn of(text: &str) -> Self {
+        Self(Sha256::digest(text.as_bytes()).into())
+    }
+
     /// Eight hexadecimal digits: enough to tell sessions apart in a log.
     pub fn short(&self) -> String {
         self.hex(4)

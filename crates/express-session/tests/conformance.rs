@@ -56,7 +56,7 @@ mod redis {
         async fn on(server: &RedisServer) -> Self {
             let client = ::redis::Client::open(server.url()).unwrap();
             Self {
-                store: RedisStore::connect(server.url()).await.unwrap(),
+                store: RedisStore::connect(&server.url()).await.unwrap(),
                 raw: client.get_multiplexed_async_connection().await.unwrap(),
             }
         }
@@ -131,7 +131,8 @@ mod redis {
     async fn a_server_that_is_not_there_is_found_when_connecting_and_no_password_is_told() {
         let unused =
             std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let connecting = RedisStore::connect(format!("redis://:hunter2@127.0.0.1:{unused}/"));
+        let url = format!("redis://:hunter2@127.0.0.1:{unused}/");
+        let connecting = RedisStore::connect(&url);
         let error =
             tokio::time::timeout(Duration::from_secs(10), connecting).await.unwrap().unwrap_err();
         assert!(!format!("{error} {error:?} {:?}", error.source()).contains("hunter2"));

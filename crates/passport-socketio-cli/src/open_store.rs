@@ -24,7 +24,7 @@ async fn open_redis(url: &str) -> Result<Arc<dyn SessionStore>, Failed> {
     use passport_socketio::store::redis::RedisStore;
 
     let (url, prefix) = take_prefix(url)?;
-    let store = RedisStore::connect(url).await?;
+    let store = RedisStore::connect(url.as_str()).await?;
     Ok(Arc::new(match prefix {
         Some(prefix) => store.with_prefix(&prefix),
         None => store,
@@ -57,10 +57,15 @@ async fn open_sqlite(path: &str) -> Result<Arc<dyn SessionStore>, Failed> {
             "--store sqlite: needs the path of the database, such as sqlite:./sessions".into()
         );
     }
-    Ok(Arc::new(match path.split_once("?table=") {
-        Some((path, table)) => SqliteStore::open_table(path, table).await?,
-        None => SqliteStore::open(path).await?,
+    Ok(Arc::new(match split_table(path) {
+        (path, Some(table)) => SqliteStore::open_table(path, table).await?,
+        (path, None) => SqliteStore::open(path).await?,
     }))
+}
+
+/// `PATH?table=NAME`
+pub(crate) fn split_table(database: &str) -> (&str, Option<&str>) {
+    database.split_once("?table=").map_or((database, None), |(path, table)| (path, Some(table)))
 }
 
 #[cfg(all(test, feature = "redis"))]

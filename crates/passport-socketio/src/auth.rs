@@ -114,11 +114,13 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     async fn attempt_traced(&self, request: &Parts, trace: &mut impl Trace) -> Attempt<U> {
         let sid = match self.decider().identify(request, trace) {
             Ok(sid) => sid,
-            Err(denial) => return Attempt::new(Err(denial.into())),
+            Err(failure) => return Attempt { outcome: Err(failure), made: Instant::now() },
         };
         let registration = self.registry().register(&sid);
+        // What is known is as old as the question, however long the answer took.
+        let made = Instant::now();
         let outcome = self.decider().resolve(sid, request, trace).await;
-        Attempt::new(outcome.map(|identity| (identity, registration)))
+        Attempt { outcome: outcome.map(|identity| (identity, registration)), made }
     }
 
     pub(crate) fn decider(&self) -> &Decider<U> {
@@ -177,10 +179,6 @@ pub(crate) struct Attempt<U> {
 }
 
 impl<U> Attempt<U> {
-    fn new(outcome: Result<Granted<U>, Failure>) -> Self {
-        Self { outcome, made: Instant::now() }
-    }
-
     pub(crate) fn is_fresh(&self) -> bool {
         self.made.elapsed() <= FRESH
     }

@@ -118,9 +118,10 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
         self.secrets([secret])
     }
 
-    /// Several secrets, newest first, as in express-session's array: any of them verifies.
+    /// Several secrets, newest first, as in express-session's array: any of them verifies. Adds to
+    /// those that were given before.
     pub fn secrets(mut self, secrets: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Self {
-        self.secrets = secrets.into_iter().map(|secret| secret.as_ref().to_vec()).collect();
+        self.secrets.extend(secrets.into_iter().map(|secret| secret.as_ref().to_vec()));
         self
     }
 
@@ -270,7 +271,8 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
     /// [`ConfigError`] for what is missing or can't be.
     pub fn build(self) -> Result<Authorizer<U>, ConfigError> {
         let source = self.session_source()?;
-        if !self.user_pointer.is_empty() && !self.user_pointer.starts_with('/') {
+        // The empty pointer is the whole session: every visitor with one would be a user.
+        if !self.user_pointer.starts_with('/') {
             return Err(ConfigError::UserPointer(self.user_pointer));
         }
         if self.query {

@@ -38,7 +38,8 @@
 //! # Three seams, each usable alone
 //! - [`Authorizer::authorize`] decides on any [`http::request::Parts`];
 //! - [`Authorizer::layer`] is a [tower](https://docs.rs/tower) layer: it refuses foreign origins
-//!   before anything else happens, looks the session up once, and keeps the cookie from being kept;
+//!   before anything else happens, looks the session up once, and takes the cookie out of the
+//!   headers that handlers see;
 //! - [`Authorizer::required`] and [`Authorizer::optional`] are connect middlewares of socketioxide.
 //!
 //! # Panics in your code

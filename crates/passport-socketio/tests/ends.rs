@@ -6,12 +6,13 @@ mod common;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use common::world::{Server, User, ignore};
 use common::{Client, eventually, soon};
 use passport_socketio::live::EndReason;
 use passport_socketio::socketio::user_room;
-use passport_socketio::{Auth, MaybeAuth, filter_sockets_by_user};
+use passport_socketio::{Auth, MaybeAuth, MaybeSession, Session, filter_sockets_by_user};
 use serde_json::json;
 use socketioxide::extract::SocketRef;
 use socketioxide::handler::ConnectHandler as _;
@@ -151,4 +152,71 @@ async fn a_session_that_ends_between_handshake_and_connect_is_looked_up_again() 
     server.store.inner().0.set("ann", json, life);
     assert_eq!(server.live.end_session(&"ann".into(), EndReason::LoggedOut), 0);
     assert_eq!(client.connect("/").await, Err("unauthorized".into()));
+}
+
+#[tokio::test]
+async fn an_operator_may_end_a_session_from_a_thread_of_their_own() {
+    let server = Server::new(false);
+    let listen = async |socket: SocketRef| {
+        // The host spawns a task for it.
+        socket.on_disconnect(async |_: MaybeAuth<User>| {});
+        Ok::<_, fmt::Error>(())
+    };
+    server.io.ns("/", ignore.with(listen).with(server.auth.required()));
+    let mut first = connected(&server, "ann", &["/"]).await;
+    let mut second = connected(&server, "ann", &["/"]).await;
+    let live = server.live.clone();
+    let operator = std::thread::spawn(move || live.end_session(&"ann".into(), EndReason::Revoked));
+    assert_eq!(operator.join().unwrap(), 2);
+    is_told(&mut first, "/", EndReason::Revoked).await;
+    is_told(&mut second, "/", EndReason::Revoked).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn however_long_a_handshake_takes_its_socket_does_not_outlive_the_login() {
+    let server = Server::new(false);
+    let slow = async || {
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        Ok::<_, fmt::Error>(())
+    };
+    server.io.ns("/lobby", ignore.with(server.auth.optional()));
+    server.io.ns("/", ignore.with(slow).with(server.auth.required()));
+    let mut client = connected(&server, "ann", &["/lobby"]).await;
+    client.send("0").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(server.live.end_session(&"ann".into(), EndReason::LoggedOut), 2);
+    is_told(&mut client, "/lobby", EndReason::LoggedOut).await;
+    tokio::time::sleep(Duration::from_secs(700)).await;
+    eventually("nobody is left", || server.is_empty()).await;
+}
+
+/// The client reads nothing, so the disconnect has to wait; what it says meanwhile is not heard.
+#[tokio::test(start_paused = true)]
+async fn no_handler_that_asks_who_it_is_runs_once_the_login_has_ended() {
+    let server = Server::new(false);
+    let (ran, mut running) = mpsc::unbounded_channel();
+    let listen = async move |socket: SocketRef| {
+        let (maybe, session, maybe_session, nobody) =
+            (ran.clone(), ran.clone(), ran.clone(), ran.clone());
+        socket.on("maybe", async move |_: MaybeAuth<User>| maybe.send("maybe").unwrap());
+        socket.on("session", async move |_: Session| session.send("session").unwrap());
+        socket.on("either", async move |_: MaybeSession| maybe_session.send("either").unwrap());
+        socket.on("nobody", async move || nobody.send("nobody").unwrap());
+        Ok::<_, fmt::Error>(())
+    };
+    server.io.ns("/", ignore.with(listen).with(server.auth.required()));
+    let mut client = connected(&server, "ann", &["/"]).await;
+    for event in ["maybe", "session", "either", "nobody"] {
+        client.emit("/", event).await;
+        assert_eq!(soon(running.recv()).await, Some(event));
+    }
+    let socket = server.live.user(42).sockets().pop().unwrap();
+    while socket.emit("flood", "").is_ok() {}
+    server.live.end_session(&"ann".into(), EndReason::LoggedOut);
+    assert!(socket.connected());
+    for event in ["maybe", "session", "either", "nobody"] {
+        client.emit("/", event).await;
+    }
+    assert_eq!(soon(running.recv()).await, Some("nobody"));
+    assert!(running.try_recv().is_err());
 }

@@ -5,10 +5,10 @@ mod common;
 
 use axum::Router;
 use common::Client;
-use common::world::{User, auth_over, cookie, store};
+use common::world::{User, auth_over, cookie, ignore, store};
 use express_session::cookie::Signer;
 use passport_socketio::store::{Life, MemoryStore};
-use passport_socketio::{Auth, Authorizer, MaybeAuth, filter_sockets_by_user};
+use passport_socketio::{Auth, Authorizer, MaybeAuth, MaybeSession, filter_sockets_by_user};
 use serde_json::json;
 use socketioxide::SocketIo;
 use socketioxide::extract::SocketRef;
@@ -137,4 +137,20 @@ async fn two_of_one_type_of_user_do_not_answer_for_each_other() {
     let mut ann = Client::of(&app, "ann").await;
     ann.connect("/").await.unwrap();
     assert!(other.attach(&io).users().is_empty());
+}
+
+#[tokio::test]
+async fn the_session_of_a_namespace_with_two_gates_is_the_members() {
+    let (users, admins) = (users(), admins());
+    let (host, io) = SocketIo::new_layer();
+    io.ns("/", ignore.with(admins.optional()).with(users.required()));
+    io.ns("/turned", ignore.with(users.required()).with(admins.optional()));
+    let app = Router::new().layer(host);
+    let mut client = Client::of(&app, "ann").await;
+    for ns in ["/", "/turned"] {
+        client.connect(ns).await.unwrap();
+        let socket = io.of(ns).unwrap().sockets().pop().unwrap();
+        let session = MaybeSession::of(&socket).0.unwrap();
+        assert_eq!(session.get::<i64>("/passport/user"), Some(42), "{ns}");
+    }
 }

@@ -23,40 +23,44 @@ impl RedisServer {
     /// # Panics
     /// If it is installed but does not start; under `CI` also if it is not installed.
     pub async fn start() -> Option<Self> {
-        let port = free_port().await;
-        let dir = ScratchDir::new();
-        let spawned = Command::new("redis-server")
-            .args([
-                "--port",
-                &port.to_string(),
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-            ])
-            .arg("--dir")
-            .arg(&*dir)
-            .stdout(Stdio::null())
-            .kill_on_drop(true)
-            .spawn();
-        let Ok(process) = spawned else {
-            missing_server("redis-server");
-            return None;
-        };
-        let server = Self { port, process, _dir: dir };
-        server.wait_until_it_listens().await.expect("redis-server listens within 10 seconds");
-        Some(server)
+        // Between our letting go of a free port and its taking it, somebody else may.
+        for _ in 0..5 {
+            let Some(mut server) = Self::spawn(free_port().await) else {
+                missing_server("redis-server");
+                return None;
+            };
+            if server.listens().await {
+                return Some(server);
+            }
+        }
+        panic!("redis-server does not start");
     }
 
-    async fn wait_until_it_listens(&self) -> Result<(), tokio::time::error::Elapsed> {
-        tokio::time::timeout(Duration::from_secs(10), async {
+    fn spawn(port: u16) -> Option<Self> {
+        let dir = ScratchDir::new();
+        let mut command = Command::new("redis-server");
+        command.arg("--port").arg(port.to_string()).arg("--dir").arg(&*dir);
+        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+        let process = command.stdout(Stdio::null()).kill_on_drop(true).spawn().ok()?;
+        Some(Self { port, process, _dir: dir })
+    }
+
+    /// Waits until it does, or has ended.
+    async fn listens(&mut self) -> bool {
+        let listening = async {
             while TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
-        })
-        .await
+        };
+        tokio::select! {
+            _ended = self.process.wait() => return false,
+            waited = tokio::time::timeout(Duration::from_secs(10), listening) => {
+                waited.expect("redis-server listens within 10 seconds");
+            }
+        }
+        // It may be somebody else who listens: then ours is about to end.
+        let a_moment = Duration::from_millis(20);
+        tokio::time::timeout(a_moment, self.process.wait()).await.is_err()
     }
 
     /// Its URL.

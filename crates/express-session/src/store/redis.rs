@@ -9,7 +9,7 @@ use std::fmt;
 use std::time::Duration;
 
 use ::redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use ::redis::{Client, FromRedisValue, IntoConnectionInfo, Pipeline, RedisError};
+use ::redis::{Client, FromRedisValue, Pipeline, RedisError};
 use async_trait::async_trait;
 
 use super::{
@@ -48,7 +48,7 @@ impl RedisStore {
     ///
     /// # Errors
     /// [`StoreError`] if the URL is none, or the server can't be reached within 2 seconds.
-    pub async fn connect(url: impl IntoConnectionInfo) -> Result<Self, StoreError> {
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
         let client = Client::open(url).map_err(|error| failed("reading the Redis URL", error))?;
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))

@@ -72,8 +72,8 @@ impl SqliteStore {
         Ok(store)
     }
 
-    /// Opens a database of your own, and creates it if there is none, with the table and settings
-    /// that connect-sqlite3 makes.
+    /// Opens a database of your own, and creates it if there is none, with the table that
+    /// connect-sqlite3 makes, and its `concurrentDb` (a write-ahead log).
     ///
     /// # Errors
     /// [`StoreError`] if the file can't be opened or written.

@@ -45,7 +45,7 @@ pub(super) async fn add_clustered(
 /// A chat message, stamped by the server with who said it.
 #[derive(Serialize)]
 struct Message<'m> {
-    user: &'m DemoUser,
+    user: DemoUser,
     text: &'m str,
 }
 
@@ -81,7 +81,7 @@ async fn message<A: Adapter>(
     let text = text.trim();
     let said = !text.is_empty() && text.chars().count() <= LONGEST_MESSAGE;
     if let Some(everybody) = io.of(socket.ns()).filter(|_| said) {
-        let message = Message { user: &user, text };
+        let message = Message { user: user.public(), text };
         if let Err(error) = everybody.emit("message", &message).await {
             tracing::debug!(%error, "not everybody heard a message");
         }

@@ -32,7 +32,7 @@ impl Online {
             match MaybeAuth::<DemoUser>::of(socket).identity() {
                 Some(identity) => {
                     let present = users.entry(identity.user_key().as_json().to_owned());
-                    let user = identity.user().clone();
+                    let user = identity.user().public();
                     present.or_insert(Present { user, tabs: 0 }).tabs += 1;
                 }
                 None => guests += 1,

@@ -1,5 +1,7 @@
 //! The users of the demo.
 
+use express_session::SidHash;
+use passport_socketio::UserKey;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -14,6 +16,20 @@ pub(crate) enum DemoUser {
         /// The session's user key, whatever JSON it is.
         id: Value,
     },
+}
+
+impl DemoUser {
+    /// As others may see it. An app may serialize whole users, with mail addresses or tokens: of
+    /// such a key the others see a hash.
+    pub(crate) fn public(&self) -> Self {
+        match self {
+            Self::Foreign { id: id @ (Value::Object(_) | Value::Array(_)) } => {
+                let hash = SidHash::of(UserKey::from(id.clone()).as_json());
+                Self::Foreign { id: format!("#{}", hash.short()).into() }
+            }
+            user => user.clone(),
+        }
+    }
 }
 
 /// A user of the demo's own.

@@ -119,16 +119,19 @@ mod sqlite {
     use rusqlite::{Connection, OpenFlags};
 
     use super::{Elsewhere, SessionId};
+    use crate::open_store::split_table;
 
     /// Every other table with a session id column that holds it.
-    pub(super) fn look(path: &str, sid: &SessionId) -> rusqlite::Result<Vec<Elsewhere>> {
+    pub(super) fn look(database: &str, sid: &SessionId) -> rusqlite::Result<Vec<Elsewhere>> {
+        let (path, configured) = split_table(database);
         let database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let mut columns = database.prepare(
             "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c \
-             WHERE m.type = 'table' AND m.name <> 'sessions' AND c.name IN ('sid', 'session_id', 'id')",
+             WHERE m.type = 'table' AND m.name <> ? AND c.name IN ('sid', 'session_id', 'id')",
         )?;
-        let columns = columns
-            .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+        let columns = columns.query_map([configured.unwrap_or("sessions")], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        })?;
         let mut found = Vec::new();
         for column in columns {
             let (table, column) = column?;

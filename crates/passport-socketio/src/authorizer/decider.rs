@@ -61,15 +61,15 @@ impl<U: Send + Sync + 'static> Decider<U> {
         &self,
         request: &Parts,
         trace: &mut impl Trace,
-    ) -> Result<SessionId, Denial> {
+    ) -> Result<SessionId, Failure> {
         let provenance = self.origins.check(request)?;
         trace.passed(Check::Origin, || provenance.to_string());
-        let cookies = CookieContext::of(request);
-        if cookies.len() > self.limits.cookie_header {
-            return Err(Denial::MalformedCookie("the cookie header is too large"));
+        let cookies = CookieContext::of(request, self.limits.cookie_header);
+        if cookies.is_too_large(self.limits.cookie_header) {
+            return Err(Denial::MalformedCookie("the cookie header is too large").into());
         }
         let claim = cookies.as_request().with_query(request.uri.query());
-        let located = self.source.locate(&claim);
+        let located = unpanicked(|| self.source.locate(&claim))?;
         if located != Err(CookieFault::Missing) {
             trace.passed(Check::Cookie, || cookies.describe());
         }
@@ -117,14 +117,16 @@ impl<U: Send + Sync + 'static> Decider<U> {
         let stored = self.ask_store(&sid).await?;
         trace.passed(Check::Store, || format!("within {} ms", asked.elapsed().as_millis() + 1));
         let stored = stored.ok_or(Denial::SessionNotFound)?;
-        let read = self.source.read(stored.payload(), &self.limits.record);
+        let read = unpanicked(|| self.source.read(stored.payload(), &self.limits.record))?;
         if read == Ok(None) {
             return Err(Denial::SessionNotFound.into());
         }
         trace.passed(Check::Session, || format!("{} bytes", stored.payload().len()));
         let record =
             read.map_err(AuthorizeError::CorruptSession)?.ok_or(Denial::SessionNotFound)?;
-        trace.passed(Check::Record, || format!("its keys: {}", record.keys().join(", ")));
+        trace.passed(Check::Record, || {
+            format!("its keys: {}", record.keys().join(", ").escape_debug())
+        });
         let now = self.clock.now();
         if let Some(at) = stored.life().ended_at(now) {
             return Err(Denial::SessionExpired { at, now }.into());
@@ -188,6 +190,13 @@ impl<U: Send + Sync + 'static> Decider<U> {
         };
         catch_unwind(AssertUnwindSafe(|| fail(failure))).unwrap_or(Verdict::refuse())
     }
+}
+
+/// A session source of the app's own may panic, too.
+fn unpanicked<T>(ask: impl FnOnce() -> T) -> Result<T, AuthorizeError> {
+    catch_unwind(AssertUnwindSafe(ask)).map_err(|_panic| {
+        AuthorizeError::StoreUnavailable(StoreError::message("the session source panicked"))
+    })
 }
 
 fn deserializer_panicked() -> AuthorizeError {

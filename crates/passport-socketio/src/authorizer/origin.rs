@@ -16,6 +16,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Once;
 
 use http::HeaderMap;
 use http::header::{HOST, ORIGIN};
@@ -146,15 +147,30 @@ impl OriginPolicy {
 
     fn check_origin(&self, origin: Option<Origin>, request: &Parts) -> Option<Provenance> {
         let origin = origin?;
-        if self.own_origin(request).as_ref() == Some(&origin) {
+        let own = self.own_origin(request);
+        if own.as_ref() == Some(&origin) && !self.is_cleartext_twin(&origin) {
             return Some(Provenance { cross_origin: false, named: true });
         }
         self.allowed.contains(&origin).then_some(Provenance { cross_origin: true, named: true })
     }
 
+    /// Whether this is the http:// name of a site that is allowed as https://. A page there may come
+    /// from whoever sits on the wire, who could then use the cookies of the real site.
+    fn is_cleartext_twin(&self, origin: &Origin) -> bool {
+        let secure =
+            |allowed: &Origin| allowed.scheme == Scheme::Https && allowed.host == origin.host;
+        origin.scheme == Scheme::Http && self.allowed.iter().any(secure)
+    }
+
     fn own_origin(&self, request: &Parts) -> Option<Origin> {
         let forwarded = self.forwarded(request);
         let scheme = forwarded.and_then(|headers| first_value(headers, "x-forwarded-proto"));
+        let scheme = scheme.map(|scheme| match scheme {
+            // What some proxies say of a WebSocket.
+            "ws" => "http",
+            "wss" => "https",
+            scheme => scheme,
+        });
         let host = forwarded.and_then(|headers| first_value(headers, "x-forwarded-host"));
         let scheme = scheme.or(request.uri.scheme_str()).unwrap_or("http");
         let host = match (host, request.uri.authority()) {
@@ -170,7 +186,16 @@ impl OriginPolicy {
         if self.trusted_proxies.is_empty() {
             return None;
         }
-        let peer = PeerAddr::of(request)?.to_canonical();
+        let Some(peer) = PeerAddr::of(request) else {
+            static ONCE: Once = Once::new();
+            ONCE.call_once(|| {
+                tracing::warn!(
+                    "trust_proxy has no effect: requests carry no ConnectInfo and no PeerAddr"
+                );
+            });
+            return None;
+        };
+        let peer = peer.to_canonical();
         self.trusted_proxies.iter().any(|net| net.contains(&peer)).then_some(&request.headers)
     }
 }
@@ -292,6 +317,33 @@ mod tests {
         assert_eq!(from("https://app.example.com:443"), Some(true));
         assert_eq!(from("http://app.example.com"), None);
         assert_eq!(from("https://sub.app.example.com"), None);
+    }
+
+    #[test]
+    fn a_site_allowed_as_https_is_not_its_own_origin_as_http() {
+        let policy = OriginPolicy {
+            allowed: vec![Origin::parse("https://app.example.com").unwrap()],
+            ..OriginPolicy::default()
+        };
+        let from = |host, origin| allowed(&policy, &[("host", host), ("origin", origin)]);
+        assert_eq!(from("app.example.com", "http://app.example.com"), None);
+        assert_eq!(from("app.example.com", "https://app.example.com"), Some(true));
+        assert_eq!(from("127.0.0.1:3000", "http://127.0.0.1:3000"), Some(false));
+    }
+
+    #[test]
+    fn a_proxy_may_call_the_scheme_of_a_websocket_by_its_name() {
+        let policy = OriginPolicy {
+            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+            ..OriginPolicy::default()
+        };
+        for (scheme, origin) in [("wss", "https://a.example"), ("ws", "http://a.example")] {
+            let headers =
+                [("host", "a.example"), ("x-forwarded-proto", scheme), ("origin", origin)];
+            let mut request = request(&headers);
+            request.extensions.insert(PeerAddr(([10, 0, 0, 1], 1).into()));
+            assert!(policy.check(&request).is_ok(), "{scheme}");
+        }
     }
 
     #[test]

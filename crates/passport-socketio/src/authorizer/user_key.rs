@@ -1,10 +1,10 @@
 //! What a user is addressed by.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
+use express_session::SidHash;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 /// The serialized user: `session.passport.user`, any JSON value, compared canonically.
 ///
@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 /// assert_eq!(UserKey::from(json!({"b": 1, "a": 2})), UserKey::from(json!({"a": 2, "b": 1})));
 /// assert_eq!(UserKey::from(json!({"b": 1, "a": 2})).as_json(), r#"{"a":2,"b":1}"#);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct UserKey(Arc<str>);
 
 impl UserKey {
@@ -29,13 +29,16 @@ impl UserKey {
         &self.0
     }
 
-    /// 32 hexadecimal digits that are the same on every node and fit into a room's name.
-    pub(crate) fn hash(&self) -> String {
-        let digest = Sha256::digest(self.0.as_bytes());
-        digest.iter().take(16).fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+    /// The same on every node, and short enough for a room's name.
+    pub(crate) fn hash(&self) -> SidHash {
+        SidHash::of(&self.0)
+    }
+}
+
+/// A short hash: an app may serialize whatever it likes, whole users with their mail address.
+impl fmt::Debug for UserKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "UserKey(#{})", self.hash().short())
     }
 }
 

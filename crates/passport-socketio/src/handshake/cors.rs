@@ -11,18 +11,37 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
 
-/// The allowed origin of a cross-origin request, to be named in its answer.
-pub(super) struct AllowedOrigin(HeaderValue);
+/// What an answer has to say about the origin that asked.
+pub(super) enum Cors {
+    /// Nothing: no other origin is ever allowed.
+    None,
+    /// That another origin might have got another answer, for caches.
+    Varies,
+    /// That this origin may read it.
+    Allows(HeaderValue),
+}
 
-impl AllowedOrigin {
-    pub(super) fn of(request: &Parts) -> Option<Self> {
-        request.headers.get(ORIGIN).cloned().map(Self)
+impl Cors {
+    pub(super) fn of(request: &Parts, cross_origin: bool, others_are_allowed: bool) -> Self {
+        match request.headers.get(ORIGIN) {
+            Some(origin) if cross_origin => Self::Allows(origin.clone()),
+            _ if others_are_allowed => Self::Varies,
+            _ => Self::None,
+        }
     }
 
-    pub(super) fn allow(self, headers: &mut HeaderMap) {
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, self.0);
-        headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
-        headers.append(VARY, HeaderValue::from_static("Origin"));
+    pub(super) fn allows(&self) -> bool {
+        matches!(self, Self::Allows(_))
+    }
+
+    pub(super) fn write(&self, headers: &mut HeaderMap) {
+        if let Self::Allows(origin) = self {
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        }
+        if !matches!(self, Self::None) {
+            headers.append(VARY, HeaderValue::from_static("Origin"));
+        }
     }
 }
 

@@ -12,14 +12,14 @@ use http_body_util::{Either, Full};
 use pin_project_lite::pin_project;
 
 use super::answer::Answer;
-use super::cors::AllowedOrigin;
+use super::cors::Cors;
 
 pin_project! {
     /// The future of [`AuthService`](super::AuthService).
     pub struct ResponseFuture<F, B, E> {
         #[pin]
         state: State<F, B, E>,
-        allowed_origin: Option<AllowedOrigin>,
+        cors: Cors,
     }
 }
 
@@ -36,8 +36,8 @@ pin_project! {
 }
 
 impl<F, B, E> ResponseFuture<F, B, E> {
-    pub(super) fn new(state: State<F, B, E>, allowed_origin: Option<AllowedOrigin>) -> Self {
-        Self { state, allowed_origin }
+    pub(super) fn new(state: State<F, B, E>, cors: Cors) -> Self {
+        Self { state, cors }
     }
 }
 
@@ -58,9 +58,7 @@ where
                 None => return Poll::Pending,
             },
         };
-        if let Some(origin) = this.allowed_origin.take() {
-            origin.allow(answer.headers_mut());
-        }
+        this.cors.write(answer.headers_mut());
         Poll::Ready(Ok(answer))
     }
 }

@@ -14,7 +14,7 @@ use tower_service::Service;
 
 use super::ResponseFuture;
 use super::answer::{forbidden, preflight};
-use super::cors::{AllowedOrigin, is_preflight};
+use super::cors::{Cors, is_preflight};
 use super::engine::{is_for_engine, opens_connection};
 use super::future::State;
 use super::handover::Handover;
@@ -44,7 +44,7 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     /// ```
     ///
     /// Without it the connect middlewares decide all by themselves, with the same result; it makes
-    /// refusals cheaper and keeps the cookie from being kept.
+    /// refusals cheaper, and takes the cookie out of the headers that handlers see.
     pub fn layer(&self) -> AuthLayer<U> {
         AuthLayer(self.clone())
     }
@@ -78,19 +78,21 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         if !is_for_engine(request.uri(), self.auth.path()) {
             let inner = self.inner.call(request);
-            return ResponseFuture::new(State::Passed { inner }, None);
+            return ResponseFuture::new(State::Passed { inner }, Cors::None);
         }
         let (parts, body) = request.into_parts();
-        let allowed_origin = match self.auth.decider().origins.check(&parts) {
-            Ok(from) if from.cross_origin => AllowedOrigin::of(&parts),
-            Ok(_) => None,
+        let origins = &self.auth.decider().origins;
+        let others_are_allowed = !origins.allowed.is_empty();
+        let cors = match origins.check(&parts) {
+            Ok(from) => Cors::of(&parts, from.cross_origin, others_are_allowed),
             Err(denial) => {
                 let answer = Some(forbidden(&denial));
                 self.report(&denial.into());
-                return ResponseFuture::new(State::Answered { answer }, None);
+                let cors = Cors::of(&parts, false, others_are_allowed);
+                return ResponseFuture::new(State::Answered { answer }, cors);
             }
         };
-        let state = if allowed_origin.is_some() && is_preflight(&parts) {
+        let state = if cors.allows() && is_preflight(&parts) {
             let answer = Some(preflight(&parts));
             State::Answered { answer }
         } else if opens_connection(&parts) {
@@ -100,7 +102,7 @@ where
             let inner = self.inner.call(Request::from_parts(parts, body));
             State::Passed { inner }
         };
-        ResponseFuture::new(state, allowed_origin)
+        ResponseFuture::new(state, cors)
     }
 }
 
@@ -116,7 +118,8 @@ impl<S, U: Send + Sync + 'static> AuthService<S, U> {
         S::Future: Send,
         ReqBody: Send + 'static,
     {
-        CookieContext::take(&mut parts, self.auth.keep_cookies());
+        let limit = self.auth.decider().limits.cookie_header;
+        CookieContext::take(&mut parts, limit, self.auth.keep_cookies());
         // The service that was polled ready is the one to call: tower's `Service`, "Be careful when
         // cloning inner services".
         let next = self.inner.clone();

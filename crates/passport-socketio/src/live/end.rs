@@ -15,15 +15,14 @@ use socketioxide::adapter::Adapter;
 use socketioxide::socket::Socket;
 use socketioxide::{SendError, SocketError};
 use tokio::runtime::Handle;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::registry::Connection;
 
 /// A full buffer empties at the client's speed; a handshake takes a few round trips.
-const RETRY: Duration = Duration::from_millis(10);
-/// By then the host itself has given up on a handshake (`connect_timeout`, 45 s) or on a client that
-/// reads nothing (heartbeat, 45 s): what is left is a socket that somebody only remembers.
-const GIVE_UP: Duration = Duration::from_secs(60);
+const FIRST_RETRY: Duration = Duration::from_millis(10);
+/// An app's own middleware may hold a handshake for as long as it likes, so nobody gives up.
+const SLOWEST_RETRY: Duration = Duration::from_secs(1);
 
 /// Why a live session ends.
 ///
@@ -91,9 +90,11 @@ impl<A: Adapter> Connection for Host<A> {
     }
 
     fn end(&self, reason: EndReason) {
+        // The host spawns a task for the app's disconnect handler.
+        let _entered = self.runtime.enter();
         let mut ending = Ending { reason, told: false };
         if self.socket.upgrade().is_some_and(|socket| !ending.try_now(socket)) {
-            self.runtime.spawn(timeout(GIVE_UP, ending.when_possible(self.socket.clone())));
+            tokio::spawn(ending.when_possible(self.socket.clone()));
         }
     }
 }
@@ -105,8 +106,10 @@ struct Ending {
 
 impl Ending {
     async fn when_possible<A: Adapter>(mut self, socket: Weak<Socket<A>>) {
+        let mut retry = FIRST_RETRY;
         while socket.upgrade().is_some_and(|socket| !self.try_now(socket)) {
-            sleep(RETRY).await;
+            sleep(retry).await;
+            retry = SLOWEST_RETRY.min(retry * 2);
         }
     }
 

@@ -87,11 +87,10 @@ impl<U: Send + Sync + 'static, A: Adapter> LiveUser<'_, U, A> {
     /// The user's sockets on this node, over all namespaces. Takes as long as the user has sockets,
     /// however many others there are.
     pub fn sockets(&self) -> Vec<SocketRef<A>> {
+        // Live ones only, before the host is asked: under the same id it may have a later socket.
         let sockets = self.live.registry.sockets_of(&self.key);
         sockets
             .iter()
-            // Before the host is asked: under the same id it may have a later socket by now.
-            .filter(|socket| socket.is_live())
             .filter_map(|socket| self.live.io.of(socket.namespace())?.get_socket(socket.id()))
             .collect()
     }

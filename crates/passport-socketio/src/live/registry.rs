@@ -46,7 +46,7 @@ pub(crate) struct LiveSocket<U> {
     namespace: Box<str>,
     id: Sid,
     connection: Box<dyn Connection>,
-    ended: AtomicBool,
+    ended: Arc<AtomicBool>,
 }
 
 /// The host's socket, with its adapter's type forgotten.
@@ -70,7 +70,7 @@ impl<U> LiveSocket<U> {
             namespace: namespace.into(),
             id,
             connection: Box::new(connection),
-            ended: AtomicBool::new(false),
+            ended: Arc::default(),
         }
     }
 
@@ -86,14 +86,14 @@ impl<U> LiveSocket<U> {
         self.id
     }
 
-    /// Ends it, once. `false` if that was done before.
-    fn end(&self, reason: EndReason) -> bool {
-        // The flag first: from here on no extractor gives the user to a handler.
-        let first = !self.ended.swap(true, Ordering::SeqCst);
-        if first {
-            self.connection.end(reason);
-        }
-        first
+    /// Sets the flag. `false` if it was set before.
+    fn flag(&self) -> bool {
+        !self.ended.swap(true, Ordering::SeqCst)
+    }
+
+    /// The flag itself, for extractors that do not know `U`.
+    pub(crate) fn flag_of_end(&self) -> Arc<AtomicBool> {
+        self.ended.clone()
     }
 
     /// Set before anything else happens when the login ends; never unset.
@@ -141,23 +141,30 @@ impl<U> Registry<U> {
             entry.epoch += 1;
             entry.sockets.values().cloned().collect()
         };
-        sockets.iter().filter(|socket| socket.end(reason)).count()
+        // All flags first: from here on no extractor gives the user to a handler.
+        let ending: Vec<_> = sockets.into_iter().filter(|socket| socket.flag()).collect();
+        for socket in &ending {
+            socket.connection.end(reason);
+        }
+        ending.len()
     }
 
+    /// The users with a live socket.
     pub(crate) fn users(&self) -> Vec<UserKey> {
-        self.state().users.keys().cloned().collect()
+        let state = self.state();
+        let users = state.users.keys().filter(|user| state.live_sockets_of(user).next().is_some());
+        users.cloned().collect()
     }
 
+    /// How many sessions the user has live sockets with.
     pub(crate) fn sessions_of(&self, user: &UserKey) -> usize {
-        self.state().users.get(user).map_or(0, HashSet::len)
+        let state = self.state();
+        let sessions = state.live_sockets_of(user).map(|socket| socket.identity.session().id());
+        sessions.collect::<HashSet<_>>().len()
     }
 
     pub(crate) fn sockets_of(&self, user: &UserKey) -> Vec<Arc<LiveSocket<U>>> {
-        let state = self.state();
-        let sessions = state.users.get(user).into_iter().flatten();
-        let entries = sessions.filter_map(|sid| state.sessions.get(sid));
-        let sockets = entries.flat_map(|entry| entry.sockets.values());
-        sockets.filter(|socket| socket.identity.user_key() == user).cloned().collect()
+        self.state().live_sockets_of(user).cloned().collect()
     }
 
     /// No code that holds the lock can panic, so a poisoned one is whole.
@@ -167,6 +174,18 @@ impl<U> Registry<U> {
 }
 
 impl<U> State<U> {
+    /// Whoever the host only remembers is not live: a handler that panicked, a `SocketRef` that
+    /// the app has kept.
+    fn live_sockets_of<'s>(
+        &'s self,
+        user: &'s UserKey,
+    ) -> impl Iterator<Item = &'s Arc<LiveSocket<U>>> {
+        let sessions = self.users.get(user).into_iter().flatten();
+        let entries = sessions.filter_map(|sid| self.sessions.get(sid));
+        let sockets = entries.flat_map(|entry| entry.sockets.values());
+        sockets.filter(move |socket| socket.identity.user_key() == user && socket.is_live())
+    }
+
     /// Changes an entry, and removes it when nobody is left in it.
     fn leave(&mut self, sid: &SessionId, change: impl FnOnce(&mut Entry<U>)) {
         let Some(entry) = self.sessions.get_mut(sid) else {

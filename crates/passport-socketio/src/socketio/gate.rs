@@ -102,14 +102,19 @@ impl<U: Send + Sync + 'static> Gate<U> {
                 return Err(text);
             }
             let live = LiveSocket::new(identity.clone(), socket.ns(), socket.id, Host::of(socket));
-            if let Ok(membership) = registration.activate(live) {
-                let session = identity.session();
-                socket.extensions.insert(SocketSession(Some(session.clone())));
-                socket.extensions.insert(LiveUserOf::from(membership));
-                socket.join([user_room(identity.user_key()), session_room(session.id())]);
-                log::granted(&identity, socket.ns());
-                return Ok(());
+            let Ok(membership) = registration.activate(live) else {
+                continue;
+            };
+            let (session, live) = (identity.session(), membership.socket().clone());
+            SocketSession::of_member(session.clone(), live.flag_of_end()).enter(socket);
+            socket.extensions.insert(LiveUserOf::from(membership));
+            socket.join([user_room(identity.user_key()), session_room(session.id())]);
+            if live.has_ended() {
+                // In this very moment. The host takes a refused socket out of its rooms.
+                return Err(Denial::SessionNotFound.client_message());
             }
+            log::granted(&identity, socket.ns());
+            return Ok(());
         }
         let error = StoreError::message("the session changed each time it was loaded");
         self.refuse(socket, AuthorizeError::StoreUnavailable(error).into())
@@ -129,7 +134,9 @@ impl<U: Send + Sync + 'static> Gate<U> {
         match verdict {
             Answer::Guest if failure.allows_guest() => {
                 log::guest(&failure, socket.ns());
-                socket.extensions.insert(SocketSession(session_of_guest(failure)));
+                if let Some(session) = session_of_guest(failure) {
+                    SocketSession::of_guest(session).enter(socket);
+                }
                 return Ok(());
             }
             _ => log::refused(&failure, socket.ns()),

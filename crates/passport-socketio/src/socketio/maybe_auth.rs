@@ -8,15 +8,17 @@ use socketioxide::adapter::Adapter;
 use socketioxide::handler::{FromConnectParts, FromDisconnectParts, FromMessageParts, Value};
 use socketioxide::socket::{DisconnectReason, Socket};
 
+use super::NotAuthorized;
 use super::auth::LiveUserOf;
 use crate::Identity;
 use crate::live::LiveSocket;
 
-/// The user behind the socket, if there is one. Never fails to extract: for namespaces that let
-/// guests in, and for disconnect handlers (where a failing extractor would make the host leak the
-/// socket).
+/// The user behind the socket, if there is one: for namespaces that let guests in, and for
+/// disconnect handlers.
 ///
-/// In a disconnect handler it still tells who it was.
+/// Never fails to extract for a guest, nor in a disconnect handler, where it still tells who it was
+/// (and where a failing extractor would make the host leak the socket). In connect and message
+/// handlers it fails once the login has ended, so that no handler is run any more.
 ///
 /// ```
 /// # struct User { name: String }
@@ -72,23 +74,36 @@ impl<U> fmt::Debug for MaybeAuth<U> {
     }
 }
 
-impl<A: Adapter, U: Send + Sync + 'static> FromConnectParts<A> for MaybeAuth<U> {
-    type Error = Infallible;
+fn extract<A: Adapter, U: Send + Sync + 'static>(
+    socket: &Socket<A>,
+) -> Result<MaybeAuth<U>, NotAuthorized> {
+    let user = MaybeAuth::of(socket);
+    match &user.0 {
+        Some(live) if live.has_ended() => Err(NotAuthorized),
+        _ => Ok(user),
+    }
+}
 
-    fn from_connect_parts(socket: &Arc<Socket<A>>, _: &Option<Value>) -> Result<Self, Infallible> {
-        Ok(Self::of(socket))
+impl<A: Adapter, U: Send + Sync + 'static> FromConnectParts<A> for MaybeAuth<U> {
+    type Error = NotAuthorized;
+
+    fn from_connect_parts(
+        socket: &Arc<Socket<A>>,
+        _: &Option<Value>,
+    ) -> Result<Self, NotAuthorized> {
+        extract(socket)
     }
 }
 
 impl<A: Adapter, U: Send + Sync + 'static> FromMessageParts<A> for MaybeAuth<U> {
-    type Error = Infallible;
+    type Error = NotAuthorized;
 
     fn from_message_parts(
         socket: &Arc<Socket<A>>,
         _: &mut Value,
         _: &Option<i64>,
-    ) -> Result<Self, Infallible> {
-        Ok(Self::of(socket))
+    ) -> Result<Self, NotAuthorized> {
+        extract(socket)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use socketioxide::adapter::Adapter;
 use socketioxide::handler::{FromConnectParts, FromDisconnectParts, FromMessageParts, Value};
@@ -9,16 +10,53 @@ use socketioxide::socket::{DisconnectReason, Socket};
 
 use crate::Session;
 
-/// The socket's session, in its extensions. `None` for a guest without one.
+/// The socket's session, in its extensions.
 #[derive(Clone)]
-pub(super) struct SocketSession(pub(super) Option<Session>);
-
-fn find<A: Adapter>(socket: &Socket<A>) -> Option<Session> {
-    socket.extensions.get::<SocketSession>()?.0
+pub(super) struct SocketSession {
+    session: Session,
+    /// Of the login; `None` for a guest's session.
+    ended: Option<Arc<AtomicBool>>,
 }
 
-/// The socket's session, if it has one: users do, guests may (an anonymous session). Never fails to
-/// extract, so disconnect handlers can take it.
+impl SocketSession {
+    pub(super) fn of_guest(session: Session) -> Self {
+        Self { session, ended: None }
+    }
+
+    pub(super) fn of_member(session: Session, ended: Arc<AtomicBool>) -> Self {
+        Self { session, ended: Some(ended) }
+    }
+
+    /// Where two authorizers guard one namespace, a member's session counts before a guest's, and
+    /// else the first.
+    pub(super) fn enter<A: Adapter>(self, socket: &Socket<A>) {
+        let replace = match socket.extensions.get::<Self>() {
+            Some(other) => other.ended.is_none() && self.ended.is_some(),
+            None => true,
+        };
+        if replace {
+            socket.extensions.insert(self);
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended.as_ref().is_some_and(|ended| ended.load(Ordering::SeqCst))
+    }
+}
+
+/// `Err` once the login has ended.
+fn find<A: Adapter>(socket: &Socket<A>) -> Result<Option<Session>, NoSession> {
+    match socket.extensions.get::<SocketSession>() {
+        Some(found) if found.has_ended() => Err(NoSession),
+        found => Ok(found.map(|found| found.session)),
+    }
+}
+
+/// The socket's session, if it has one: users do, guests may (an anonymous session).
+///
+/// Never fails to extract in a disconnect handler. Elsewhere it fails once the login has ended, so
+/// that no handler is run any more. Where two authorizers guard one namespace, it is a member's
+/// session before a guest's; [`Auth::session`](crate::Auth::session) is always that user's.
 ///
 /// ```
 /// use passport_socketio::MaybeSession;
@@ -32,7 +70,7 @@ fn find<A: Adapter>(socket: &Socket<A>) -> Option<Session> {
 #[derive(Clone, Debug)]
 pub struct MaybeSession(pub Option<Session>);
 
-/// There is no session behind the socket. A client that reads it reads `unauthorized`.
+/// There is no session behind the socket, or its login has ended. A client that reads it reads `unauthorized`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unauthorized")]
 pub struct NoSession;
@@ -41,7 +79,7 @@ impl<A: Adapter> FromConnectParts<A> for Session {
     type Error = NoSession;
 
     fn from_connect_parts(socket: &Arc<Socket<A>>, _: &Option<Value>) -> Result<Self, NoSession> {
-        find(socket).ok_or(NoSession)
+        find(socket)?.ok_or(NoSession)
     }
 }
 
@@ -53,27 +91,34 @@ impl<A: Adapter> FromMessageParts<A> for Session {
         _: &mut Value,
         _: &Option<i64>,
     ) -> Result<Self, NoSession> {
-        find(socket).ok_or(NoSession)
+        find(socket)?.ok_or(NoSession)
+    }
+}
+
+impl MaybeSession {
+    /// The session of any socket, such as those of [`SocketIo::sockets`](socketioxide::SocketIo::sockets).
+    pub fn of<A: Adapter>(socket: &Socket<A>) -> Self {
+        Self(socket.extensions.get::<SocketSession>().map(|found| found.session))
     }
 }
 
 impl<A: Adapter> FromConnectParts<A> for MaybeSession {
-    type Error = Infallible;
+    type Error = NoSession;
 
-    fn from_connect_parts(socket: &Arc<Socket<A>>, _: &Option<Value>) -> Result<Self, Infallible> {
-        Ok(Self(find(socket)))
+    fn from_connect_parts(socket: &Arc<Socket<A>>, _: &Option<Value>) -> Result<Self, NoSession> {
+        find(socket).map(Self)
     }
 }
 
 impl<A: Adapter> FromMessageParts<A> for MaybeSession {
-    type Error = Infallible;
+    type Error = NoSession;
 
     fn from_message_parts(
         socket: &Arc<Socket<A>>,
         _: &mut Value,
         _: &Option<i64>,
-    ) -> Result<Self, Infallible> {
-        Ok(Self(find(socket)))
+    ) -> Result<Self, NoSession> {
+        find(socket).map(Self)
     }
 }
 
@@ -84,6 +129,6 @@ impl<A: Adapter> FromDisconnectParts<A> for MaybeSession {
         socket: &Arc<Socket<A>>,
         _: DisconnectReason,
     ) -> Result<Self, Infallible> {
-        Ok(Self(find(socket)))
+        Ok(Self::of(socket))
     }
 }
