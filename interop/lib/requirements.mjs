@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const fromTarget = (path) => fileURLToPath(new URL(`../../target/debug/${path}`, import.meta.url));
@@ -7,11 +8,16 @@ const fromTarget = (path) => fileURLToPath(new URL(`../../target/debug/${path}`,
 export const demoBinary = process.env.PASSPORT_SOCKETIO_BIN ?? fromTarget('passport-socketio');
 export const readmePortBinary = process.env.README_PORT_BIN ?? fromTarget('examples/readme_port');
 
+/** Debian's Chromium; Playwright's own browsers are not downloaded. */
+export const chromiumBinary = process.env.CHROMIUM_BIN ?? onThePath('chromium');
+
 const CHECKS = {
   redis: () =>
     spawnSync('redis-server', ['--version']).error &&
     'redis-server is not installed (Debian: apt install redis-server)',
   demo: () => missingFile(demoBinary, 'PASSPORT_SOCKETIO_BIN', 'cargo build'),
+  chromium: () =>
+    chromiumBinary === undefined && 'chromium is not on the path (Debian: apt install chromium fonts-liberation)',
   readmePort: () => missingFile(readmePortBinary, 'README_PORT_BIN', 'cargo build --examples'),
 };
 
@@ -27,10 +33,20 @@ export function unless(...needs) {
 }
 
 function missingFile(path, variable, command) {
+  return canRun(path) ? undefined : `${path} is missing (run ${command}, or set ${variable})`;
+}
+
+function onThePath(command) {
+  return process.env.PATH.split(delimiter)
+    .map((folder) => join(folder, command))
+    .find(canRun);
+}
+
+function canRun(path) {
   try {
     accessSync(path, constants.X_OK);
-    return undefined;
+    return true;
   } catch {
-    return `${path} is missing (run ${command}, or set ${variable})`;
+    return false;
   }
 }

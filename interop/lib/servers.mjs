@@ -42,9 +42,9 @@ export async function startDemo({ store, secrets, cookieName, args = [] }) {
 }
 
 /** `passport-socketio demo` in a house of its own, in the folder `cwd`. */
-export async function startOwnDemo({ cwd, args = [] }) {
-  const listen = ['demo', '--listen', '127.0.0.1:0', ...args];
-  return underTest([], await launch('the demo', demoBinary, listen, { ...LISTENING, env: LOGGED, cwd }));
+export async function startOwnDemo({ cwd, listen = '127.0.0.1:0', args = [] }) {
+  const options = ['demo', '--listen', listen, ...args];
+  return underTest([], await launch('the demo', demoBinary, options, { ...LISTENING, env: LOGGED, cwd }));
 }
 
 /** The example that ports the original's README. */

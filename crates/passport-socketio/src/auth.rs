@@ -117,10 +117,13 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
             Err(failure) => return Attempt { outcome: Err(failure), made: Instant::now() },
         };
         let registration = self.registry().register(&sid);
-        // What is known is as old as the question, however long the answer took.
-        let made = Instant::now();
-        let outcome = self.decider().resolve(sid, request, trace).await;
-        Attempt { outcome: outcome.map(|identity| (identity, registration)), made }
+        let asked = Instant::now();
+        match self.decider().resolve(sid, request, trace).await {
+            // What is known of a user is as old as the question, however long the answer took.
+            Ok(identity) => Attempt { outcome: Ok((identity, registration)), made: asked },
+            // To ask a store that hangs once more would only let the client wait twice as long.
+            Err(failure) => Attempt { outcome: Err(failure), made: Instant::now() },
+        }
     }
 
     pub(crate) fn decider(&self) -> &Decider<U> {

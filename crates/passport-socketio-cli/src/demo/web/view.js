@@ -28,12 +28,12 @@ const STATES = {
 
 /** Shows the state of the connection, and keeps it shown. */
 export function watchConnection(connection) {
-  let lost = false;
   connection.on('state', (state) => {
-    // While it comes and goes between two attempts, one message is enough.
-    lost = state === 'waiting' || (lost && state === 'connecting');
-    byId('state').dataset.state = document.body.dataset.connection = lost ? 'waiting' : state;
-    byId('state').textContent = STATES[lost ? 'waiting' : state];
+    const { dataset } = document.body;
+    // Between two attempts it is still lost. What has not changed is not announced again.
+    const shown = state === 'connecting' && dataset.connection === 'waiting' ? 'waiting' : state;
+    if (dataset.connection !== shown) byId('state').textContent = STATES[shown];
+    dataset.connection = shown;
     know('connection', state === 'open' ? 'open, one WebSocket' : state);
   });
   // No need to wait for the next attempt.
@@ -66,17 +66,23 @@ export function know(what, value) {
   byId(`known-${what}`).textContent = value;
 }
 
-/** The answer to `whoami`. */
-export function knowWho({ user, logged_in }) {
-  know('user', user === null ? 'null, a guest' : JSON.stringify(user));
-  know('login', String(logged_in));
+/** Asks the server who this is, shows the answer, and tells it on. */
+export function askWho(socket, tell) {
+  const hear = ({ user, logged_in }) => {
+    know('user', user === null ? 'null, a guest' : JSON.stringify(user));
+    know('login', String(logged_in));
+    showOnline({ me: user });
+    tell(user);
+  };
+  // Lost before the answer came: it is asked again when it is back.
+  socket.ask('whoami').then(hear, () => {});
 }
 
 /** Keeps the line of a namespace true. */
 export function watchNamespace(socket, what, { onConnect = () => {}, onDisconnect = () => {} } = {}) {
   socket.on('connect', () => {
     know(what, 'joined');
-    return onConnect();
+    onConnect();
   });
   socket.on('disconnect', () => {
     know(what, 'not joined');
