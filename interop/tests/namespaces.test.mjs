@@ -97,6 +97,16 @@ describe('namespaces: members only on /, guests too on /lobby', { skip: unless('
     await online.until(({ users, guests }) => guests === 0 && tabsOf(users, 42) === 1, 'both to leave');
   });
 
+  test('of a user key that may hold private data, others see a hash', async () => {
+    const quiet = await house.open(startDemo);
+    const online = broadcasts(await assertConnected(dial({ url: quiet.url })), 'online');
+    const { cookie } = await house.login('olga');
+    const olga = await assertConnected(dial({ url: quiet.url, cookie }));
+    const { users } = await online.until(({ users }) => users.length === 1, 'olga');
+    assert.match(users[0].user.id, /^#[0-9a-f]{8}$/);
+    assert.deepEqual((await ask(olga, 'whoami')).user.id, { provider: 'ldap', dn: 'cn=olga' });
+  });
+
   test("no secret, session id or cookie is in the server's output", assertNothingLeaked);
 });
 

@@ -49,6 +49,12 @@ describe('a demo with users and sessions of its own', { skip: unless('demo') }, 
     await assertRefused(demo, { cookie }, { message: 'unauthorized', code: 'session_not_found' });
   });
 
+  test('who logs in again is no longer who they were', async () => {
+    const ann = await cookieOf(demo, 42);
+    assert.equal((await logIn(demo, 7, { cookie: ann })).status, 303);
+    await assertRefused(demo, { cookie: ann }, { message: 'unauthorized', code: 'session_not_found' });
+  });
+
   test('a user that is not in the table can not log in', async () => {
     for (const user of ['999', 'ann', '', '42&x=y']) assert.equal((await logIn(demo, user)).status, 400);
   });

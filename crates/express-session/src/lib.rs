@@ -45,6 +45,7 @@ pub mod source;
 pub mod store;
 
 mod clock;
+mod json;
 mod record;
 mod request;
 mod sid;

@@ -14,9 +14,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::de::{DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
-use serde_json::value::RawValue;
+
+use crate::json::{depth, member, names};
 
 /// How much a record may be before it is called corrupt.
 ///
@@ -153,8 +153,7 @@ impl SessionRecord {
     /// The names of its members: what there is, not what it says. A name that Rust's strings can't
     /// hold is left out.
     pub fn keys(&self) -> Vec<String> {
-        let mut json = serde_json::Deserializer::from_str(&self.0);
-        json.deserialize_map(Names).unwrap_or_default()
+        names(&self.0).unwrap_or_default()
     }
 
     /// What express-session keeps about its cookie.
@@ -199,124 +198,6 @@ pub struct SessionCookie {
     pub secure: bool,
     /// `httpOnly`: hidden from scripts.
     pub http_only: bool,
-}
-
-/// How many objects and arrays the deepest value lies in, found without recursion.
-fn depth(json: &str) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    let (mut in_string, mut escaped) = (false, false);
-    for byte in json.bytes() {
-        if in_string {
-            in_string = escaped || byte != b'"';
-            escaped = !escaped && byte == b'\\';
-            continue;
-        }
-        match byte {
-            b'"' => in_string = true,
-            b'{' | b'[' => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
-}
-
-/// Checks that the whole text is a JSON object, and gives the last member named `key`.
-fn member<'a>(json: &'a str, key: &str) -> Result<Option<&'a RawValue>, serde_json::Error> {
-    let mut json = serde_json::Deserializer::from_str(json);
-    let found = json.deserialize_map(Member(key))?;
-    json.end()?;
-    Ok(found)
-}
-
-struct Member<'k>(&'k str);
-
-impl<'de> Visitor<'de> for Member<'_> {
-    type Value = Option<&'de RawValue>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a session object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut found = None;
-        while let Some(wanted) = map.next_key_seed(KeyIs(self.0))? {
-            if wanted {
-                found = Some(map.next_value()?);
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(found)
-    }
-}
-
-/// Compares a key as bytes: as text, a key with a lone surrogate would be an error.
-struct KeyIs<'k>(&'k str);
-
-impl<'de> DeserializeSeed<'de> for KeyIs<'_> {
-    type Value = bool;
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, key: D) -> Result<bool, D::Error> {
-        key.deserialize_bytes(self)
-    }
-}
-
-impl Visitor<'_> for KeyIs<'_> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_bytes<E>(self, key: &[u8]) -> Result<bool, E> {
-        Ok(key == self.0.as_bytes())
-    }
-}
-
-struct Names;
-
-impl<'de> Visitor<'de> for Names {
-    type Value = Vec<String>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a session object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut names = Vec::new();
-        while let Some(name) = map.next_key_seed(Name)? {
-            names.extend(name);
-            map.next_value::<IgnoredAny>()?;
-        }
-        Ok(names)
-    }
-}
-
-/// A key, if it is text.
-struct Name;
-
-impl<'de> DeserializeSeed<'de> for Name {
-    type Value = Option<String>;
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, key: D) -> Result<Self::Value, D::Error> {
-        key.deserialize_bytes(self)
-    }
-}
-
-impl Visitor<'_> for Name {
-    type Value = Option<String>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_bytes<E>(self, key: &[u8]) -> Result<Option<String>, E> {
-        Ok(std::str::from_utf8(key).ok().map(str::to_owned))
-    }
 }
 
 #[cfg(test)]

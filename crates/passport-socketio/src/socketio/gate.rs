@@ -111,7 +111,9 @@ impl<U: Send + Sync + 'static> Gate<U> {
             socket.join([user_room(identity.user_key()), session_room(session.id())]);
             if live.has_ended() {
                 // In this very moment. The host takes a refused socket out of its rooms.
-                return Err(Denial::SessionNotFound.client_message());
+                let ended = Failure::from(Denial::SessionNotFound);
+                log::refused(&ended, socket.ns());
+                return Err(ended.client_message());
             }
             log::granted(&identity, socket.ns());
             return Ok(());

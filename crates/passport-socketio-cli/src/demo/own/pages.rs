@@ -1,10 +1,10 @@
-//! The page, and the two forms on it.
+//! The page, and the forms on it.
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::header::{COOKIE, LOCATION, SET_COOKIE};
+use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use axum::response::{Html, IntoResponse as _, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use express_session::SessionId;
 
@@ -32,20 +32,16 @@ pub(super) fn router(sessions: Sessions, end_session: EndSession) -> Router {
 }
 
 /// The page as it is for whoever asks: who has no JavaScript sees who they are, too.
-async fn page(State(desk): State<Desk>, headers: HeaderMap) -> Response {
-    let user = match desk.sessions.user(cookies(&headers)).await {
-        Ok(user) => user.and_then(row),
-        Err(error) => return failed(&*error),
-    };
+async fn page(State(desk): State<Desk>, headers: HeaderMap) -> Result<Html<String>, Broken> {
+    let user = desk.sessions.user(cookies(&headers)).await?.and_then(row);
     let passports: String = ROWS.iter().map(passport).collect();
     let page = include_str!("page.html").replace("<!-- passports -->", &passports);
-    Html(match user {
+    Ok(Html(match user {
         Some(user) => page
             .replace(r#"data-who="guest""#, r#"data-who="member""#)
             .replace("<!-- me -->", &stamp(user)),
         None => page,
-    })
-    .into_response()
+    }))
 }
 
 /// A button of the login form.
@@ -61,45 +57,42 @@ fn stamp(Row { id, name, .. }: &Row) -> String {
     format!(r#"<span class="stamp" data-user="{id}"><b>{name}</b> <small>№ {id}</small></span>"#)
 }
 
-async fn log_in(State(desk): State<Desk>, headers: HeaderMap, form: String) -> Response {
+async fn log_in(State(desk): State<Desk>, headers: HeaderMap, form: String) -> Answer {
     if asked_by_another_site(&headers) {
-        return StatusCode::FORBIDDEN.into_response();
+        return Ok(StatusCode::FORBIDDEN.into_response());
     }
     let user = form.strip_prefix("user=").and_then(|id| row(id.parse().ok()?));
     let Some(user) = user else {
-        return (StatusCode::BAD_REQUEST, "there is no such user").into_response();
+        return Ok((StatusCode::BAD_REQUEST, "there is no such user").into_response());
     };
-    match desk.sessions.log_in(user.id).await {
-        Ok(cookie) => back_to_the_page(&cookie),
-        Err(error) => failed(&*error),
-    }
+    // Passport regenerates the session: whoever was logged in here is so no longer.
+    desk.end(&desk.sessions.log_out(cookies(&headers)).await?);
+    let cookie = desk.sessions.log_in(user.id).await?;
+    let cookie = [(SET_COOKIE, HeaderValue::from_str(&cookie)?)];
+    Ok((cookie, Redirect::to("/")).into_response())
 }
 
-async fn log_out(State(desk): State<Desk>, headers: HeaderMap) -> Response {
+async fn log_out(State(desk): State<Desk>, headers: HeaderMap) -> Answer {
     if asked_by_another_site(&headers) {
-        return StatusCode::FORBIDDEN.into_response();
+        return Ok(StatusCode::FORBIDDEN.into_response());
     }
-    desk.ended(desk.sessions.log_out(cookies(&headers)).await)
+    desk.end(&desk.sessions.log_out(cookies(&headers)).await?);
+    Ok(Redirect::to("/").into_response())
 }
 
-async fn log_out_everywhere(State(desk): State<Desk>, headers: HeaderMap) -> Response {
+async fn log_out_everywhere(State(desk): State<Desk>, headers: HeaderMap) -> Answer {
     if asked_by_another_site(&headers) {
-        return StatusCode::FORBIDDEN.into_response();
+        return Ok(StatusCode::FORBIDDEN.into_response());
     }
-    desk.ended(desk.sessions.log_out_everywhere(cookies(&headers)).await)
+    desk.end(&desk.sessions.log_out_everywhere(cookies(&headers)).await?);
+    Ok(Redirect::to("/").into_response())
 }
 
 impl Desk {
-    /// First the sessions, then their sockets: who comes back finds nothing to come back with.
-    fn ended(&self, sessions: Result<Vec<SessionId>, Failed>) -> Response {
-        match sessions {
-            Ok(sessions) => {
-                for sid in &sessions {
-                    (self.end_session)(sid);
-                }
-                (StatusCode::SEE_OTHER, [(LOCATION, "/")]).into_response()
-            }
-            Err(error) => failed(&*error),
+    /// The sockets of sessions that are gone: who comes back finds nothing to come back with.
+    fn end(&self, sessions: &[SessionId]) {
+        for sid in sessions {
+            (self.end_session)(sid);
         }
     }
 }
@@ -114,15 +107,23 @@ fn asked_by_another_site(headers: &HeaderMap) -> bool {
     site.is_some_and(|site| site != "same-origin" && site != "none")
 }
 
-fn back_to_the_page(cookie: &str) -> Response {
-    let Ok(cookie) = HeaderValue::from_str(cookie) else {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    };
-    let headers = [(LOCATION, HeaderValue::from_static("/")), (SET_COOKIE, cookie)];
-    (StatusCode::SEE_OTHER, headers).into_response()
+type Answer = Result<Response, Broken>;
+
+/// The demo's own sessions could not be read or written. The browser is told no details.
+struct Broken(Failed);
+
+impl<E: Into<Failed>> From<E> for Broken {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
 }
 
-fn failed(error: &(dyn std::error::Error + 'static)) -> Response {
-    tracing::error!(error, "the demo's own sessions could not be read or written");
-    StatusCode::INTERNAL_SERVER_ERROR.into_response()
+impl IntoResponse for Broken {
+    fn into_response(self) -> Response {
+        tracing::error!(
+            error = &*self.0 as &dyn std::error::Error,
+            "the demo's own sessions failed"
+        );
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    }
 }

@@ -31,12 +31,12 @@ const HEADERS: [(HeaderName, &str); 4] = [
 
 /// `pages`, the files that every page needs, and the headers on all of them.
 pub(super) fn with_files(pages: Router) -> Router {
-    let icon = || file(SVG, include_str!("web/icon.svg"));
+    let icon = || file(SVG, include_str!("icon.svg"));
     pages
-        .route("/style.css", file(CSS, include_str!("web/style.css")))
-        .route("/client.js", script(include_str!("web/client.js")))
-        .route("/view.js", script(include_str!("web/view.js")))
-        .route("/emblem.svg", file(SVG, include_str!("web/emblem.svg")))
+        .route("/style.css", file(CSS, include_str!("style.css")))
+        .route("/client.js", script(include_str!("client.js")))
+        .route("/view.js", script(include_str!("view.js")))
+        .route("/emblem.svg", file(SVG, include_str!("emblem.svg")))
         .route("/icon.svg", icon())
         // Asked for by whoever does not read the page's <link>.
         .route("/favicon.ico", icon())
