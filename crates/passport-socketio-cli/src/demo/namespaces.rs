@@ -8,6 +8,7 @@ use socketioxide::SocketIo;
 use socketioxide::adapter::Adapter;
 use socketioxide::extract::{AckSender, Data, SocketRef};
 use socketioxide::handler::ConnectHandler;
+use tokio::sync::Mutex;
 
 use super::online::Online;
 use super::user::DemoUser;
@@ -17,6 +18,9 @@ const MEMBERS: &str = "/";
 const LOBBY: &str = "/lobby";
 /// In characters.
 const LONGEST_MESSAGE: usize = 500;
+
+/// Whoever counts who is online holds it: a count that was made earlier must not arrive later.
+static COUNTING: Mutex<()> = Mutex::const_new(());
 
 /// The answer to `whoami`.
 #[derive(Serialize)]
@@ -93,6 +97,7 @@ async fn tell_who_is_online<A: Adapter>(socket: SocketRef<A>, io: SocketIo<A>) {
     let (Some(here), Some(everybody)) = (io.of(socket.ns()), io.of(socket.ns())) else {
         return;
     };
+    let _counting = COUNTING.lock().await;
     let online = Online::among(&here.sockets());
     // Each node counts its own.
     if let Err(error) = everybody.local().emit("online", &online).await {
