@@ -27,8 +27,8 @@
 //! let source = ExpressSource::new("connect.sid", ["keyboard cat"])?;
 //! let cookie = source.signer().cookie_pair("connect.sid", "sid-1");
 //!
-//! let sid = source.locate(&SessionRequest::from_cookie_header(&cookie))?;
-//! let stored = store.load(&sid).await?.expect("it was just stored");
+//! let located = source.locate(&SessionRequest::from_cookie_header(&cookie))?;
+//! let stored = store.load(located.id()).await?.expect("it was just stored");
 //! let record = source.read(stored.payload(), &RecordLimits::default())?.expect("a session");
 //! assert_eq!(record.pointer("/passport/user")?, Some(42.into()));
 //!

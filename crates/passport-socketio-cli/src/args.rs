@@ -4,8 +4,9 @@
 
 use std::net::SocketAddr;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use passport_socketio::{Authorizer, AuthorizerBuilder};
+use clap::{Args, Parser, Subcommand};
+
+use crate::sessions::SessionArgs;
 
 /// Know the Passport user behind every Socket.IO connection.
 ///
@@ -33,47 +34,6 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
 }
 
-/// What sessions your app writes.
-#[derive(Args)]
-pub(crate) struct SessionArgs {
-    /// What your app gives express-session as `secret`. Repeat it for several, newest first
-    #[arg(long = "secret", value_name = "SECRET", env = "SESSION_SECRET", hide_env_values = true)]
-    pub(crate) secrets: Vec<String>,
-
-    /// What kind of sessions your app writes
-    #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
-    pub(crate) kind: Kind,
-
-    /// The session cookie's name: express-session's `name`
-    #[arg(long, value_name = "NAME", default_value = "connect.sid")]
-    pub(crate) cookie_name: String,
-
-    /// Where the user's key is in the session, as a JSON pointer
-    #[arg(long, value_name = "POINTER", default_value = "/passport/user")]
-    pub(crate) user_pointer: String,
-}
-
-impl SessionArgs {
-    /// An authorizer for such sessions, with these secrets.
-    pub(crate) fn authorizer<U: Send + Sync + 'static>(
-        &self,
-        secrets: &[String],
-    ) -> AuthorizerBuilder<U> {
-        let builder = Authorizer::builder().user_pointer(&self.user_pointer);
-        match self.kind {
-            Kind::Express => builder.key(&self.cookie_name).secrets(secrets),
-        }
-    }
-}
-
-/// Who wrote the sessions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Kind {
-    /// express-session: a signed id in the cookie, the session in a store
-    #[default]
-    Express,
-}
-
 /// A Socket.IO server that knows its users.
 ///
 /// Without --store it keeps its own users and sessions, in ./demo.db. With --store it serves the
@@ -87,6 +47,7 @@ Examples:
   passport-socketio demo --store redis://127.0.0.1/ --secret 'keyboard cat'
   passport-socketio demo --store 'redis://127.0.0.1/?prefix=myapp:' --secret new --secret old
   passport-socketio demo --store sqlite:./sessions --cookie-name my.sid --origin https://app.example.com
+  passport-socketio demo --kind cookie-session --secret key1 --secret key2
 
 Logging: RUST_LOG=passport_socketio=debug shows every decision and its reason.")]
 pub(crate) struct DemoArgs {

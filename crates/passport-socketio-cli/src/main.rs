@@ -5,6 +5,7 @@ mod demo;
 mod doctor;
 mod logging;
 mod open_store;
+mod sessions;
 
 use std::error::Error;
 use std::process::ExitCode;

@@ -7,10 +7,11 @@ use passport_socketio::store::SessionStore;
 use crate::Failed;
 
 /// Opens the store of somebody else's app.
-pub(crate) async fn open(url: &str) -> Result<Arc<dyn SessionStore>, Failed> {
+/// `prefix` is what Redis' keys begin with if the URL does not say.
+pub(crate) async fn open(url: &str, prefix: &str) -> Result<Arc<dyn SessionStore>, Failed> {
     let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
     match scheme {
-        "redis" => open_redis(url).await,
+        "redis" => open_redis(url, prefix).await,
         "sqlite" => open_sqlite(rest).await,
         _ => Err(format!(
             "--store {scheme}: is no store that this version reads; write redis://HOST/?prefix=sess: or sqlite:PATH"
@@ -20,15 +21,12 @@ pub(crate) async fn open(url: &str) -> Result<Arc<dyn SessionStore>, Failed> {
 }
 
 #[cfg(feature = "redis")]
-async fn open_redis(url: &str) -> Result<Arc<dyn SessionStore>, Failed> {
+async fn open_redis(url: &str, usual: &str) -> Result<Arc<dyn SessionStore>, Failed> {
     use passport_socketio::store::redis::RedisStore;
 
     let (url, prefix) = take_prefix(url)?;
     let store = RedisStore::connect(url.as_str()).await?;
-    Ok(Arc::new(match prefix {
-        Some(prefix) => store.with_prefix(&prefix),
-        None => store,
-    }))
+    Ok(Arc::new(store.with_prefix(prefix.as_deref().unwrap_or(usual))))
 }
 
 /// Takes `prefix` out of the query: the driver has parameters of its own there.
@@ -45,7 +43,7 @@ pub(crate) fn take_prefix(url: &str) -> Result<(url::Url, Option<String>), url::
 }
 
 #[cfg(not(feature = "redis"))]
-async fn open_redis(_: &str) -> Result<Arc<dyn SessionStore>, Failed> {
+async fn open_redis(_: &str, _: &str) -> Result<Arc<dyn SessionStore>, Failed> {
     Err("this binary was built without Redis: build it with --features redis".into())
 }
 

@@ -30,8 +30,14 @@ pub struct Authorizer<U> {
 struct Inner<U> {
     decider: Decider<U>,
     registry: Arc<Registry<U>>,
-    keep_cookies: bool,
-    path: Box<str>,
+    server: ServerOptions,
+}
+
+/// What does not concern the decision.
+pub(crate) struct ServerOptions {
+    pub(crate) keep_cookies: bool,
+    pub(crate) path: Box<str>,
+    pub(crate) max_connection_age: Option<Duration>,
 }
 
 impl<U: Send + Sync + 'static> Authorizer<U> {
@@ -40,8 +46,8 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
         AuthorizerBuilder::new()
     }
 
-    pub(crate) fn new(decider: Decider<U>, keep_cookies: bool, path: Box<str>) -> Self {
-        Self { inner: Arc::new(Inner { decider, registry: Registry::new(), keep_cookies, path }) }
+    pub(crate) fn new(decider: Decider<U>, server: ServerOptions) -> Self {
+        Self { inner: Arc::new(Inner { decider, registry: Registry::new(), server }) }
     }
 
     /// Decides about any request: checks 1 to 11 (`success` is about namespaces, and is not asked).
@@ -112,13 +118,13 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     }
 
     async fn attempt_traced(&self, request: &Parts, trace: &mut impl Trace) -> Attempt<U> {
-        let sid = match self.decider().identify(request, trace) {
-            Ok(sid) => sid,
+        let located = match self.decider().identify(request, trace) {
+            Ok(located) => located,
             Err(failure) => return Attempt { outcome: Err(failure), made: Instant::now() },
         };
-        let registration = self.registry().register(&sid);
+        let registration = self.registry().register(located.id());
         let asked = Instant::now();
-        match self.decider().resolve(sid, request, trace).await {
+        match self.decider().resolve(located, request, trace).await {
             // What is known of a user is as old as the question, however long the answer took.
             Ok(identity) => Attempt { outcome: Ok((identity, registration)), made: asked },
             // To ask a store that hangs once more would only let the client wait twice as long.
@@ -135,11 +141,15 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     }
 
     pub(crate) fn keep_cookies(&self) -> bool {
-        self.inner.keep_cookies
+        self.inner.server.keep_cookies
     }
 
     pub(crate) fn path(&self) -> &str {
-        &self.inner.path
+        &self.inner.server.path
+    }
+
+    pub(crate) fn max_connection_age(&self) -> Option<Duration> {
+        self.inner.server.max_connection_age
     }
 
     /// Whether both are clones of one.

@@ -10,11 +10,15 @@ use express_session::store::SessionStore;
 use express_session::{Clock, RecordLimits, SystemClock};
 use serde::de::DeserializeOwned;
 
+use crate::auth::ServerOptions;
 use crate::authorizer::{
     AsyncFnDeserializer, BoxError, Decider, FailHook, Limits, Origin, OriginPolicy, SuccessHook,
     UserIdHook, success_hook,
 };
 use crate::{Authorizer, Candidate, DeserializeUser, Failure, Reject, UserKey, Verdict};
+
+/// How long a connection may last on a session that nobody can end from outside.
+const CARRIED_AGE: Duration = Duration::from_secs(60 * 60);
 
 /// Configures an [`Authorizer`]. Made by [`Authorizer::builder`].
 ///
@@ -40,6 +44,7 @@ pub struct AuthorizerBuilder<U> {
     origins: Vec<String>,
     proxies: Vec<String>,
     limits: Limits,
+    max_connection_age: Option<Duration>,
     keep_cookies: bool,
     path: String,
     clock: Arc<dyn Clock>,
@@ -101,6 +106,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
             origins: Vec::new(),
             proxies: Vec::new(),
             limits: Limits::default(),
+            max_connection_age: None,
             keep_cookies: false,
             path: "/socket.io".into(),
             clock: Arc::new(SystemClock),
@@ -234,6 +240,16 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
         self
     }
 
+    /// How long a connection may last. The client is told to come back (`session_ended`, with
+    /// `reconnect: true`), and shows its cookie anew.
+    ///
+    /// No limit by default, but 1 h for sessions that the cookie carries (cookie-session, and
+    /// koa-session without a store): nobody can end those from outside.
+    pub fn max_connection_age(mut self, age: Duration) -> Self {
+        self.max_connection_age = Some(age);
+        self
+    }
+
     /// The largest cookie header that is read, in bytes. 8 KiB by default.
     pub fn max_cookie_header(mut self, bytes: usize) -> Self {
         self.limits.cookie_header = bytes;
@@ -280,13 +296,23 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
                 "session ids are accepted in URLs (insecure_session_id_query): they end up in logs"
             );
         }
+        let store = match self.store {
+            None if source.needs_store() => return Err(ConfigError::MissingStore),
+            store => store,
+        };
+        let carried = !source.needs_store();
+        let server = ServerOptions {
+            keep_cookies: self.keep_cookies,
+            path: self.path.into(),
+            max_connection_age: self.max_connection_age.or(carried.then_some(CARRIED_AGE)),
+        };
         let decider = Decider {
             origins: OriginPolicy {
                 allowed: parse_all(self.origins, Origin::parse, ConfigError::Origin)?,
                 trusted_proxies: parse_all(self.proxies, parse_network, ConfigError::Proxy)?,
             },
             source,
-            store: self.store.ok_or(ConfigError::MissingStore)?,
+            store,
             deserializer: self.deserializer.ok_or(ConfigError::MissingDeserializer)?,
             user_pointer: self.user_pointer.into(),
             user_id: self.user_id,
@@ -295,7 +321,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
             limits: self.limits,
             clock: self.clock,
         };
-        Ok(Authorizer::new(decider, self.keep_cookies, self.path.into()))
+        Ok(Authorizer::new(decider, server))
     }
 
     fn session_source(&self) -> Result<Arc<dyn SessionSource>, ConfigError> {

@@ -6,16 +6,17 @@
 //! 3. Any of the secrets verifies it.
 //! 4. A record must have a `cookie` member, or the app's middleware would throw.
 //!
-//! Deliberately stricter: a verified session id with control characters, `*` or `../` is malformed.
-//! It would be put into keys, patterns and paths of stores, and no generator in use makes one.
+//! Deliberately stricter: a session id with control characters, `*` or `../` is malformed, though
+//! signed. It would be put into keys, patterns and paths of stores, and no generator in use makes
+//! one.
 
 use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::{CookieFault, SessionSource};
-use crate::cookie::{EmptySecret, Signer, decode_uri_component, find};
-use crate::{CorruptRecord, RecordLimits, SessionId, SessionRecord, SessionRequest};
+use super::{CookieFault, Located, SessionSource, SourceError, cookie_name, stored_id};
+use crate::cookie::{Signer, decode_uri_component, find};
+use crate::{CorruptRecord, RecordLimits, SessionRecord, SessionRequest};
 
 /// Sessions of express-session: a signed cookie, the record in a store.
 ///
@@ -27,7 +28,7 @@ use crate::{CorruptRecord, RecordLimits, SessionId, SessionRecord, SessionReques
 /// let locate = |cookies| source.locate(&SessionRequest::from_cookie_header(cookies));
 ///
 /// let good = "connect.sid=s%3Aa.b.c.G8ReS2HiYVtvMBGFvZUGp5RaCauWFLUTjnnTm%2FEQ2aE";
-/// assert_eq!(locate(good)?.as_str(), "a.b.c");
+/// assert_eq!(locate(good)?.id().as_str(), "a.b.c");
 /// assert_eq!(locate("theme=dark"), Err(CookieFault::Missing));
 /// assert_eq!(locate("connect.sid=s%3Aa.b.c.forged"), Err(CookieFault::BadSignature));
 /// # Ok::<_, Box<dyn std::error::Error>>(())
@@ -39,20 +40,6 @@ pub struct ExpressSource {
     query_param: Option<Box<str>>,
 }
 
-/// Why an [`ExpressSource`] can't be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SourceError {
-    /// See [`EmptySecret`].
-    #[error(transparent)]
-    EmptySecret(#[from] EmptySecret),
-    /// The name is empty, or has a character that no cookie name has.
-    #[error(
-        "this can't be a cookie's name: use the `name` (or `key`) of the app's express-session, such as connect.sid"
-    )]
-    CookieName,
-}
-
 impl ExpressSource {
     /// Sessions under the cookie `cookie_name` (express-session's `name`, by default
     /// `connect.sid`), signed with one of `secrets` (its `secret`).
@@ -60,15 +47,11 @@ impl ExpressSource {
     /// # Errors
     /// [`SourceError`] if a secret is missing or empty, or the name can't be a cookie's.
     pub fn new(
-        cookie_name: &str,
+        name: &str,
         secrets: impl IntoIterator<Item = impl AsRef<[u8]>>,
     ) -> Result<Self, SourceError> {
-        let is_token = |c: char| c.is_ascii_graphic() && !"()<>@,;:\\\"/[]?={}".contains(c);
-        if cookie_name.is_empty() || !cookie_name.chars().all(is_token) {
-            return Err(SourceError::CookieName);
-        }
         Ok(Self {
-            cookie_name: cookie_name.into(),
+            cookie_name: cookie_name(name)?,
             signer: Signer::new(secrets)?,
             query_param: None,
         })
@@ -96,20 +79,15 @@ impl ExpressSource {
         &self.cookie_name
     }
 
-    fn verify(&self, value: &str) -> Result<SessionId, CookieFault> {
+    fn verify(&self, value: &str) -> Result<Located, CookieFault> {
         let signed = value
             .strip_prefix("s:")
             .ok_or(CookieFault::Malformed("it is not signed (no `s:` in front)"))?;
         let (sid, _) =
             signed.rsplit_once('.').ok_or(CookieFault::Malformed("it has no signature"))?;
-        if sid.is_empty() {
-            return Err(CookieFault::Malformed("its session id is empty"));
-        }
-        if sid.chars().any(|c| c.is_control() || c == '*') || sid.contains("../") {
-            return Err(CookieFault::Malformed("its session id has a forbidden character"));
-        }
-        let sid = self.signer.unsign(signed).ok_or(CookieFault::BadSignature)?;
-        Ok(SessionId::new(sid))
+        let sid = stored_id(sid)?;
+        self.signer.unsign(signed).ok_or(CookieFault::BadSignature)?;
+        Ok(Located::Stored(sid))
     }
 
     fn query_value<'q>(&self, query: &'q str) -> Result<Option<Cow<'q, str>>, CookieFault> {
@@ -142,7 +120,7 @@ fn decode_query_value(value: &str) -> Option<Cow<'_, str>> {
 }
 
 impl SessionSource for ExpressSource {
-    fn locate(&self, request: &SessionRequest<'_>) -> Result<SessionId, CookieFault> {
+    fn locate(&self, request: &SessionRequest<'_>) -> Result<Located, CookieFault> {
         if let Some(value) = request.cookies().and_then(|cookies| find(cookies, &self.cookie_name))
         {
             return self.verify(&value);

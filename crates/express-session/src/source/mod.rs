@@ -1,23 +1,41 @@
 //! From a request to a session.
 //!
 //! Every session middleware of Node has its own cookie and its own record. A [`SessionSource`]
-//! knows one of them: where its cookie is, how it is signed, and what a stored record must look
-//! like. It asks no store and knows no clock.
+//! knows one of them: where its cookie is, how it is signed, and what a record must look like. It
+//! asks no store and knows no clock.
+//!
+//! | source | Node package | cookie | the session is |
+//! |---|---|---|---|
+//! | [`ExpressSource`] | express-session | `connect.sid` | in a store |
+//! | [`CookieSessionSource`] | cookie-session | `session`, `session.sig` | in the cookie |
+//! | [`KoaSource`] | koa-session | `koa.sess`, `koa.sess.sig` | in the cookie, or in a store |
+//! | [`KoaGenericSource`] | koa-generic-session | `koa.sid`, `koa.sid.sig` | in a store |
+//! | [`FastifySource`] | @fastify/session | `sessionId` | in a store |
 
 use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::{CorruptRecord, RecordLimits, SessionId, SessionRecord, SessionRequest};
+use crate::{CorruptRecord, RecordLimits, SessionId, SessionRecord, SessionRequest, SidHash};
 
+mod cookie_session;
 mod express;
+mod fastify;
+mod koa;
+mod koa_generic;
 
-pub use express::{ExpressSource, SourceError};
+pub use cookie_session::CookieSessionSource;
+pub use express::ExpressSource;
+pub use fastify::FastifySource;
+pub use koa::KoaSource;
+pub use koa_generic::KoaGenericSource;
 
 /// One kind of session: its cookie and its record.
 ///
 /// Implement it to read sessions that another middleware writes.
 ///
 /// ```
-/// use express_session::source::{CookieFault, SessionSource};
+/// use express_session::source::{CookieFault, Located, SessionSource};
 /// use express_session::{CorruptRecord, RecordLimits, SessionId, SessionRecord, SessionRequest};
 ///
 /// /// Sessions of a proxy that already checked the cookie.
@@ -25,10 +43,10 @@ pub use express::{ExpressSource, SourceError};
 /// struct Trusted;
 ///
 /// impl SessionSource for Trusted {
-///     fn locate(&self, request: &SessionRequest<'_>) -> Result<SessionId, CookieFault> {
+///     fn locate(&self, request: &SessionRequest<'_>) -> Result<Located, CookieFault> {
 ///         let cookies = request.cookies().ok_or(CookieFault::Missing)?;
 ///         express_session::cookie::find(cookies, "sid")
-///             .map(|sid| SessionId::new(&*sid))
+///             .map(|sid| Located::Stored(SessionId::new(&*sid)))
 ///             .ok_or(CookieFault::Missing)
 ///     }
 ///
@@ -37,21 +55,23 @@ pub use express::{ExpressSource, SourceError};
 ///     }
 /// }
 ///
-/// let sid = Trusted.locate(&SessionRequest::from_cookie_header("sid=abc"))?;
-/// assert_eq!(sid.as_str(), "abc");
+/// let located = Trusted.locate(&SessionRequest::from_cookie_header("sid=abc"))?;
+/// assert_eq!(located.id().as_str(), "abc");
 /// # Ok::<_, CookieFault>(())
 /// ```
 pub trait SessionSource: fmt::Debug + Send + Sync + 'static {
-    /// The id of the request's session, its signature verified.
+    /// Where the request's session is, the cookie's signature verified.
     ///
     /// # Errors
     /// [`CookieFault`]: no cookie, a malformed one, or a signature that no secret made.
     ///
     /// # Security
-    /// What this returns is put to the store. An id that is not authenticated must not come out.
-    fn locate(&self, request: &SessionRequest<'_>) -> Result<SessionId, CookieFault>;
+    /// What this returns is put to the store, or believed. Nothing that is not authenticated must
+    /// come out.
+    fn locate(&self, request: &SessionRequest<'_>) -> Result<Located, CookieFault>;
 
-    /// Reads what the store holds. `None` if the app's middleware would see no session in it.
+    /// Reads what the store holds, or the cookie carries. `None` if the app's middleware would see
+    /// no session in it.
     ///
     /// # Errors
     /// [`CorruptRecord`] where the app's middleware would throw, or a limit is passed.
@@ -60,9 +80,95 @@ pub trait SessionSource: fmt::Debug + Send + Sync + 'static {
         payload: &[u8],
         limits: &RecordLimits,
     ) -> Result<Option<SessionRecord>, CorruptRecord>;
+
+    /// The first moment at which the middleware itself refuses the record, whatever its store says.
+    /// Most do not look; `None` then.
+    fn expiry(&self, record: &SessionRecord) -> Option<SystemTime> {
+        let _ = record;
+        None
+    }
+
+    /// Whether sessions of this kind are kept in a store. Those that the cookie carries can't be
+    /// ended from outside.
+    fn needs_store(&self) -> bool {
+        true
+    }
 }
 
-/// Why there is no session id in a request. In the order in which it is checked.
+impl<S: SessionSource + ?Sized> SessionSource for Arc<S> {
+    fn locate(&self, request: &SessionRequest<'_>) -> Result<Located, CookieFault> {
+        (**self).locate(request)
+    }
+
+    fn read(
+        &self,
+        payload: &[u8],
+        limits: &RecordLimits,
+    ) -> Result<Option<SessionRecord>, CorruptRecord> {
+        (**self).read(payload, limits)
+    }
+
+    fn expiry(&self, record: &SessionRecord) -> Option<SystemTime> {
+        (**self).expiry(record)
+    }
+
+    fn needs_store(&self) -> bool {
+        (**self).needs_store()
+    }
+}
+
+/// Where a request's session is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Located {
+    /// In the store, under this id.
+    Stored(SessionId),
+    /// In the cookie itself.
+    Carried(CarriedSession),
+}
+
+impl Located {
+    /// What the session is known by.
+    pub fn id(&self) -> &SessionId {
+        match self {
+            Self::Stored(id) => id,
+            Self::Carried(carried) => &carried.id,
+        }
+    }
+}
+
+/// A session that its cookie carries.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CarriedSession {
+    id: SessionId,
+    payload: Vec<u8>,
+}
+
+impl CarriedSession {
+    /// The session in this cookie: its decoded payload. It is known by a hash of the cookie's
+    /// value, since it has no id of its own: each change of the session makes another one of it.
+    pub fn new(cookie: &str, payload: Vec<u8>) -> Self {
+        Self { id: SessionId::new(format!("carried:{}", SidHash::of(cookie))), payload }
+    }
+
+    /// What it is known by.
+    pub fn id(&self) -> &SessionId {
+        &self.id
+    }
+
+    /// The record, for [`SessionSource::read`].
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+}
+
+/// Says how large it is, never what it holds.
+impl fmt::Debug for CarriedSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CarriedSession({} bytes)", self.payload.len())
+    }
+}
+
+/// Why there is no session in a request. In the order in which it is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CookieFault {
@@ -76,3 +182,46 @@ pub enum CookieFault {
     #[error("the session cookie's signature fits none of the secrets")]
     BadSignature,
 }
+
+/// Why a source can't be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// See [`EmptySecret`](crate::cookie::EmptySecret).
+    #[error(transparent)]
+    EmptySecret(#[from] crate::cookie::EmptySecret),
+    /// The name is empty, or has a character that no cookie name has.
+    #[error(
+        "this can't be a cookie's name: use the `name` (or `key`) that the app gives its session middleware, such as connect.sid"
+    )]
+    CookieName,
+}
+
+/// A cookie's name, if it can be one (RFC 6265's token).
+fn cookie_name(name: &str) -> Result<Box<str>, SourceError> {
+    let is_token = |c: char| c.is_ascii_graphic() && !"()<>@,;:\\\"/[]?={}".contains(c);
+    // koa-session 5 has a name that is no token, and that every parser reads.
+    let can_be = name == "koa:sess" || (!name.is_empty() && name.chars().all(is_token));
+    if can_be { Ok(name.into()) } else { Err(SourceError::CookieName) }
+}
+
+/// A session id that may be put to a store. Signed, but still: control characters, `*` and `../`
+/// would go into keys, patterns and paths there, and no generator in use makes one.
+fn stored_id(id: &str) -> Result<SessionId, CookieFault> {
+    if id.is_empty() {
+        return Err(CookieFault::Malformed("its session id is empty"));
+    }
+    if id.chars().any(|c| c.is_control() || c == '*') || id.contains("../") {
+        return Err(CookieFault::Malformed("its session id has a forbidden character"));
+    }
+    Ok(SessionId::new(id))
+}
+
+/// The whole millisecond of a JavaScript date. One before 1970 has passed anyhow.
+fn date(ms: f64) -> Option<SystemTime> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+    UNIX_EPOCH.checked_add(Duration::from_millis(ms.floor() as u64))
+}
+
+#[cfg(test)]
+mod tests;

@@ -170,6 +170,27 @@ pub enum Life {
 }
 
 impl Life {
+    /// The same, but over at `end` in any case.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use express_session::store::Life;
+    ///
+    /// let (now, hour) = (SystemTime::UNIX_EPOCH, Duration::from_secs(3600));
+    /// let end = now + hour;
+    /// assert_eq!(Life::Forever.until(end, now), Life::Until(end));
+    /// assert_eq!(Life::For(hour / 2).until(end, now), Life::For(hour / 2));
+    /// assert_eq!(Life::For(hour * 2).until(end, now), Life::Until(end));
+    /// ```
+    #[must_use]
+    pub fn until(self, end: SystemTime, now: SystemTime) -> Self {
+        match self {
+            Self::Until(sooner) if sooner <= end => self,
+            Self::For(left) if now.checked_add(left).is_some_and(|sooner| sooner <= end) => self,
+            _ => Self::Until(end),
+        }
+    }
+
     /// When the session ended, if it has by `now`.
     pub fn ended_at(self, now: SystemTime) -> Option<SystemTime> {
         match self {

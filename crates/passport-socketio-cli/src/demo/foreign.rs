@@ -8,16 +8,22 @@ use super::House;
 use super::user::Users;
 use super::web;
 use crate::Failed;
+use crate::args::DemoArgs;
 use crate::open_store;
 
-/// The house of the app that keeps its sessions at `url`.
-pub(super) async fn open(url: &str, secrets: &[String]) -> Result<House, Failed> {
+/// The house of an app: its sessions are in its store, or in its cookies.
+pub(super) async fn open(args: &DemoArgs) -> Result<House, Failed> {
+    let secrets = &args.sessions.secrets;
     if secrets.is_empty() {
-        return Err("--store needs --secret (or SESSION_SECRET): what your app gives express-session as `secret`".into());
+        return Err("--store needs --secret (or SESSION_SECRET): what your app gives its session middleware as `secret` or `keys`".into());
     }
+    let store = match &args.store {
+        Some(url) => Some(open_store::open(url, args.sessions.kind.prefix()).await?),
+        None => None,
+    };
     Ok(House {
-        store: open_store::open(url).await?,
-        secrets: secrets.to_vec(),
+        store,
+        secrets: secrets.clone(),
         users: Users::Foreign,
         pages: Box::new(|_| {
             Router::new()

@@ -25,11 +25,13 @@ use socketioxide::layer::SocketIoLayer;
 
 use crate::Failed;
 use crate::args::DemoArgs;
+use crate::sessions::Kind;
 use user::{DemoUser, Users};
 
 /// Where the demo's users come from.
 pub(crate) struct House {
-    store: Arc<dyn SessionStore>,
+    /// `None` where the cookie carries the session.
+    store: Option<Arc<dyn SessionStore>>,
     secrets: Vec<String>,
     users: Users,
     pages: Box<dyn FnOnce(EndSession) -> Router>,
@@ -40,18 +42,23 @@ type EndSession = Arc<dyn Fn(&SessionId) + Send + Sync>;
 
 /// Runs until SIGINT or SIGTERM.
 pub(crate) async fn run(args: DemoArgs) -> Result<(), Failed> {
+    let kind = args.sessions.kind;
     let house = match args.store.as_deref() {
-        None | Some("memory:") => own::open(&args).await?,
-        Some(url) => foreign::open(url, &args.sessions.secrets).await?,
+        None if kind.may_be_without_store() => foreign::open(&args).await?,
+        None | Some("memory:") if kind == Kind::Express => own::open(&args).await?,
+        None | Some("memory:") => return Err("this kind of session needs --store".into()),
+        Some(_) => foreign::open(&args).await?,
     };
     let House { store, secrets, users, pages } = house;
     let auth = args
         .sessions
-        .authorizer(&secrets)
-        .store(store)
+        .authorizer(&secrets, store.is_some())?
         .trust_proxy(&args.trusted_proxies)
         .deserialize_user(async move |key| Ok::<_, Infallible>(users.find(key)));
     let mut auth = args.origins.iter().fold(auth, AuthorizerBuilder::origin);
+    if let Some(store) = store {
+        auth = auth.store(store);
+    }
     if args.insecure_session_id_query {
         auth = auth.insecure_session_id_query();
     }

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::io::Read as _;
+use std::sync::Arc;
 
 use axum::http::header::{COOKIE, HOST, HeaderName, HeaderValue, ORIGIN};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Request};
 use express_session::SessionRequest;
+use express_session::source::SessionSource;
 
 use crate::Failed;
 use crate::args::DoctorArgs;
@@ -37,9 +39,14 @@ impl<'a> Case<'a> {
             .map(|(name, value)| (name.trim(), value.trim()))
     }
 
+    /// How the pipeline would read its session, were these the secrets.
+    pub(super) fn source(&self, secrets: &[String]) -> Option<Arc<dyn SessionSource>> {
+        self.args.sessions.source(secrets, self.args.store.is_some()).ok()
+    }
+
     /// The session cookie's value, decoded as the pipeline does.
     pub(super) fn session_cookie(&self) -> Option<String> {
-        express_session::cookie::find(&self.cookies, &self.args.sessions.cookie_name)
+        express_session::cookie::find(&self.cookies, self.args.sessions.cookie_name())
             .map(Cow::into_owned)
     }
 }
@@ -58,7 +65,7 @@ fn headers(args: &DoctorArgs) -> Result<HeaderMap, Failed> {
         let value = if cookie == "-" { from_stdin()? } else { cookie.trim().to_owned() };
         headers.append(
             COOKIE,
-            header_value("--cookie", &as_pair(&args.sessions.cookie_name, &value))?,
+            header_value("--cookie", &as_pair(args.sessions.cookie_name(), &value))?,
         );
     }
     if let Some(origin) = &args.origin {

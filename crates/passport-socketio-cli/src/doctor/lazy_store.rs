@@ -11,18 +11,21 @@ use crate::open_store;
 #[derive(Debug)]
 pub(super) struct LazyStore {
     url: Option<String>,
+    prefix: &'static str,
 }
 
 impl LazyStore {
-    pub(super) fn new(url: Option<String>) -> Self {
-        Self { url }
+    pub(super) fn new(url: Option<String>, prefix: &'static str) -> Self {
+        Self { url, prefix }
     }
 
     async fn open(&self) -> Result<Arc<dyn SessionStore>, StoreError> {
         let url = self.url.as_ref().ok_or_else(|| StoreError::message("no --store was given"))?;
-        open_store::open(url).await.map_err(|error| match error.downcast::<StoreError>() {
-            Ok(error) => *error,
-            Err(other) => StoreError::new("opening it", other),
+        open_store::open(url, self.prefix).await.map_err(|error| {
+            match error.downcast::<StoreError>() {
+                Ok(error) => *error,
+                Err(other) => StoreError::new("opening it", other),
+            }
         })
     }
 }

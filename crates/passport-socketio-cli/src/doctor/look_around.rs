@@ -10,10 +10,10 @@ pub(super) struct Elsewhere {
 }
 
 /// Looks in the same database for the same session id. What can't be looked at is not found.
-pub(super) async fn for_session(store: &str, sid: &SessionId) -> Vec<Elsewhere> {
+pub(super) async fn for_session(store: &str, prefix: &str, sid: &SessionId) -> Vec<Elsewhere> {
     match store.split_once(':') {
         #[cfg(feature = "redis")]
-        Some(("redis", _)) => redis::look(store, sid).await.unwrap_or_default(),
+        Some(("redis", _)) => redis::look(store, prefix, sid).await.unwrap_or_default(),
         Some(("sqlite", path)) => sqlite::look(path, sid).unwrap_or_default(),
         _ => Vec::new(),
     }
@@ -36,10 +36,11 @@ mod redis {
     /// Every key that ends with the session id, in every database of the server.
     pub(super) async fn look(
         store: &str,
+        usual: &str,
         sid: &SessionId,
     ) -> Result<Vec<Elsewhere>, Box<dyn Error>> {
         let (url, prefix) = take_prefix(store)?;
-        let configured = prefix.unwrap_or_else(|| "sess:".into());
+        let configured = prefix.unwrap_or_else(|| usual.into());
         let mut connection =
             redis::Client::open(url.clone())?.get_multiplexed_async_connection().await?;
         let until = Instant::now() + TIME;

@@ -12,7 +12,6 @@ mod report;
 
 use std::convert::Infallible;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use passport_socketio::authorizer::Explanation;
 use passport_socketio::{AuthorizerBuilder, Decision};
@@ -29,10 +28,12 @@ pub(crate) const COULD_NOT_TELL: u8 = 2;
 /// Examines one request. The exit status is the answer.
 pub(crate) async fn run(args: &DoctorArgs) -> Result<ExitCode, Failed> {
     let case = Case::from_args(args)?;
-    let store = Arc::new(LazyStore::new(args.store.clone()));
+    let kind = args.sessions.kind;
+    let in_store = args.store.is_some() || !kind.may_be_without_store();
+    let store = LazyStore::new(args.store.clone(), kind.prefix());
     let auth = args
         .sessions
-        .authorizer::<Value>(&args.sessions.secrets)
+        .authorizer::<Value>(&args.sessions.secrets, in_store)?
         .store(store)
         // The app's own deserializer can't be asked from here: whoever is logged in is somebody.
         .deserialize_user(async |key: Value| Ok::<_, Infallible>(Some(key)));

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use express_session::source::{CookieFault, SessionSource};
+use express_session::source::{CookieFault, Located, SessionSource};
 use express_session::store::{Life, SessionStore, StoreError, StoredSession};
 use express_session::{Clock, RecordLimits, SessionId};
 use futures_util::FutureExt as _;
@@ -22,7 +22,8 @@ use super::{
 pub(crate) struct Decider<U> {
     pub(crate) origins: OriginPolicy,
     pub(crate) source: Arc<dyn SessionSource>,
-    pub(crate) store: Arc<dyn SessionStore>,
+    /// `None` for kinds that need none.
+    pub(crate) store: Option<Arc<dyn SessionStore>>,
     pub(crate) deserializer: Arc<dyn DeserializeUser<U>>,
     pub(crate) user_pointer: Box<str>,
     pub(crate) user_id: Option<UserIdHook<U>>,
@@ -61,7 +62,7 @@ impl<U: Send + Sync + 'static> Decider<U> {
         &self,
         request: &Parts,
         trace: &mut impl Trace,
-    ) -> Result<SessionId, Failure> {
+    ) -> Result<Located, Failure> {
         let provenance = self.origins.check(request)?;
         trace.passed(Check::Origin, || provenance.to_string());
         let cookies = CookieContext::of(request, self.limits.cookie_header);
@@ -76,25 +77,26 @@ impl<U: Send + Sync + 'static> Decider<U> {
         if matches!(located, Ok(_) | Err(CookieFault::BadSignature)) {
             trace.passed(Check::CookieForm, String::new);
         }
-        let sid = located.map_err(|fault| match fault {
+        let located = located.map_err(|fault| match fault {
             CookieFault::Missing => {
                 Denial::NoSessionCookie { cross_origin: provenance.cross_origin }
             }
             CookieFault::Malformed(why) => Denial::MalformedCookie(why),
             _ => Denial::BadSignature,
         })?;
-        trace.passed(Check::Signature, || format!("of the session #{}", sid.hash().short()));
-        Ok(sid)
+        let hash = || located.id().hash().short();
+        trace.passed(Check::Signature, || format!("of the session #{}", hash()));
+        Ok(located)
     }
 
     /// Checks 5 to 11: is that session alive, and who is logged in?
     pub(crate) async fn resolve(
         &self,
-        sid: SessionId,
+        located: Located,
         request: &Parts,
         trace: &mut impl Trace,
     ) -> Result<Identity<U>, Failure> {
-        let (session, key) = self.load(sid, trace).await?;
+        let (session, key) = self.load(located, trace).await?;
         let user = self.deserialize(&key, request).await?;
         trace.passed(Check::Deserializer, String::new);
         let user = user.ok_or(Denial::UserNotFound)?;
@@ -110,13 +112,24 @@ impl<U: Send + Sync + 'static> Decider<U> {
     /// Checks 5 to 9.
     async fn load(
         &self,
-        sid: SessionId,
+        located: Located,
         trace: &mut impl Trace,
     ) -> Result<(Session, Value), Failure> {
-        let asked = Instant::now();
-        let stored = self.ask_store(&sid).await?;
-        trace.passed(Check::Store, || format!("within {} ms", asked.elapsed().as_millis() + 1));
-        let stored = stored.ok_or(Denial::SessionNotFound)?;
+        let (sid, stored) = match located {
+            Located::Carried(carried) => {
+                trace.passed(Check::Store, || "not needed: the cookie carries the session".into());
+                let stored = StoredSession::new(carried.payload(), Life::Forever);
+                (carried.id().clone(), stored)
+            }
+            Located::Stored(sid) => {
+                let asked = Instant::now();
+                let stored = self.ask_store(&sid).await?;
+                trace.passed(Check::Store, || {
+                    format!("within {} ms", asked.elapsed().as_millis() + 1)
+                });
+                (sid, stored.ok_or(Denial::SessionNotFound)?)
+            }
+        };
         let read = unpanicked(|| self.source.read(stored.payload(), &self.limits.record))?;
         if read == Ok(None) {
             return Err(Denial::SessionNotFound.into());
@@ -128,12 +141,16 @@ impl<U: Send + Sync + 'static> Decider<U> {
             format!("its keys: {}", record.keys().join(", ").escape_debug())
         });
         let now = self.clock.now();
-        if let Some(at) = stored.life().ended_at(now) {
+        let life = match unpanicked(|| self.source.expiry(&record))? {
+            Some(expiry) => stored.life().until(expiry, now),
+            None => stored.life(),
+        };
+        if let Some(at) = life.ended_at(now) {
             return Err(Denial::SessionExpired { at, now }.into());
         }
-        trace.passed(Check::Expiry, || describe_life(stored.life(), now));
+        trace.passed(Check::Expiry, || describe_life(life, now));
         let key = record.pointer(&self.user_pointer).map_err(AuthorizeError::CorruptSession)?;
-        let session = Session::new(sid, record, stored.life());
+        let session = Session::new(sid, record, life);
         match key {
             Some(key) if is_user(&key) => {
                 trace.passed(Check::UserKey, || format!("{} is {key}", self.user_pointer));
@@ -145,8 +162,11 @@ impl<U: Send + Sync + 'static> Decider<U> {
 
     /// Check 5. A store that panics could not tell.
     async fn ask_store(&self, sid: &SessionId) -> Result<Option<StoredSession>, AuthorizeError> {
+        let Some(store) = &self.store else {
+            return Err(AuthorizeError::StoreUnavailable(StoreError::message("there is none")));
+        };
         let after = self.limits.store_timeout;
-        let load = AssertUnwindSafe(async { self.store.load(sid).await }).catch_unwind();
+        let load = AssertUnwindSafe(async { store.load(sid).await }).catch_unwind();
         match timeout(after, load).await {
             Ok(Ok(Ok(stored))) => Ok(stored),
             Ok(Ok(Err(error))) => Err(AuthorizeError::StoreUnavailable(error)),

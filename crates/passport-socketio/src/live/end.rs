@@ -44,6 +44,9 @@ pub enum EndReason {
     Revoked,
     /// Another user logged in to the same session.
     UserChanged,
+    /// The connection is as old as it may get on a session that its cookie carries: the client may
+    /// come back with the cookie that it has now.
+    ConnectionAge,
 }
 
 impl EndReason {
@@ -51,7 +54,7 @@ impl EndReason {
     pub fn code(self) -> &'static str {
         match self {
             Self::LoggedOut => "logged_out",
-            Self::Expired => "expired",
+            Self::Expired | Self::ConnectionAge => "expired",
             Self::Revoked => "revoked",
             Self::UserChanged => "user_changed",
         }
@@ -59,7 +62,7 @@ impl EndReason {
 
     /// Whether the client is invited to come back, and be somebody again.
     pub fn reconnect(self) -> bool {
-        matches!(self, Self::UserChanged)
+        matches!(self, Self::UserChanged | Self::ConnectionAge)
     }
 }
 

@@ -86,6 +86,13 @@ impl<U> LiveSocket<U> {
         self.id
     }
 
+    /// Ends this one socket.
+    pub(crate) fn end(&self, reason: EndReason) {
+        if self.flag() {
+            self.connection.end(reason);
+        }
+    }
+
     /// Sets the flag. `false` if it was set before.
     fn flag(&self) -> bool {
         !self.ended.swap(true, Ordering::SeqCst)

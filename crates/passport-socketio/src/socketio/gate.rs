@@ -8,17 +8,19 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use express_session::store::StoreError;
 use socketioxide::adapter::Adapter;
 use socketioxide::handler::{ConnectMiddleware, Value};
 use socketioxide::socket::Socket;
+use tokio::time::sleep;
 
 use super::{session_room, user_room};
 use crate::authorizer::{Answer, Denial};
 use crate::handshake::Handover;
-use crate::live::{Host, LiveSocket};
+use crate::live::{EndReason, Host, LiveSocket};
 use crate::log;
 use crate::socketio::auth::LiveUserOf;
 use crate::socketio::session::SocketSession;
@@ -115,6 +117,9 @@ impl<U: Send + Sync + 'static> Gate<U> {
                 log::refused(&ended, socket.ns());
                 return Err(ended.client_message());
             }
+            if let Some(age) = self.auth.max_connection_age() {
+                tokio::spawn(end_at_age(Arc::downgrade(&live), age));
+            }
             log::granted(&identity, socket.ns());
             return Ok(());
         }
@@ -147,6 +152,14 @@ impl<U: Send + Sync + 'static> Gate<U> {
             Answer::RefuseWith(text) => Err(text),
             Answer::Refuse | Answer::Guest => Err(failure.client_message()),
         }
+    }
+}
+
+/// For sessions that nobody can end from outside.
+async fn end_at_age<U>(socket: Weak<LiveSocket<U>>, age: Duration) {
+    sleep(age).await;
+    if let Some(socket) = socket.upgrade() {
+        socket.end(EndReason::ConnectionAge);
     }
 }
 

@@ -10,7 +10,7 @@ fn source() -> ExpressSource {
 
 fn locate(cookies: &str) -> Result<String, CookieFault> {
     let sid = source().locate(&SessionRequest::from_cookie_header(cookies))?;
-    Ok(sid.as_str().to_owned())
+    Ok(sid.id().as_str().to_owned())
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn the_query_counts_only_where_it_is_asked_for_and_only_once_and_signed() {
         let request =
             cookies.map_or_else(SessionRequest::default, SessionRequest::from_cookie_header);
         let sid = source.locate(&request.with_query(Some(query)))?;
-        Ok(sid.as_str().to_owned())
+        Ok(sid.id().as_str().to_owned())
     };
     let value = GOOD;
     let twice = GOOD.replace('%', "%25");

@@ -26,13 +26,13 @@ pub(super) async fn open(args: &DemoArgs) -> Result<House, Failed> {
         given => given.to_vec(),
     };
     let sessions = if in_memory {
-        Sessions::in_memory(&args.sessions.cookie_name, &secrets)?
+        Sessions::in_memory(args.sessions.cookie_name(), &secrets)?
     } else {
         private(Path::new(DATABASE))?;
-        Sessions::in_sqlite(DATABASE, &args.sessions.cookie_name, &secrets).await?
+        Sessions::in_sqlite(DATABASE, args.sessions.cookie_name(), &secrets).await?
     };
     Ok(House {
-        store: sessions.store(),
+        store: Some(sessions.store()),
         secrets,
         users: Users::Own,
         pages: Box::new(|end_session| pages::router(sessions, end_session)),

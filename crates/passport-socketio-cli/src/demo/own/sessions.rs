@@ -134,7 +134,8 @@ impl Sessions {
     }
 
     fn locate(&self, cookies: &str) -> Option<SessionId> {
-        self.source.locate(&SessionRequest::from_cookie_header(cookies)).ok()
+        let located = self.source.locate(&SessionRequest::from_cookie_header(cookies)).ok()?;
+        Some(located.id().clone())
     }
 
     fn signer(&self) -> &Signer {

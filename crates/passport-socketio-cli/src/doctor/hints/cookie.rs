@@ -1,8 +1,10 @@
 //! Checks 2 to 4: something is wrong with the cookie.
 
+use express_session::SessionRequest;
 use express_session::cookie::Signer;
 
 use super::{Case, Hint, hint};
+use crate::sessions::Kind;
 
 /// Secrets of tutorials and READMEs: whoever uses one has published it.
 const WELL_KNOWN: &[&str] = &[
@@ -60,7 +62,10 @@ pub(super) fn no_session_cookie(case: &Case<'_>, cross_origin: bool) -> Vec<Hint
         "look at the cookie's Domain, Path and Secure in the browser's developer tools",
     ));
     hints.push(hint(
-        format!("the app calls its cookie something else than {}", case.args.sessions.cookie_name),
+        format!(
+            "the app calls its cookie something else than {}",
+            case.args.sessions.cookie_name()
+        ),
         "give --cookie-name (and .key) the `name` or `key` of its express-session",
     ));
     hints
@@ -70,8 +75,8 @@ pub(super) fn no_session_cookie(case: &Case<'_>, cross_origin: bool) -> Vec<Hint
 fn other_cookie(case: &Case<'_>, name: &str, value: &str) -> Option<Hint> {
     if let Some(kind) = other_kind(case, name) {
         return Some(hint(
-            format!("{name} is a cookie of {kind}, which keeps its sessions otherwise"),
-            WRONG_KIND,
+            format!("{name} is a cookie of {}, which keeps its sessions otherwise", kind.package),
+            format!("use --kind {}", kind.option),
         ));
     }
     let value = express_session::cookie::decode_uri_component(value)?;
@@ -86,32 +91,46 @@ fn other_cookie(case: &Case<'_>, name: &str, value: &str) -> Option<Hint> {
     ))
 }
 
-const WRONG_KIND: &str = "this version reads express-session only";
+/// Another middleware than the one that `--kind` says.
+struct OtherKind {
+    package: &'static str,
+    option: &'static str,
+}
 
-fn other_kind(case: &Case<'_>, name: &str) -> Option<&'static str> {
+fn other_kind(case: &Case<'_>, name: &str) -> Option<OtherKind> {
     let signed_beside = case.pairs().any(|(other, _)| other.strip_suffix(".sig") == Some(name));
-    match name {
-        "koa.sess" | "koa:sess" => Some("koa-session"),
-        "koa.sid" => Some("koa-generic-session"),
-        "sessionId" => Some("@fastify/session"),
-        _ if signed_beside => Some("cookie-session (there is a .sig beside it)"),
-        _ => None,
-    }
+    let (package, option, kind) = match name {
+        "koa.sess" | "koa:sess" => ("koa-session", "koa", Kind::Koa),
+        "koa.sid" => ("koa-generic-session", "koa-generic", Kind::KoaGeneric),
+        "sessionId" => ("@fastify/session", "fastify", Kind::Fastify),
+        "connect.sid" => ("express-session", "express", Kind::Express),
+        _ if signed_beside => {
+            ("cookie-session (there is a .sig beside it)", "cookie-session", Kind::CookieSession)
+        }
+        _ => return None,
+    };
+    (case.args.sessions.kind != kind).then_some(OtherKind { package, option })
 }
 
 pub(super) fn malformed_cookie(case: &Case<'_>) -> Vec<Hint> {
     let value = case.session_cookie().unwrap_or_default();
     let mut hints = Vec::new();
     let same_name =
-        case.pairs().filter(|(name, _)| *name == case.args.sessions.cookie_name).count();
-    if let Some(kind) = other_kind(case, &case.args.sessions.cookie_name) {
-        hints.push(hint(format!("it is a cookie of {kind}"), WRONG_KIND));
+        case.pairs().filter(|(name, _)| *name == case.args.sessions.cookie_name()).count();
+    if let Some(kind) = other_kind(case, case.args.sessions.cookie_name()) {
+        hints.push(hint(
+            format!("it is a cookie of {}", kind.package),
+            format!("use --kind {}", kind.option),
+        ));
     }
     if same_name > 1 {
         hints.push(hint(
             format!("the request has {same_name} cookies with this name, and the first counts, as in Node"),
             "delete the stale one: an older Path or Domain of the same app, usually",
         ));
+    }
+    if case.args.sessions.kind != Kind::Express {
+        return hints;
     }
     if value.starts_with("s%3A") || value.starts_with("s%253A") {
         hints
@@ -122,11 +141,11 @@ pub(super) fn malformed_cookie(case: &Case<'_>) -> Vec<Hint> {
             "look for the session's own cookie",
         ));
     } else if value.starts_with("Fe26.2*") {
-        hints.push(hint("it is a cookie of iron-session", WRONG_KIND));
+        hints.push(hint("it is a cookie of iron-session", "sessions of this kind can't be read"));
     } else if !value.starts_with("s:") && value.contains('.') {
         hints.push(hint(
             "it is signed without `s:` in front, as @fastify/session does",
-            "if it is express-session's, pass the whole value on; if it is Fastify's: this version reads express-session only",
+            "if it is Fastify's, use --kind fastify; if it is express-session's, pass the whole value on",
         ));
     } else if !value.starts_with("s:") {
         hints.push(hint(
@@ -140,10 +159,10 @@ pub(super) fn malformed_cookie(case: &Case<'_>) -> Vec<Hint> {
 }
 
 pub(super) fn bad_signature(case: &Case<'_>) -> Vec<Hint> {
-    let value = case.session_cookie().unwrap_or_default();
-    let signed = value.strip_prefix("s:").unwrap_or_default();
+    let request = SessionRequest::from_cookie_header(&case.cookies);
     let fits = |secret: &str| {
-        signer(&[secret.to_owned()]).is_some_and(|signer| signer.unsign(signed).is_some())
+        let source = case.source(&[secret.to_owned()]);
+        source.is_some_and(|source| source.locate(&request).is_ok())
     };
     let mut hints = Vec::new();
     for secret in &case.args.sessions.secrets {
@@ -170,7 +189,7 @@ pub(super) fn bad_signature(case: &Case<'_>) -> Vec<Hint> {
     if hints.is_empty() {
         hints.push(hint(
             "the app signs with another secret, or this value was changed",
-            "compare with the `secret` of the app's express-session, in the environment that it really runs in",
+            "compare with the `secret` or `keys` of the app's session middleware, in the environment that it really runs in",
         ));
         hints.push(hint(
             "another app on the same host set a cookie with the same name (cookies do not know ports)",

@@ -1,6 +1,5 @@
 //! Checks 6 to 9: something is wrong with the session.
 
-use express_session::source::{ExpressSource, SessionSource as _};
 use express_session::{SessionId, SessionRequest};
 use passport_socketio::Session;
 use serde_json::Value;
@@ -11,12 +10,17 @@ use crate::doctor::look_around;
 pub(super) async fn session_not_found(case: &Case<'_>) -> Vec<Hint> {
     let mut hints = Vec::new();
     if let (Some(store), Some(sid)) = (&case.args.store, sid(case)) {
-        hints.extend(look_around::for_session(store, &sid).await.into_iter().map(|elsewhere| {
-            hint(
-                format!("this session is {}", elsewhere.place),
-                format!("use --store '{}'", elsewhere.store),
-            )
-        }));
+        hints.extend(
+            look_around::for_session(store, case.args.sessions.kind.prefix(), &sid)
+                .await
+                .into_iter()
+                .map(|elsewhere| {
+                    hint(
+                        format!("this session is {}", elsewhere.place),
+                        format!("use --store '{}'", elsewhere.store),
+                    )
+                }),
+        );
     }
     hints.push(hint(
         "the user has logged out, or in again since: Passport 0.6 and newer give the session a new id then",
@@ -41,7 +45,7 @@ pub(super) fn session_expired() -> Vec<Hint> {
 }
 
 pub(super) fn not_logged_in(case: &Case<'_>, session: &Session) -> Vec<Hint> {
-    let pointer = &case.args.sessions.user_pointer;
+    let pointer = case.args.sessions.user_pointer();
     let mut hints = Vec::new();
     let there = |pointer: &str| session.get::<Value>(pointer);
     match there("/passport") {
@@ -73,7 +77,7 @@ pub(super) fn not_logged_in(case: &Case<'_>, session: &Session) -> Vec<Hint> {
 }
 
 fn sid(case: &Case<'_>) -> Option<SessionId> {
-    let source =
-        ExpressSource::new(&case.args.sessions.cookie_name, &case.args.sessions.secrets).ok()?;
-    source.locate(&SessionRequest::from_cookie_header(&case.cookies)).ok()
+    let source = case.source(&case.args.sessions.secrets)?;
+    let located = source.locate(&SessionRequest::from_cookie_header(&case.cookies)).ok()?;
+    Some(located.id().clone())
 }

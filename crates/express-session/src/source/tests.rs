@@ -1,0 +1,177 @@
+//! Cookies that the real packages made, in every kind but express-session's own.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde_json::Value;
+
+use super::*;
+use crate::cookie::{Keygrip, KeygripHash};
+
+fn locate(source: &impl SessionSource, cookies: &str) -> Result<Located, CookieFault> {
+    source.locate(&SessionRequest::from_cookie_header(cookies))
+}
+
+/// The user at a pointer of the session that the cookie carries.
+fn user(source: &impl SessionSource, cookies: &str, pointer: &str) -> Option<Value> {
+    let Ok(Located::Carried(carried)) = locate(source, cookies) else {
+        panic!("{cookies}");
+    };
+    let record = source.read(carried.payload(), &RecordLimits::default()).unwrap()?;
+    record.pointer(pointer).unwrap()
+}
+
+mod cookie_session {
+    use super::*;
+
+    const VALUE: &str = "eyJwYXNzcG9ydCI6eyJ1c2VyIjoidTEifX0=";
+
+    fn source(hash: KeygripHash) -> CookieSessionSource {
+        CookieSessionSource::new("session", ["key1", "key2"], hash).unwrap()
+    }
+
+    #[test]
+    fn reads_what_cookie_session_wrote_under_either_hash() {
+        for (hash, sig) in [
+            (KeygripHash::Sha1, "4VqMWF_AJ3NteWgiGaep13B5Q4E"),
+            (KeygripHash::Sha256, "vXxBTHpv5Or3DLLIi4P5_tfFnZUcxJCGOmKhKjwaDWo"),
+        ] {
+            let cookies = format!("session={VALUE}; session.sig={sig}");
+            assert_eq!(user(&source(hash), &cookies, "/passport/user"), Some("u1".into()));
+        }
+    }
+
+    #[test]
+    fn an_older_key_verifies_and_a_foreign_one_does_not() {
+        let signed = |key: &str| {
+            let keys = Keygrip::new([key], KeygripHash::Sha1).unwrap();
+            let sig = keys.sign(&format!("session={VALUE}"));
+            locate(&source(KeygripHash::Sha1), &format!("session={VALUE}; session.sig={sig}"))
+        };
+        assert!(signed("key2").is_ok());
+        assert_eq!(signed("key3"), Err(CookieFault::BadSignature));
+    }
+
+    #[test]
+    fn a_cookie_without_its_signature_or_with_another_ones_is_refused() {
+        let source = source(KeygripHash::Sha1);
+        let sig = "4VqMWF_AJ3NteWgiGaep13B5Q4E";
+        assert_eq!(locate(&source, &format!("session.sig={sig}")), Err(CookieFault::Missing));
+        for cookies in [format!("session={VALUE}"), format!("session={VALUE}; session.sig=")] {
+            assert!(matches!(locate(&source, &cookies), Err(CookieFault::Malformed(_))));
+        }
+        for cookies in [
+            format!("session={VALUE} ; session.sig={sig}"),
+            format!("session={VALUE}; session.sig={sig}="),
+            format!("session=other; session={VALUE}; session.sig={sig}"),
+            format!("session={}; session.sig={sig}", VALUE.trim_end_matches('=')),
+        ] {
+            assert_eq!(locate(&source, &cookies), Err(CookieFault::BadSignature), "{cookies}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_object_is_no_session_and_no_error() {
+        let source = source(KeygripHash::Sha1);
+        for payload in ["", "{", "5", "\"x\"", "null", "[]"] {
+            assert_eq!(source.read(payload.as_bytes(), &RecordLimits::default()), Ok(None));
+        }
+        let deep = "[".repeat(65);
+        assert!(source.read(deep.as_bytes(), &RecordLimits::default()).is_err());
+    }
+
+    #[test]
+    fn each_state_of_the_session_is_known_by_another_name() {
+        let id = |value: &str| CarriedSession::new(value, Vec::new()).id().clone();
+        assert_eq!(id(VALUE), id(VALUE));
+        assert_ne!(id(VALUE), id("eyJ9"));
+        assert!(!id(VALUE).as_str().contains(VALUE));
+    }
+}
+
+mod koa {
+    use super::*;
+
+    const COOKIES: &str = "koa.sess=eyJwYXNzcG9ydCI6eyJ1c2VyIjo0Mn0sIl9leHBpcmUiOjE3OTU0ODc3ODUzODYsIl9tYXhBZ2UiOjg2NDAwMDAwfQ==; koa.sess.sig=6SyB0CLLHQJTnN3P8ue-7J5_dZ8";
+
+    #[test]
+    fn reads_what_koa_session_wrote_into_the_cookie_and_when_that_ends() {
+        let source = KoaSource::in_cookie("koa.sess", ["kk1", "kk2"], KeygripHash::Sha1).unwrap();
+        assert!(!source.needs_store());
+        assert_eq!(user(&source, COOKIES, "/passport/user"), Some(42.into()));
+        let Ok(Located::Carried(carried)) = locate(&source, COOKIES) else { panic!() };
+        let record = source.read(carried.payload(), &RecordLimits::default()).unwrap().unwrap();
+        let end = UNIX_EPOCH + Duration::from_millis(1_795_487_785_387);
+        assert_eq!(source.expiry(&record), Some(end));
+    }
+
+    #[test]
+    fn only_a_number_ends_a_session() {
+        let source = KoaSource::in_store("koa.sess", ["k"], KeygripHash::Sha1).unwrap();
+        let expiry = |json: &str| {
+            let record = source.read(json.as_bytes(), &RecordLimits::default()).unwrap().unwrap();
+            source.expiry(&record)
+        };
+        assert_eq!(expiry("{}"), None);
+        assert_eq!(expiry(r#"{"_expire":"5"}"#), None);
+        assert_eq!(expiry(r#"{"_expire":5.5}"#), Some(UNIX_EPOCH + Duration::from_millis(6)));
+        assert_eq!(expiry(r#"{"_expire":-5}"#), Some(UNIX_EPOCH + Duration::from_millis(1)));
+    }
+
+    #[test]
+    fn in_a_store_the_cookies_value_is_the_key() {
+        let source = KoaSource::in_store("koa:sess", ["k"], KeygripHash::Sha1).unwrap();
+        assert!(source.needs_store());
+        let keys = Keygrip::new(["k"], KeygripHash::Sha1).unwrap();
+        let cookies = |key: &str| {
+            format!("koa:sess={key}; koa:sess.sig={}", keys.sign(&format!("koa:sess={key}")))
+        };
+        let key = "app-f2a95ea7-cbea-40fc-9ca7-433c4399dc18";
+        assert_eq!(locate(&source, &cookies(key)).unwrap().id().as_str(), key);
+        assert!(matches!(locate(&source, &cookies("../x")), Err(CookieFault::Malformed(_))));
+    }
+}
+
+mod fastify {
+    use super::*;
+
+    const SECRET: &str = "a secret with minimum length of 32 characters";
+    const SIGNED: &str =
+        "akH_lIVypdA-pMAB0UA4_7a0qflvOr2N.LQMPwSNUts46Y0M7uJwESsOKh+U32rlVpkn0eOZlEwU";
+
+    #[test]
+    fn reads_what_fastify_session_wrote_encoded_or_not() {
+        let source = FastifySource::new("sessionId", [SECRET]).unwrap();
+        for value in [SIGNED.to_owned(), SIGNED.replace('+', "%2B")] {
+            let located = locate(&source, &format!("sessionId={value}")).unwrap();
+            assert_eq!(located.id().as_str(), "akH_lIVypdA-pMAB0UA4_7a0qflvOr2N");
+        }
+        assert_eq!(
+            locate(&source, &format!("sessionId=s:{SIGNED}")),
+            Err(CookieFault::BadSignature),
+            "another id"
+        );
+    }
+
+    #[test]
+    fn a_cookie_prefix_is_needed_where_the_app_has_one() {
+        let source = FastifySource::new("sessionId", [SECRET]).unwrap().with_cookie_prefix("s:");
+        assert!(locate(&source, &format!("sessionId=s%3A{SIGNED}")).is_ok());
+        let without = locate(&source, &format!("sessionId={SIGNED}"));
+        assert!(matches!(without, Err(CookieFault::Malformed(_))));
+    }
+
+    #[test]
+    fn the_records_own_date_ends_it() {
+        let source = FastifySource::new("sessionId", [SECRET]).unwrap();
+        let expiry = |json: &str| {
+            let record = source.read(json.as_bytes(), &RecordLimits::default()).unwrap().unwrap();
+            source.expiry(&record)
+        };
+        let end = UNIX_EPOCH + Duration::from_millis(1_795_401_605_979);
+        assert_eq!(expiry(r#"{"cookie":{"expires":"2026-11-23T02:40:05.979Z"}}"#), Some(end));
+        assert_eq!(expiry(r#"{"cookie":{"expires":1795401605979}}"#), Some(end));
+        for json in [r#"{"cookie":{"expires":null}}"#, r#"{"cookie":{}}"#, "{}"] {
+            assert_eq!(expiry(json), None, "{json}");
+        }
+    }
+}
