@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use express_session::cookie::KeygripHash::Sha1;
+use express_session::cookie::decode_base64;
 use express_session::source::{
-    CookieSessionSource, ExpressSource, FastifySource, KoaGenericSource, KoaSource, SessionSource,
-    SourceError,
+    CookieSessionSource, ExpressSource, FastifySource, KoaGenericSource, KoaSource,
+    SecureSessionSource, SessionSource, SourceError,
 };
 use passport_socketio::{Authorizer, AuthorizerBuilder};
 
@@ -27,7 +28,7 @@ pub(crate) struct SessionArgs {
     cookie_name: Option<String>,
 
     /// Where the user's key is in the session, as a JSON pointer
-    /// [default: /passport/user, or /passport for fastify]
+    /// [default: /passport/user, or /passport for Fastify's]
     #[arg(long, value_name = "POINTER")]
     user_pointer: Option<String>,
 }
@@ -46,13 +47,16 @@ pub(crate) enum Kind {
     KoaGeneric,
     /// @fastify/session: the cookie `sessionId`, the session in a store
     Fastify,
+    /// @fastify/secure-session: the session encrypted in the cookie `session`. A --secret is the
+    /// app's `key` (32 bytes in base64), or else its `secret`
+    FastifySecure,
 }
 
 impl Kind {
     fn cookie_name(self) -> &'static str {
         match self {
             Self::Express => "connect.sid",
-            Self::CookieSession => "session",
+            Self::CookieSession | Self::FastifySecure => "session",
             Self::Koa => "koa.sess",
             Self::KoaGeneric => "koa.sid",
             Self::Fastify => "sessionId",
@@ -62,15 +66,15 @@ impl Kind {
     /// What stands before the session's id in Redis.
     pub(crate) fn prefix(self) -> &'static str {
         match self {
-            Self::Express | Self::CookieSession | Self::Fastify => "sess:",
-            Self::Koa => "",
             Self::KoaGeneric => "koa:sess:",
+            Self::Koa => "",
+            _ => "sess:",
         }
     }
 
     /// Whether there is a store to be named.
     pub(crate) fn may_be_without_store(self) -> bool {
-        matches!(self, Self::CookieSession | Self::Koa)
+        matches!(self, Self::CookieSession | Self::Koa | Self::FastifySecure)
     }
 }
 
@@ -80,7 +84,10 @@ impl SessionArgs {
     }
 
     pub(crate) fn user_pointer(&self) -> &str {
-        let usual = if self.kind == Kind::Fastify { "/passport" } else { "/passport/user" };
+        let usual = match self.kind {
+            Kind::Fastify | Kind::FastifySecure => "/passport",
+            _ => "/passport/user",
+        };
         self.user_pointer.as_deref().unwrap_or(usual)
     }
 
@@ -98,6 +105,7 @@ impl SessionArgs {
             Kind::Koa => Arc::new(KoaSource::in_cookie(name, secrets, Sha1)?),
             Kind::KoaGeneric => Arc::new(KoaGenericSource::new(name, secrets, Sha1)?),
             Kind::Fastify => Arc::new(FastifySource::new(name, secrets)?),
+            Kind::FastifySecure => Arc::new(secure_session(name, secrets)?),
         })
     }
 
@@ -112,5 +120,16 @@ impl SessionArgs {
             Kind::Express => builder.key(self.cookie_name()).secrets(secrets),
             _ => builder.source(self.source(secrets, in_store)?),
         })
+    }
+}
+
+/// Keys if all of them are ones, else a secret.
+fn secure_session(name: &str, secrets: &[String]) -> Result<SecureSessionSource, SourceError> {
+    let keys: Option<Vec<[u8; 32]>> =
+        secrets.iter().map(|secret| decode_base64(secret).try_into().ok()).collect();
+    match (keys, secrets) {
+        (Some(keys), [_, ..]) => SecureSessionSource::with_keys(name, keys),
+        (_, [secret]) => SecureSessionSource::with_secret(name, secret, None),
+        _ => SecureSessionSource::with_keys(name, []),
     }
 }

@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests assert, too")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests assert, too")]
 //! Sessions that the cookie carries: no store, and an end to every connection.
 
 mod common;

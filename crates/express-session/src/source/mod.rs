@@ -11,6 +11,7 @@
 //! | [`KoaSource`] | koa-session | `koa.sess`, `koa.sess.sig` | in the cookie, or in a store |
 //! | [`KoaGenericSource`] | koa-generic-session | `koa.sid`, `koa.sid.sig` | in a store |
 //! | [`FastifySource`] | @fastify/session | `sessionId` | in a store |
+//! | `SecureSessionSource` | @fastify/secure-session (feature `secure-session`) | `session` | in the cookie, encrypted |
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,12 +22,16 @@ use crate::{CorruptRecord, RecordLimits, SessionId, SessionRecord, SessionReques
 mod cookie_session;
 mod express;
 mod fastify;
+#[cfg(feature = "secure-session")]
+mod fastify_secure;
 mod koa;
 mod koa_generic;
 
 pub use cookie_session::CookieSessionSource;
 pub use express::ExpressSource;
 pub use fastify::FastifySource;
+#[cfg(feature = "secure-session")]
+pub use fastify_secure::SecureSessionSource;
 pub use koa::KoaSource;
 pub use koa_generic::KoaGenericSource;
 

@@ -175,3 +175,50 @@ mod fastify {
         }
     }
 }
+
+#[cfg(feature = "secure-session")]
+mod fastify_secure {
+    use super::*;
+
+    const SEALED: &str = "gpKSDf99+9D6GghKRgXxsXiPdTueuNEmJW88LL2YQea3TJw4K3Pt1oNT1tcu7m6RuA==;ET/4CjzHOmReNsxWgLROnG7w1rSbdhCz";
+
+    fn cookies(value: &str) -> String {
+        format!("session={}", value.replace(';', "%3B").replace('+', "%2B").replace('/', "%2F"))
+    }
+
+    #[test]
+    fn opens_what_secure_session_sealed_and_knows_when_that_ends() {
+        let source = SecureSessionSource::with_keys("session", [[1; 32], [7; 32]]).unwrap();
+        assert_eq!(user(&source, &cookies(SEALED), "/passport"), Some(42.into()));
+        let Ok(Located::Carried(carried)) = locate(&source, &cookies(SEALED)) else { panic!() };
+        let record = source.read(carried.payload(), &RecordLimits::default()).unwrap().unwrap();
+        let end = UNIX_EPOCH + Duration::from_secs(1_795_401_405 + 86_401);
+        assert_eq!(source.expiry(&record), Some(end));
+        let shorter = source.with_expiry(Duration::from_secs(60));
+        assert_eq!(shorter.expiry(&record), Some(end - Duration::from_secs(86_401 - 60)));
+    }
+
+    /// Made by secure-session 8.4.0 with `secret`, and without `salt`.
+    #[test]
+    fn a_secret_is_stretched_as_libsodium_does() {
+        let sealed = "g8rXTFaKI9O2mWkEBT60w+etJ6qqwrkXk1X6/SxAECptdGKS3sxanaQb3fGWjUD1;CyrTQPfw/eGwGid0Fq9ksePTENg4OPnB";
+        let secret = "averylogphrasebiggerthanthirtytwochars";
+        let source = SecureSessionSource::with_secret("session", secret, None).unwrap();
+        assert_eq!(user(&source, &cookies(sealed), "/passport"), Some(7.into()));
+    }
+
+    #[test]
+    fn what_no_key_opens_is_refused() {
+        let source = SecureSessionSource::with_keys("session", [[7; 32]]).unwrap();
+        let other = SecureSessionSource::with_keys("session", [[8; 32]]).unwrap();
+        assert_eq!(locate(&other, &cookies(SEALED)), Err(CookieFault::BadSignature));
+        let tampered = cookies(&SEALED.replace("gpKS", "gpKT"));
+        assert_eq!(locate(&source, &tampered), Err(CookieFault::BadSignature));
+        for malformed in ["x", "x%3By", "", "%3B"] {
+            let fault = locate(&source, &format!("session={malformed}"));
+            assert!(matches!(fault, Err(CookieFault::Malformed(_))), "{malformed}");
+        }
+        let short = locate(&source, "session=QQ%3BET%2F4CjzHOmReNsxWgLROnG7w1rSbdhCz");
+        assert_eq!(short, Err(CookieFault::BadSignature));
+    }
+}
