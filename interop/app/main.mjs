@@ -2,9 +2,9 @@
 //
 //   node app/main.mjs --store redis://127.0.0.1:6379/ --secret 'keyboard cat'
 //   node app/main.mjs --store sqlite:./sessions.db --secret new --secret old --cookie-name express.sid
-import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { createApp } from './app.mjs';
+import { serve } from './serve.mjs';
 import { openStore } from './stores/open.mjs';
 
 const { values: options } = parseArgs({
@@ -19,15 +19,4 @@ if (!options.store || !options.secret) throw new Error('--store and --secret are
 
 const { store, close } = await openStore(options.store);
 const app = createApp({ store, secrets: options.secret, cookieName: options['cookie-name'] });
-
-const server = app.listen(Number(options.port), '127.0.0.1');
-process.once('SIGTERM', async () => {
-  server.closeAllConnections();
-  server.close();
-  await close();
-  process.exit(0);
-});
-
-// Last: whoever waits for this line may end the app at once.
-await once(server, 'listening');
-console.log(`listening on http://127.0.0.1:${server.address().port}`);
+await serve(app, { port: options.port, close });

@@ -3,8 +3,8 @@ import { Strategy as LocalStrategy } from 'passport-local';
 import { userByKey, userByName } from './users.mjs';
 
 /** A Passport of its own, so that two apps in one process share nothing. */
-export function createPassport() {
-  const instance = new passport.Passport();
+export function createPassport(Passport = passport.Passport) {
+  const instance = new Passport();
 
   instance.use(
     new LocalStrategy((name, password, done) => {

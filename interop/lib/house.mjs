@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { randomSid, signedValue } from './cookies.mjs';
 import { Redis } from './redis.mjs';
 import { scratchFolder } from './scratch.mjs';
-import { startApp } from './servers.mjs';
+import { startApp, startAppOfKind } from './servers.mjs';
 
 /**
  * A store with an Express + Passport app on it. Socket servers that move in with
@@ -14,8 +14,7 @@ export class House {
 
   static async onRedis({ prefix, ...settings } = {}) {
     const house = new House();
-    house.redis = await Redis.start();
-    house.#closers.push(() => house.redis.close());
+    await house.#installRedis();
     return house.#furnish(house.redis.url + (prefix ? `?prefix=${prefix}` : ''), settings);
   }
 
@@ -25,21 +24,34 @@ export class House {
     return house.#furnish(`sqlite:${house.databasePath}`, settings);
   }
 
+  /** The same with an app of another kind of sessions, which are in Redis or in the cookie alone. */
+  static async ofKind({ kind, inRedis, ...settings }) {
+    const house = new House();
+    house.kind = kind;
+    if (inRedis) await house.#installRedis();
+    return house.#furnish(house.redis?.url, settings);
+  }
+
+  async #installRedis() {
+    this.redis = await Redis.start();
+    this.#closers.push(() => this.redis.close());
+  }
+
   async #furnish(store, { secrets = [randomBytes(24).toString('hex')], cookieName = 'connect.sid' }) {
     Object.assign(this, { store, secrets, secret: secrets[0], cookieName });
-    this.app = await this.open(startApp);
+    this.app = await this.open(this.kind ? startAppOfKind : startApp);
     return this;
   }
 
   /** Starts a server of `lib/servers.mjs` in this house. */
   async open(start, options = {}) {
-    const { store, secrets, cookieName } = this;
-    const server = await start({ store, secrets, cookieName, ...options });
+    const { kind, store, secrets, cookieName } = this;
+    const server = await start({ kind, store, secrets, cookieName, ...options });
     this.#closers.push(() => server.stop());
     return server;
   }
 
-  /** A visitor who has logged in at the Express app. */
+  /** A visitor who has logged in at the app. */
   login(name, password) {
     return this.app.visitor().login(name, password);
   }

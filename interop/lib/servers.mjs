@@ -7,20 +7,32 @@ import { Visitor } from './visitor.mjs';
 const LISTENING = { ready: /^listening on (http:\/\/\S+)$/m };
 const LOGGED = { RUST_LOG: 'passport_socketio=info', NO_COLOR: '1' };
 const APP = fileURLToPath(new URL('../app/main.mjs', import.meta.url));
+const APP_OF_KIND = fileURLToPath(new URL('../app/kinds/main.mjs', import.meta.url));
 
 const each = (option, values) => values.flatMap((value) => [option, value]);
+const maybe = (option, value) => (value === undefined ? [] : [option, `${value}`]);
 
 /** The Express + Passport app. */
 export async function startApp({ store, secrets, cookieName }) {
   const args = [APP, '--store', store, ...each('--secret', secrets), '--cookie-name', cookieName];
-  const app = await launch('the Express app', process.execPath, args, LISTENING);
+  return reachable(await launch('the Express app', process.execPath, args, LISTENING), cookieName);
+}
+
+/** The app of another kind of sessions; `cookieName` is the usual one of its kind. */
+export async function startAppOfKind({ kind, store, secrets, cookieName, maxAge }) {
+  const args = [APP_OF_KIND, '--kind', kind, ...each('--secret', secrets)];
+  args.push(...maybe('--store', store), ...maybe('--max-age', maxAge));
+  return reachable(await launch(`the ${kind} app`, process.execPath, args, LISTENING), cookieName);
+}
+
+function reachable(app, cookieName) {
   const url = app.match[1];
   return {
     ...app,
     url,
     visitor: () => new Visitor({ url, cookieName }),
 
-    /** Express's own answer to a Cookie header. */
+    /** The app's own answer to a Cookie header. */
     async me(cookie) {
       keepCookiesSecret(cookie ?? '');
       const response = await fetch(new URL('/me', url), { headers: cookie ? { cookie } : {} });
@@ -29,9 +41,10 @@ export async function startApp({ store, secrets, cookieName }) {
   };
 }
 
-/** `passport-socketio demo`, a guest in the Express app's house. */
+/** `passport-socketio demo`, a guest in an app's house. */
 export async function startDemo({ store, secrets, cookieName, args = [] }) {
-  const options = ['--store', store, ...each('--secret', secrets), '--cookie-name', cookieName, ...args];
+  const options = [...maybe('--store', store), ...each('--secret', secrets)];
+  options.push(...maybe('--cookie-name', cookieName), ...args);
   return underTest(
     secrets,
     await launch('the demo', demoBinary, ['demo', '--listen', '127.0.0.1:0', ...options], {

@@ -7,10 +7,13 @@ export async function openRedisStore(storeUrl) {
   const prefix = url.searchParams.get('prefix') ?? undefined;
   url.search = '';
 
-  const client = createClient({ url: url.href, socket: { reconnectStrategy: 50 } });
+  const client = await connectRedis(url.href);
+  return { store: new RedisStore({ client, prefix }), close: () => client.destroy() };
+}
+
+export async function connectRedis(url) {
+  const client = createClient({ url, socket: { reconnectStrategy: 50 } });
   // Without a listener an outage, which some tests make on purpose, would end the process.
   client.on('error', () => {});
-  await client.connect();
-
-  return { store: new RedisStore({ client, prefix }), close: () => client.destroy() };
+  return client.connect();
 }

@@ -7,7 +7,7 @@
 //!    is ended.
 //! 3. A record without `cookie` is a session.
 
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
@@ -78,18 +78,24 @@ impl SessionSource for FastifySource {
         SessionRecord::parse(payload, limits)
     }
 
-    /// `expiration.getTime() <= Date.now()`, of the date that `cookie.expires` says.
+    /// `expiration.getTime() <= Date.now()`, of `new Date(cookie.expires)` if that is truthy.
     fn expiry(&self, record: &SessionRecord) -> Option<SystemTime> {
         match record.pointer("/cookie/expires").ok()?? {
-            Value::String(date) => iso_date(&date),
-            Value::Number(ms) => date(ms.as_f64()?),
+            Value::String(text) => iso_date(&text),
+            Value::Number(ms) => ms.as_f64().filter(|ms| *ms != 0.0).and_then(date),
+            Value::Bool(true) => date(1.0),
             _ => None,
         }
     }
 }
 
-/// A date as `JSON.stringify` writes it: ISO 8601, in UTC, with milliseconds. Another one is
-/// `None`, and so does not end a session that the store still has.
+/// A date as `JSON.stringify` writes it (ISO 8601, in UTC, with milliseconds), or a day. Another
+/// text does not end a session that the store still has; nor does an invalid date in Node.
 fn iso_date(text: &str) -> Option<SystemTime> {
-    humantime::parse_rfc3339(text).ok()
+    if text.starts_with("-0") {
+        // Before the year 0.
+        return Some(UNIX_EPOCH);
+    }
+    let whole_day = || humantime::parse_rfc3339(&format!("{text}T00:00:00Z"));
+    humantime::parse_rfc3339(text).or_else(|_| whole_day()).ok()
 }

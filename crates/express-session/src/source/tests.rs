@@ -170,7 +170,17 @@ mod fastify {
         let end = UNIX_EPOCH + Duration::from_millis(1_795_401_605_979);
         assert_eq!(expiry(r#"{"cookie":{"expires":"2026-11-23T02:40:05.979Z"}}"#), Some(end));
         assert_eq!(expiry(r#"{"cookie":{"expires":1795401605979}}"#), Some(end));
-        for json in [r#"{"cookie":{"expires":null}}"#, r#"{"cookie":{}}"#, "{}"] {
+        let day = UNIX_EPOCH + Duration::from_secs(1_577_836_800);
+        assert_eq!(expiry(r#"{"cookie":{"expires":"2020-01-01"}}"#), Some(day));
+        assert!(expiry(r#"{"cookie":{"expires":"-000001-01-01T00:00:00.000Z"}}"#) < Some(day));
+        assert!(expiry(r#"{"cookie":{"expires":true}}"#) < Some(day));
+        for json in [
+            r#"{"cookie":{"expires":null}}"#,
+            r#"{"cookie":{"expires":0}}"#,
+            r#"{"cookie":{"expires":"never"}}"#,
+            r#"{"cookie":{}}"#,
+            "{}",
+        ] {
             assert_eq!(expiry(json), None, "{json}");
         }
     }

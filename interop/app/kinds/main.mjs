@@ -1,0 +1,32 @@
+// An app with another session middleware than express-session, in a process of its own.
+//
+//   node app/kinds/main.mjs --kind cookie-session --secret key1 --secret key2
+//   node app/kinds/main.mjs --kind koa --secret key
+//   node app/kinds/main.mjs --kind koa --secret key --store redis://127.0.0.1:6379/
+//
+// Each kind is one file beside this one. Its `createApp` gives what answers requests, and `close`.
+import { parseArgs } from 'node:util';
+import { serve } from '../serve.mjs';
+
+const KINDS = ['cookie-session', 'koa', 'koa-generic', 'fastify'];
+const ONE_HOUR = 60 * 60 * 1000;
+
+const { values: options } = parseArgs({
+  options: {
+    kind: { type: 'string' },
+    store: { type: 'string' },
+    secret: { type: 'string', multiple: true },
+    'max-age': { type: 'string', default: `${ONE_HOUR}` },
+    port: { type: 'string', default: '0' },
+  },
+});
+if (!KINDS.includes(options.kind)) throw new Error(`--kind wants one of ${KINDS.join(', ')}`);
+if (!options.secret) throw new Error('--secret is needed');
+
+const { createApp } = await import(`./${options.kind}.mjs`);
+const { listener, close } = await createApp({
+  storeUrl: options.store,
+  secrets: options.secret,
+  maxAge: Number(options['max-age']),
+});
+await serve(listener, { port: options.port, close });
