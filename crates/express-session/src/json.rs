@@ -8,12 +8,22 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// How many objects and arrays the deepest value lies in, found without recursion.
-pub(crate) fn depth(json: &str) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
+/// What a look at the brackets and quotes of a JSON text shows, without recursion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Outline {
+    /// How many objects and arrays the deepest value lies in.
+    pub(crate) depth: usize,
+    /// Whether there is a control character in a string, which only an escape may bring there.
+    pub(crate) has_raw_control: bool,
+}
+
+pub(crate) fn outline(json: &str) -> Outline {
+    let mut depth = 0_usize;
+    let mut outline = Outline { depth: 0, has_raw_control: false };
     let (mut in_string, mut escaped) = (false, false);
     for byte in json.bytes() {
         if in_string {
+            outline.has_raw_control |= byte < b' ';
             in_string = escaped || byte != b'"';
             escaped = !escaped && byte == b'\\';
             continue;
@@ -22,13 +32,13 @@ pub(crate) fn depth(json: &str) -> usize {
             b'"' => in_string = true,
             b'{' | b'[' => {
                 depth += 1;
-                deepest = deepest.max(depth);
+                outline.depth = outline.depth.max(depth);
             }
             b'}' | b']' => depth = depth.saturating_sub(1),
             _ => {}
         }
     }
-    deepest
+    outline
 }
 
 /// Checks that the whole text is a JSON object, and gives the last member named `key`.

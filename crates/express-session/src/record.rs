@@ -14,9 +14,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use crate::json::{depth, member, names};
+use crate::json::{member, names, outline};
 
 /// How much a record may be before it is called corrupt.
 ///
@@ -104,9 +105,14 @@ impl SessionRecord {
             return Err(CorruptRecord::TooLarge { bytes: payload.len(), limit: limits.max_bytes });
         }
         let json = String::from_utf8_lossy(payload);
+        let outline = outline(&json);
         // Skipping over a value is iterative in serde_json and knows no depth limit.
-        if depth(&json) > limits.max_depth {
+        if outline.depth > limits.max_depth {
             return Err(CorruptRecord::TooDeep { limit: limits.max_depth });
+        }
+        // Reading keys as bytes, for their lone surrogates, it takes raw control characters as well.
+        if outline.has_raw_control {
+            let _: IgnoredAny = serde_json::from_str(&json).map_err(not_json)?;
         }
         if json.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{') {
             member(&json, "").map_err(not_json)?;
@@ -234,6 +240,8 @@ mod tests {
             r#"{"passport":{"user":1},"skipped":01}"#,
             r#"{"passport":{"user":1},"skipped":"\x"}"#,
             "{\"passport\":{\"user\":1},\"skipped\":\"\n\"}",
+            "{\"passport\":{\"user\":1},\"\n\":1}",
+            "{\"passport\":{\"user\":1},\"skipped\":{\"\t\":1}}",
             r#"{"passport":{"user":1},"skipped":NaN}"#,
             "\u{feff}{}",
         ] {
@@ -248,6 +256,15 @@ mod tests {
         {
             let json = format!(r#"{{"other":{skipped},"\ud800":1,"passport":{{"user":1}}}}"#);
             assert_eq!(user(&json), Ok(Some(1.into())), "{json}");
+        }
+    }
+
+    /// The differential harness found one that was off by the last bit.
+    #[test]
+    fn fractions_are_the_numbers_that_json_parse_reads() {
+        for number in ["235450.45743801654", "1.76755187500002e-9"] {
+            let json = format!(r#"{{"passport":{{"user":{number}}}}}"#);
+            assert_eq!(user(&json).unwrap().unwrap().to_string(), number);
         }
     }
 

@@ -1,0 +1,87 @@
+import { difference, explanation } from './compare.mjs';
+import { Random } from './random.mjs';
+import { shrunk } from './shrink.mjs';
+
+const BATCH = 250;
+/** The first few tell what is wrong; a thousand tell no more. */
+const ENOUGH = 5;
+
+/**
+ * Puts `cases` cases of one kind to the real packages and to ours. Gives what it counted, and what it found
+ * wrong.
+ */
+export async function run(kind, ours, { cases, seed, first = 0, progress = () => {} }) {
+  const [newest, ...older] = kind.combinations();
+  const report = {
+    ends: new Map(),
+    rules: new Map(kind.rules.map((rule) => [rule.name, 0])),
+    combinations: [newest, ...older].map(({ versions }) => ({ versions, cases: 0 })),
+    wrong: [],
+  };
+
+  /** Whether a case is wrong with these packages, once ours has answered. */
+  const judge = (testCase, combination, ourEnd, newestEnd) => {
+    const theirs = combination === newest ? newestEnd : combination.end(testCase);
+    const { versions } = combination;
+    return { theirs, rule: explanation(kind.rules, { testCase, versions, theirs, newest: newestEnd, ours: ourEnd }) };
+  };
+
+  const check = async (index, testCase, ourEnd) => {
+    const newestEnd = newest.end(testCase);
+    count(report.ends, describe(newestEnd));
+    const turn = index % Math.max(older.length, 1);
+    for (const combination of [newest, ...older.slice(turn, turn + 1)]) {
+      report.combinations[combination === newest ? 0 : turn + 1].cases++;
+      const { rule } = judge(testCase, combination, ourEnd, newestEnd);
+      if (rule) count(report.rules, rule.name);
+      if (rule === undefined) {
+        report.wrong.push(await explain(index, testCase, combination));
+        return;
+      }
+    }
+  };
+
+  const explain = async (index, testCase, combination) => {
+    const minimal = await shrunk(testCase, async (candidates) => {
+      const answers = await ours.ask(candidates);
+      return candidates.map(
+        (candidate, at) => judge(candidate, combination, answers[at], newest.end(candidate)).rule === undefined,
+      );
+    });
+    const [ourEnd] = await ours.ask([minimal]);
+    const theirs = combination.end(minimal);
+    const { versions } = combination;
+    return { index, versions, differs: difference(theirs, ourEnd), minimal, theirs, ours: ourEnd };
+  };
+
+  let asked;
+  for (let at = 0; at < cases && report.wrong.length < ENOUGH; at += BATCH) {
+    asked ??= batch(kind, ours, seed, first + at, first + cases);
+    const { testCases, answers } = asked;
+    // Ours works on the next batch while the packages work on this one.
+    asked = batch(kind, ours, seed, first + at + BATCH, first + cases);
+    const ourEnds = await answers;
+    for (const [offset, testCase] of testCases.entries()) {
+      if (report.wrong.length < ENOUGH) await check(first + at + offset, testCase, ourEnds[offset]);
+    }
+    progress(Math.min(at + BATCH, cases));
+  }
+  await asked?.answers;
+  return report;
+}
+
+function batch(kind, ours, seed, from, end) {
+  const testCases = [];
+  for (let index = from; index < Math.min(from + BATCH, end); index++) {
+    testCases.push(kind.generate(new Random(seed, index)));
+  }
+  return { testCases, answers: ours.ask(testCases) };
+}
+
+const count = (counts, name) => counts.set(name, (counts.get(name) ?? 0) + 1);
+
+/** The ways in which a request can end, and in which the cases should end in good numbers. */
+function describe({ asked, session, user }) {
+  if (session === 'found') return user === undefined ? 'nobody logged in' : 'logged in';
+  return `${session === 'new' ? 'no session' : session}, ${asked === null ? 'without' : 'after'} asking the store`;
+}
