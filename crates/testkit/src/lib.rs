@@ -6,12 +6,7 @@
 //! - [`RedisServer`]: a real Redis on a free port, for as long as a test runs;
 //! - [`ScratchDir`]: a folder that disappears with its test.
 
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stderr,
-    reason = "tests fail by panicking, and say why on stderr"
-)]
+#![allow(clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
 pub mod conformance;
 

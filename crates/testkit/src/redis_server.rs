@@ -1,5 +1,6 @@
 //! A real Redis for tests.
 
+use std::io::Write as _;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -89,5 +90,7 @@ async fn free_port() -> u16 {
 /// Under `CI`.
 pub fn missing_server(server: &str) {
     assert!(std::env::var_os("CI").is_none(), "{server} is not installed");
-    eprintln!("SKIPPED: {server} is not installed; ./scripts/test installs it");
+    // Not `eprintln!`, which the test runner hides where a test passes.
+    let skipped = format!("SKIPPED: {server} is not installed; ./scripts/test installs it\n");
+    std::io::stderr().write_all(skipped.as_bytes()).expect("stderr is open");
 }
