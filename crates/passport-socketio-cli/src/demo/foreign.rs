@@ -15,7 +15,7 @@ use crate::open_store;
 pub(super) async fn open(args: &DemoArgs) -> Result<House, Failed> {
     let secrets = &args.sessions.secrets;
     if secrets.is_empty() {
-        return Err("--store needs --secret (or SESSION_SECRET): what your app gives its session middleware as `secret` or `keys`".into());
+        return Err("your app's sessions need --secret (or SESSION_SECRET): what it gives its session middleware as `secret` or `keys`".into());
     }
     let store = match &args.store {
         Some(url) => Some(open_store::open(url, args.sessions.kind.prefix()).await?),

@@ -46,7 +46,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failed> {
     let house = match args.store.as_deref() {
         None if kind.may_be_without_store() => foreign::open(&args).await?,
         None | Some("memory:") if kind == Kind::Express => own::open(&args).await?,
-        None | Some("memory:") => return Err("this kind of session needs --store".into()),
+        None | Some("memory:") => return Err("sessions of this kind are in a store: name it with --store, such as redis://127.0.0.1/".into()),
         Some(_) => foreign::open(&args).await?,
     };
     let House { store, secrets, users, pages } = house;
