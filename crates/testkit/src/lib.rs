@@ -3,7 +3,8 @@
 //! - [`conformance`]: what every [`SessionStore`](express_session::store::SessionStore) must do,
 //!   as one suite that each of them runs;
 //! - [`CountingStore`], [`FakeClock`]: fakes;
-//! - [`RedisServer`]: a real Redis on a free port, for as long as a test runs;
+//! - [`RedisServer`]: a real server on a free port, for as long as a test runs;
+//! - [`FaultProxy`]: a network that fails when it is told to;
 //! - [`ScratchDir`]: a folder that disappears with its test.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
@@ -12,10 +13,12 @@ pub mod conformance;
 
 mod clock;
 mod counting;
-mod redis_server;
+mod fault_proxy;
 mod scratch;
+mod servers;
 
 pub use clock::FakeClock;
 pub use counting::CountingStore;
-pub use redis_server::{RedisServer, missing_server};
+pub use fault_proxy::{Fault, FaultProxy};
 pub use scratch::ScratchDir;
+pub use servers::{RedisServer, ServerProcess, missing_server};

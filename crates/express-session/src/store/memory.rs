@@ -92,6 +92,14 @@ impl SessionStore for MemoryStore {
         Ok(self.sessions().get(sid).cloned())
     }
 
+    async fn load_many(
+        &self,
+        sids: &[SessionId],
+    ) -> Result<Vec<Option<StoredSession>>, StoreError> {
+        let sessions = self.sessions();
+        Ok(sids.iter().map(|sid| sessions.get(sid).cloned()).collect())
+    }
+
     fn as_touch(&self) -> Option<&dyn TouchSession> {
         Some(self)
     }

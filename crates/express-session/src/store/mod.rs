@@ -25,8 +25,10 @@ mod memory;
 pub mod redis;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+mod url;
 
 pub use memory::MemoryStore;
+pub use url::StoreUrl;
 
 /// Loads sessions.
 ///
@@ -65,6 +67,22 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`] if the store could not tell.
     async fn load(&self, sid: &SessionId) -> Result<Option<StoredSession>, StoreError>;
+
+    /// The same for many, one answer each, in their order. A backend that can asks for all in one
+    /// round trip; this default asks for one after the other.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store could not tell, be it for one of them.
+    async fn load_many(
+        &self,
+        sids: &[SessionId],
+    ) -> Result<Vec<Option<StoredSession>>, StoreError> {
+        let mut sessions = Vec::with_capacity(sids.len());
+        for sid in sids {
+            sessions.push(self.load(sid).await?);
+        }
+        Ok(sessions)
+    }
 
     /// This store as one that can prolong sessions, if it can.
     fn as_touch(&self) -> Option<&dyn TouchSession> {
@@ -243,6 +261,13 @@ impl StdError for StoreError {
 impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
     async fn load(&self, sid: &SessionId) -> Result<Option<StoredSession>, StoreError> {
         (**self).load(sid).await
+    }
+
+    async fn load_many(
+        &self,
+        sids: &[SessionId],
+    ) -> Result<Vec<Option<StoredSession>>, StoreError> {
+        (**self).load_many(sids).await
     }
 
     fn as_touch(&self) -> Option<&dyn TouchSession> {

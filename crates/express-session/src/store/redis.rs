@@ -91,23 +91,51 @@ impl fmt::Debug for RedisStore {
     }
 }
 
+/// The answers to `GET` and `PTTL`.
+fn session(payload: Option<Vec<u8>>, ttl: i64) -> Option<StoredSession> {
+    // -1: no expiry; -2: no key, gone between the two commands.
+    let life = match ttl {
+        -1 => Life::Forever,
+        ttl => Life::For(Duration::from_millis(u64::try_from(ttl).ok()?)),
+    };
+    let payload = payload.filter(|payload| !payload.is_empty())?;
+    Some(StoredSession::new(payload, life))
+}
+
+fn read_pair(answers: &[::redis::Value]) -> Result<Option<StoredSession>, StoreError> {
+    let [payload, ttl] = answers else {
+        return Err(StoreError::message("Redis answered with less than it was asked"));
+    };
+    let unreadable = |error| StoreError::new("reading the answer of Redis", error);
+    Ok(session(
+        ::redis::from_redis_value_ref(payload).map_err(unreadable)?,
+        ::redis::from_redis_value_ref(ttl).map_err(unreadable)?,
+    ))
+}
+
 #[async_trait]
 impl SessionStore for RedisStore {
     async fn load(&self, sid: &SessionId) -> Result<Option<StoredSession>, StoreError> {
         let key = self.key(sid);
-        let (payload, ttl): (Option<Vec<u8>>, i64) =
-            self.query(::redis::pipe().get(&key).pttl(&key)).await?;
-        // -1: no expiry; -2: no key, gone between the two commands.
-        let life = match ttl {
-            -1 => Life::Forever,
-            ttl => match u64::try_from(ttl) {
-                Ok(ms) => Life::For(Duration::from_millis(ms)),
-                Err(_) => return Ok(None),
-            },
-        };
-        Ok(payload
-            .filter(|payload| !payload.is_empty())
-            .map(|payload| StoredSession::new(payload, life)))
+        let (payload, ttl) = self.query(::redis::pipe().get(&key).pttl(&key)).await?;
+        Ok(session(payload, ttl))
+    }
+
+    async fn load_many(
+        &self,
+        sids: &[SessionId],
+    ) -> Result<Vec<Option<StoredSession>>, StoreError> {
+        if sids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys: Vec<_> = sids.iter().map(|sid| self.key(sid)).collect();
+        let mut ask = ::redis::pipe();
+        for key in &keys {
+            ask.get(key).pttl(key);
+        }
+        // One flat list of answers, two for each session.
+        let answers: Vec<::redis::Value> = self.query(&ask).await?;
+        answers.chunks(2).map(read_pair).collect()
     }
 
     fn as_touch(&self) -> Option<&dyn TouchSession> {

@@ -235,6 +235,23 @@ impl SessionStore for SqliteStore {
         .await
     }
 
+    async fn load_many(
+        &self,
+        sids: &[SessionId],
+    ) -> Result<Vec<Option<StoredSession>>, StoreError> {
+        let sql = format!("SELECT sess, expired FROM {} WHERE sid = ?", self.table);
+        let sids = sids.to_vec();
+        // In the process: one trip to the store's thread.
+        self.run("loading sessions", move |db| {
+            let mut select = db.prepare_cached(&sql)?;
+            let load = |sid: &SessionId| {
+                Ok(select.query_row([sid.as_str()], session).optional()?.flatten())
+            };
+            sids.iter().map(load).collect()
+        })
+        .await
+    }
+
     fn as_touch(&self) -> Option<&dyn TouchSession> {
         Some(self)
     }

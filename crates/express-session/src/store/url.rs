@@ -1,0 +1,102 @@
+//! `SCHEME://…?layout=…&table=…`: what a store's URL says beside what its driver reads.
+
+use percent_encoding::percent_decode_str;
+
+use super::StoreError;
+
+/// A store's URL, out of which each store takes the parameters that are its own; what is left is
+/// its driver's.
+///
+/// ```
+/// use express_session::store::StoreUrl;
+///
+/// let mut url = StoreUrl::new("postgres://ann:secret@db/app?layout=knex&sslmode=require");
+/// assert_eq!(url.scheme(), "postgres");
+/// assert_eq!(url.take("layout").unwrap().as_deref(), Some("knex"));
+/// assert_eq!(url.take("table").unwrap(), None);
+/// assert_eq!(url.rest(), "postgres://ann:secret@db/app?sslmode=require");
+/// assert_eq!(format!("{url:?}"), r#"StoreUrl { scheme: "postgres", .. }"#);
+/// ```
+#[derive(Clone)]
+pub struct StoreUrl {
+    base: String,
+    /// `name=value`, still encoded.
+    parameters: Vec<String>,
+}
+
+impl StoreUrl {
+    /// Any URL; whether it is a good one is for the store to say.
+    pub fn new(url: &str) -> Self {
+        let (base, query) = url.split_once('?').unwrap_or((url, ""));
+        let parameters = query.split('&').filter(|parameter| !parameter.is_empty());
+        Self { base: base.to_owned(), parameters: parameters.map(str::to_owned).collect() }
+    }
+
+    /// What stands before the first colon.
+    pub fn scheme(&self) -> &str {
+        self.base.split_once(':').map_or("", |(scheme, _)| scheme)
+    }
+
+    /// Takes a parameter out, percent-decoded: the last one, if there are several.
+    ///
+    /// # Errors
+    /// [`StoreError`] if its value is not UTF-8.
+    pub fn take(&mut self, name: &str) -> Result<Option<String>, StoreError> {
+        let mut found = None;
+        self.parameters.retain(|parameter| match parameter.split_once('=') {
+            Some((its_name, value)) if its_name == name => {
+                found = Some(value.to_owned());
+                false
+            }
+            _ => true,
+        });
+        let Some(value) = found else {
+            return Ok(None);
+        };
+        match percent_decode_str(&value).decode_utf8() {
+            Ok(value) => Ok(Some(value.into_owned())),
+            Err(error) => Err(StoreError::new(format!("reading `{name}` in the URL"), error)),
+        }
+    }
+
+    /// The URL without what was taken.
+    pub fn rest(&self) -> String {
+        match self.parameters.as_slice() {
+            [] => self.base.clone(),
+            parameters => format!("{}?{}", self.base, parameters.join("&")),
+        }
+    }
+}
+
+/// The scheme alone: the rest can hold a password.
+impl std::fmt::Debug for StoreUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoreUrl").field("scheme", &self.scheme()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_is_taken_out_of_the_url_and_nothing_else_is_touched() {
+        for (url, left, prefix) in [
+            ("redis://h/", "redis://h/", None),
+            ("redis://h/?prefix=a:", "redis://h/", Some("a:")),
+            (
+                "redis://:p%40ss@h/1?prefix=a%3Ab&protocol=resp3",
+                "redis://:p%40ss@h/1?protocol=resp3",
+                Some("a:b"),
+            ),
+            ("redis://h/?a=%20&prefix=1&prefix=2&b", "redis://h/?a=%20&b", Some("2")),
+            ("redis://h/?prefix=", "redis://h/", Some("")),
+            ("redis://h/?prefixes=x", "redis://h/?prefixes=x", None),
+        ] {
+            let mut url = StoreUrl::new(url);
+            assert_eq!(url.take("prefix").unwrap().as_deref(), prefix);
+            assert_eq!(url.rest(), left);
+        }
+        assert!(StoreUrl::new("redis://h/?prefix=%ff").take("prefix").is_err());
+    }
+}

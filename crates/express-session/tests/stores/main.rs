@@ -1,0 +1,10 @@
+//! Every store runs the conformance suite, and its own tests, against the real thing.
+
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![allow(clippy::disallowed_methods, reason = "real stores tell the real time")]
+
+mod memory;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(feature = "sqlite")]
+mod sqlite;

@@ -1,0 +1,8 @@
+//! Real servers for tests: each on a free port of the loopback interface, with a folder of its own,
+//! for as long as its value lives.
+
+mod process;
+mod redis;
+
+pub use process::{ServerProcess, missing_server};
+pub use redis::RedisServer;
