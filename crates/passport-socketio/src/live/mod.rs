@@ -15,12 +15,23 @@ use socketioxide::extract::SocketRef;
 use crate::{Authorizer, UserKey};
 
 mod end;
+mod feeds;
+mod keeper;
 mod registry;
+mod schedule;
+mod settings;
+mod socket;
 
 pub use end::EndReason;
+pub use socket::Ended;
 
 pub(crate) use end::Host;
-pub(crate) use registry::{LiveSocket, Membership, Registration, Registry};
+pub(crate) use keeper::{Keeper, Keeping};
+pub(crate) use registry::{Membership, Registration, Registry};
+pub(crate) use settings::LiveSettings;
+pub(crate) use socket::{LiveSocket, Login, OnEnd};
+
+use socket::Ending;
 
 /// The operators' side of an [`Authorizer`] on one Socket.IO server. Made by
 /// [`Authorizer::attach`]; cheap to clone.
@@ -97,7 +108,7 @@ impl<U: Send + Sync + 'static, A: Adapter> LiveUser<'_, U, A> {
 
     /// How many sessions the user is logged in to here.
     pub fn sessions(&self) -> usize {
-        self.live.registry.sessions_of(&self.key)
+        self.live.registry.sessions_of(&self.key).len()
     }
 }
 

@@ -103,12 +103,15 @@ impl<U: Send + Sync + 'static> Gate<U> {
                 log::refused(&rejected.into(), socket.ns());
                 return Err(text);
             }
-            let live = LiveSocket::new(identity.clone(), socket.ns(), socket.id, Host::of(socket));
-            let Ok(membership) = registration.activate(live) else {
+            let on_end = self.auth.live_settings().on_end.clone();
+            let live = LiveSocket::new(&identity, socket.ns(), socket.id, Host::of(socket), on_end);
+            let session = identity.session();
+            let due = self.auth.keeper().next_look(session.ends());
+            let Ok(membership) = registration.activate(live, due) else {
                 continue;
             };
-            let (session, live) = (identity.session(), membership.socket().clone());
-            SocketSession::of_member(session.clone(), live.flag_of_end()).enter(socket);
+            let live = membership.socket().clone();
+            SocketSession::of_member(live.login().clone()).enter(socket);
             socket.extensions.insert(LiveUserOf::from(membership));
             socket.join([user_room(identity.user_key()), session_room(session.id())]);
             if live.has_ended() {
