@@ -8,7 +8,7 @@ use http::request::Parts;
 use tokio::time::Instant;
 
 use crate::authorizer::{
-    Decider, Decision, Explanation, Failure, Identity, Trace, Unheard, failed_step,
+    Decider, Decision, Denial, Explanation, Failure, Identity, Trace, Unheard, failed_step,
 };
 use crate::live::{Keeper, Keeping, LiveSettings, Registration, Registry};
 use crate::{AuthorizeError, AuthorizerBuilder};
@@ -128,6 +128,10 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
             Ok(located) => located,
             Err(failure) => return Attempt { outcome: Err(failure), made: Instant::now() },
         };
+        if self.registry().is_denied(located.id()) {
+            let outcome = Err(Denial::SessionNotFound.into());
+            return Attempt { outcome, made: Instant::now() };
+        }
         let registration = self.registry().register(located.id());
         let asked = Instant::now();
         match self.decider().resolve(located, request, trace).await {

@@ -16,7 +16,7 @@ use crate::authorizer::{
     AsyncFnDeserializer, BoxError, Decider, FailHook, Limits, Origin, OriginPolicy, SuccessHook,
     UserIdHook, success_hook,
 };
-use crate::live::{Ended, LiveSettings};
+use crate::live::{Ended, LiveSettings, OverLimit};
 use crate::{Authorizer, Candidate, DeserializeUser, Failure, Reject, UserKey, Verdict};
 
 /// How long a connection may last on a session that nobody can end from outside.
@@ -285,6 +285,13 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
     /// Must not block.
     pub fn on_session_end(mut self, told: impl Fn(&Ended<'_>) + Send + Sync + 'static) -> Self {
         self.live.on_end = Some(Arc::new(told));
+        self
+    }
+
+    /// How many connections a user may have on this node, and what becomes of one too many. No limit
+    /// by default. Counted are connections (tabs, devices), however many namespaces each is in.
+    pub fn max_connections_per_user(mut self, most: usize, over: OverLimit) -> Self {
+        self.live.limit = Some((most, over));
         self
     }
 

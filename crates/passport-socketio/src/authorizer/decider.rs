@@ -101,11 +101,7 @@ impl<U: Send + Sync + 'static> Decider<U> {
         trace.passed(Check::Deserializer, String::new);
         let user = user.ok_or(Denial::UserNotFound)?;
         trace.passed(Check::User, String::new);
-        let user_key = match &self.user_id {
-            Some(user_id) => catch_unwind(AssertUnwindSafe(|| user_id(&user)))
-                .map_err(|_panic| deserializer_panicked())?,
-            None => UserKey::from(key),
-        };
+        let user_key = self.key_of(&user, &session).ok_or_else(deserializer_panicked)?;
         Ok(Identity::new(Arc::new(user), user_key, session))
     }
 
@@ -228,6 +224,35 @@ impl<U: Send + Sync + 'static> Decider<U> {
             Ok(Err(_panic)) => Err(deserializer_panicked()),
             Err(_) => Err(AuthorizeError::DeserializerTimeout { after }),
         }
+    }
+
+    /// What the user is addressed by. `None` if the app's `user_id` panics.
+    pub(crate) fn key_of(&self, user: &U, session: &Session) -> Option<UserKey> {
+        match &self.user_id {
+            Some(user_id) => catch_unwind(AssertUnwindSafe(|| user_id(user))).ok(),
+            None => session.user_key().cloned(),
+        }
+    }
+
+    /// The user of a session that is known, loaded anew.
+    pub(crate) async fn load_user(
+        &self,
+        session: &Session,
+        request: &Parts,
+    ) -> Result<Option<U>, AuthorizeError> {
+        match session.get::<Value>(&self.user_pointer) {
+            Some(key) => self.deserialize(&key, request).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Lets the store forget a session.
+    pub(crate) async fn destroy(&self, sid: &SessionId) -> Result<(), AuthorizeError> {
+        let store = self.known_store()?.as_destroy().ok_or_else(|| {
+            let error = StoreError::message("it can't destroy sessions");
+            AuthorizeError::StoreUnavailable(error)
+        })?;
+        self.in_time(async { store.destroy(sid).await }).await.map(|_was_there| ())
     }
 
     /// Check 12, for one namespace. An app's policy that panics has not agreed.

@@ -12,11 +12,13 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use express_session::{SessionId, SidHash};
+use socketioxide::socket::Sid;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::denied::Denied;
 use super::schedule::{Schedule, Slot};
-use super::{EndReason, Ending, LiveSocket};
+use super::{EndReason, Ending, LiveSocket, OverLimit};
 use crate::UserKey;
 
 /// All live sessions of one authorizer on this node.
@@ -33,6 +35,7 @@ pub(super) struct State<U> {
     hashes: HashMap<SidHash, SessionId>,
     next_socket: u64,
     pub(super) schedule: Schedule,
+    pub(super) denied: Denied,
 }
 
 /// A session that somebody is connected with, or is about to.
@@ -57,6 +60,7 @@ impl<U> Registry<U> {
             hashes: HashMap::new(),
             next_socket: 0,
             schedule: Schedule::default(),
+            denied: Denied::default(),
         };
         Arc::new(Self { state: Mutex::new(state), sooner: Notify::new() })
     }
@@ -77,7 +81,8 @@ impl<U> Registry<U> {
             }
         });
         entry.pending += 1;
-        Registration { registry: self.clone(), sid: sid.clone(), epoch: entry.epoch }
+        let (epoch, began) = (entry.epoch, Instant::now());
+        Registration { registry: self.clone(), sid: sid.clone(), epoch, began }
     }
 
     /// Ends all sockets of a session, and makes the handshakes that are under way with it start
@@ -160,6 +165,36 @@ impl<U> State<U> {
         sockets.filter(move |socket| socket.user_key() == user && socket.is_live())
     }
 
+    /// The sockets that must go so that this one can come: none, or those of the oldest connection.
+    fn make_room(
+        &self,
+        socket: &LiveSocket<U>,
+        most: usize,
+        over: OverLimit,
+    ) -> Result<Vec<Arc<LiveSocket<U>>>, NotEntered> {
+        let sessions = self.users.get(socket.user_key()).into_iter().flatten();
+        let entries = sessions.filter_map(|sid| self.sessions.get(sid));
+        let theirs = entries.flat_map(|entry| entry.sockets.values()).filter(|other| {
+            other.user_key() == socket.user_key() && !other.has_ended() && !other.is_left_behind()
+        });
+        // One connection has a socket in each of its namespaces, all with its id.
+        let mut connections = HashMap::<Sid, Instant>::new();
+        for other in theirs.clone() {
+            let entered = connections.entry(other.id()).or_insert(other.entered());
+            *entered = other.entered().min(*entered);
+        }
+        if connections.contains_key(&socket.id()) || connections.len() < most {
+            return Ok(Vec::new());
+        }
+        let oldest = connections.iter().min_by_key(|(_, entered)| **entered);
+        match (over, oldest) {
+            (OverLimit::EvictOldest, Some((oldest, _))) => {
+                Ok(theirs.filter(|other| other.id() == *oldest).cloned().collect())
+            }
+            _ => Err(NotEntered::TooMany),
+        }
+    }
+
     /// Changes an entry, and removes it when nobody is left in it.
     fn leave(&mut self, sid: &SessionId, change: impl FnOnce(&mut Entry<U>)) {
         let Some(entry) = self.sessions.get_mut(sid) else {
@@ -209,25 +244,43 @@ pub(crate) struct Registration<U> {
     registry: Arc<Registry<U>>,
     sid: SessionId,
     epoch: u64,
+    began: Instant,
 }
 
-/// A change of the session was announced after the handshake registered.
+/// Why a socket was not entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stale;
+pub(crate) enum NotEntered {
+    /// A change of the session was announced after the handshake registered: look again.
+    Stale,
+    /// An operator revoked it.
+    Revoked,
+    /// The user has as many connections as allowed.
+    TooMany,
+}
 
 impl<U> Registration<U> {
-    /// Enters the socket, if what was loaded still counts, to be looked at again at `due`.
+    /// Enters the socket, if what was loaded still counts, to be looked at again at `due`. All
+    /// checks and the entry are one act, so that of many at once no more come in than may.
     pub(crate) fn activate(
         &self,
         socket: LiveSocket<U>,
         due: Instant,
-    ) -> Result<Membership<U>, Stale> {
+        limit: Option<(usize, OverLimit)>,
+    ) -> Result<Membership<U>, NotEntered> {
         let socket = Arc::new(socket);
         let mut guard = self.registry.state();
         let state = &mut *guard;
-        let entry = state.sessions.get_mut(&self.sid).ok_or(Stale)?;
+        let user = socket.user_key();
+        if state.denied.has_session(&self.sid) || state.denied.has_handshake(user, self.began) {
+            return Err(NotEntered::Revoked);
+        }
+        let evicted = match limit {
+            Some((most, over)) => state.make_room(&socket, most, over)?,
+            None => Vec::new(),
+        };
+        let entry = state.sessions.get_mut(&self.sid).ok_or(NotEntered::Stale)?;
         if entry.epoch != self.epoch {
-            return Err(Stale);
+            return Err(NotEntered::Stale);
         }
         let number = state.next_socket;
         state.next_socket += 1;
@@ -241,6 +294,7 @@ impl<U> Registration<U> {
         if sooner {
             self.registry.sooner.notify_one();
         }
+        end_all(&evicted, EndReason::Evicted);
         Ok(Membership { registry: self.registry.clone(), socket, number })
     }
 }

@@ -15,6 +15,16 @@ pub(crate) struct LiveSettings {
     pub(crate) grace: Duration,
     pub(crate) watches: Vec<Arc<dyn SessionWatch>>,
     pub(crate) on_end: Option<OnEnd>,
+    pub(crate) limit: Option<(usize, OverLimit)>,
+}
+
+/// What becomes of a user's connection that is one too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OverLimit {
+    /// It is refused (`too_many_connections`).
+    Refuse,
+    /// It comes in, and the user's oldest connection is closed (`evicted`).
+    EvictOldest,
 }
 
 impl Default for LiveSettings {
@@ -24,6 +34,7 @@ impl Default for LiveSettings {
             grace: Duration::from_secs(60),
             watches: Vec::new(),
             on_end: None,
+            limit: None,
         }
     }
 }

@@ -39,7 +39,7 @@ pub(crate) struct Login {
 }
 
 /// Told of each socket that a login's end takes with it.
-pub(crate) type OnEnd = Arc<dyn Fn(&Ended<'_>) + Send + Sync>;
+pub(super) type OnEnd = Arc<dyn Fn(&Ended<'_>) + Send + Sync>;
 
 /// A socket whose login has ended: what `.on_session_end` is told.
 #[derive(Debug)]

@@ -20,7 +20,7 @@ use tokio::time::sleep;
 use super::{session_room, user_room};
 use crate::authorizer::{Answer, Denial};
 use crate::handshake::Handover;
-use crate::live::{EndReason, Host, LiveSocket};
+use crate::live::{EndReason, Host, LiveSocket, NotEntered};
 use crate::log;
 use crate::socketio::auth::LiveUserOf;
 use crate::socketio::session::SocketSession;
@@ -107,8 +107,16 @@ impl<U: Send + Sync + 'static> Gate<U> {
             let live = LiveSocket::new(&identity, socket.ns(), socket.id, Host::of(socket), on_end);
             let session = identity.session();
             let due = self.auth.keeper().next_look(session.ends());
-            let Ok(membership) = registration.activate(live, due) else {
-                continue;
+            let limit = self.auth.live_settings().limit;
+            let membership = match registration.activate(live, due, limit) {
+                Ok(membership) => membership,
+                Err(NotEntered::Stale) => continue,
+                Err(NotEntered::Revoked) => {
+                    return self.refuse(socket, Denial::SessionNotFound.into());
+                }
+                Err(NotEntered::TooMany) => {
+                    return self.refuse(socket, Denial::TooManyConnections.into());
+                }
             };
             let live = membership.socket().clone();
             SocketSession::of_member(live.login().clone()).enter(socket);

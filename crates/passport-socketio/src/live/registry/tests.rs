@@ -37,12 +37,15 @@ fn is_empty(registry: &Registry<i64>) -> bool {
 fn a_socket_is_found_by_its_user_until_it_leaves() {
     let registry = Registry::new();
     let (phone, laptop) = (SessionId::from("phone"), SessionId::from("laptop"));
-    let first = registry.register(&phone).activate(socket(42, &phone), Instant::now()).unwrap();
-    let second = registry.register(&phone).activate(socket(42, &phone), Instant::now()).unwrap();
-    let third = registry.register(&laptop).activate(socket(42, &laptop), Instant::now()).unwrap();
+    let first =
+        registry.register(&phone).activate(socket(42, &phone), Instant::now(), None).unwrap();
+    let second =
+        registry.register(&phone).activate(socket(42, &phone), Instant::now(), None).unwrap();
+    let third =
+        registry.register(&laptop).activate(socket(42, &laptop), Instant::now(), None).unwrap();
     let other = registry
         .register(&"other".into())
-        .activate(socket(7, &"other".into()), Instant::now())
+        .activate(socket(7, &"other".into()), Instant::now(), None)
         .unwrap();
 
     assert_eq!(registry.sockets_of(&42.into()).len(), 3);
@@ -69,10 +72,13 @@ fn a_change_announced_between_registering_and_activating_makes_the_handshake_sta
     let sid = SessionId::from("sid");
     let registration = registry.register(&sid);
     registry.session_changed(&sid);
-    assert!(matches!(registration.activate(socket(42, &sid), Instant::now()), Err(Stale)));
+    assert!(matches!(
+        registration.activate(socket(42, &sid), Instant::now(), None),
+        Err(NotEntered::Stale)
+    ));
 
     let again = registry.register(&sid);
-    assert!(again.activate(socket(42, &sid), Instant::now()).is_ok());
+    assert!(again.activate(socket(42, &sid), Instant::now(), None).is_ok());
 }
 
 #[test]
@@ -82,7 +88,7 @@ fn a_change_of_another_session_or_before_registering_does_not() {
     registry.session_changed(&sid);
     let registration = registry.register(&sid);
     registry.session_changed(&"other".into());
-    assert!(registration.activate(socket(42, &sid), Instant::now()).is_ok());
+    assert!(registration.activate(socket(42, &sid), Instant::now(), None).is_ok());
 }
 
 #[test]
@@ -99,8 +105,8 @@ fn an_abandoned_handshake_leaves_nothing_behind() {
 fn a_session_that_changes_hands_belongs_to_both_users_while_both_have_sockets() {
     let registry = Registry::new();
     let sid = SessionId::from("sid");
-    let ann = registry.register(&sid).activate(socket(42, &sid), Instant::now()).unwrap();
-    let bob = registry.register(&sid).activate(socket(7, &sid), Instant::now()).unwrap();
+    let ann = registry.register(&sid).activate(socket(42, &sid), Instant::now(), None).unwrap();
+    let bob = registry.register(&sid).activate(socket(7, &sid), Instant::now(), None).unwrap();
     assert_eq!(registry.sockets_of(&42.into()).len(), 1);
     drop(ann);
     assert!(registry.sockets_of(&42.into()).is_empty());
@@ -114,7 +120,8 @@ fn a_session_that_changes_hands_belongs_to_both_users_while_both_have_sockets() 
 fn a_socket_is_no_longer_live_once_it_has_left() {
     let registry = Registry::new();
     let sid = SessionId::from("sid");
-    let membership = registry.register(&sid).activate(socket(42, &sid), Instant::now()).unwrap();
+    let membership =
+        registry.register(&sid).activate(socket(42, &sid), Instant::now(), None).unwrap();
     let socket = membership.socket().clone();
     assert!(socket.is_live());
     drop(membership);
@@ -125,15 +132,17 @@ fn a_socket_is_no_longer_live_once_it_has_left() {
 fn ending_a_session_ends_its_sockets_once_and_no_others() {
     let registry = Registry::new();
     let (ours, other) = (SessionId::from("ours"), SessionId::from("other"));
-    let first = registry.register(&ours).activate(socket(42, &ours), Instant::now()).unwrap();
-    let second = registry.register(&ours).activate(socket(42, &ours), Instant::now()).unwrap();
-    let bystander = registry.register(&other).activate(socket(42, &other), Instant::now()).unwrap();
+    let first = registry.register(&ours).activate(socket(42, &ours), Instant::now(), None).unwrap();
+    let second =
+        registry.register(&ours).activate(socket(42, &ours), Instant::now(), None).unwrap();
+    let bystander =
+        registry.register(&other).activate(socket(42, &other), Instant::now(), None).unwrap();
     let under_way = registry.register(&ours);
 
     assert_eq!(registry.end_session(&ours, EndReason::LoggedOut), 2);
     assert!(first.socket().has_ended() && second.socket().has_ended());
     assert!(bystander.socket().is_live());
-    assert!(under_way.activate(socket(42, &ours), Instant::now()).is_err());
+    assert!(under_way.activate(socket(42, &ours), Instant::now(), None).is_err());
     assert_eq!(registry.end_session(&ours, EndReason::LoggedOut), 0);
     assert_eq!(registry.end_session(&"never there".into(), EndReason::LoggedOut), 0);
 }
