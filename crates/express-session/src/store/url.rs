@@ -77,6 +77,11 @@ impl StoreUrl {
         }
     }
 
+    /// The names of the parameters that nobody has taken.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.parameters.iter().filter_map(|parameter| parameter.split('=').next())
+    }
+
     /// What is left of the URL, as it was written.
     pub fn rest(&self) -> String {
         match self.parameters.as_slice() {
