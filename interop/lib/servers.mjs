@@ -19,10 +19,11 @@ export async function startApp({ store, secrets, cookieName }) {
 }
 
 /** The app of another kind of sessions; `cookieName` is the usual one of its kind. */
-export async function startAppOfKind({ kind, store, secrets, cookieName, maxAge }) {
-  const args = [APP_OF_KIND, '--kind', kind, ...each('--secret', secrets)];
-  args.push(...maybe('--store', store), ...maybe('--max-age', maxAge));
-  return reachable(await launch(`the ${kind} app`, process.execPath, args, LISTENING), cookieName);
+export async function startAppOfKind({ kind, store, secrets, cookieName, maxAge, behind, args = [] }) {
+  const options = ['--kind', kind, ...each('--secret', secrets), ...maybe('--store', store), ...args];
+  options.push(...maybe('--max-age', maxAge), ...maybe('--behind', behind));
+  const app = await launch(`the ${kind} app`, process.execPath, [APP_OF_KIND, ...options], LISTENING);
+  return reachable(app, cookieName);
 }
 
 function reachable(app, cookieName) {
