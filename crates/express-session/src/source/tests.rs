@@ -70,6 +70,13 @@ mod cookie_session {
     }
 
     #[test]
+    fn the_name_that_was_the_default_up_to_version_1_is_one() {
+        let source = |name| CookieSessionSource::new(name, ["k"], KeygripHash::Sha1);
+        assert!(source("express:sess").is_ok());
+        assert_eq!(source("express:session").unwrap_err(), SourceError::CookieName);
+    }
+
+    #[test]
     fn what_is_no_json_object_is_no_session_and_no_error() {
         let source = source(KeygripHash::Sha1);
         for payload in ["", "{", "5", "\"x\"", "null", "[]"] {
