@@ -16,6 +16,7 @@ process.env.NO_DEPRECATION = '*';
 /** A module in `kinds` each, and a `Case` in crates/testkit/examples/differential. */
 const KINDS = [
   'express',
+  'cookie-session',
 ];
 
 const { values: options } = parseArgs({

@@ -1,11 +1,12 @@
 /**
  * The smallest case that is as wrong as this one: parts are left out as long as `stayWrong` says, of many
- * cases at once, which of them are. A kind knows of `smallerToo`, which nobody finds who cuts at random.
+ * cases at once, which of them are. A kind knows of `smallerToo`, which nobody finds who cuts
+ * at random.
  */
 export async function shrunk(testCase, stayWrong, smallerToo = () => []) {
   let smallest = testCase;
   for (;;) {
-    const candidates = [smaller(smallest), smallerToo(smallest)];
+    const candidates = [smallerToo(smallest), smaller(smallest)];
     const found = await firstOf(allOf(candidates), stayWrong);
     if (found === undefined) return smallest;
     smallest = found;
