@@ -125,6 +125,39 @@ mod koa {
     }
 
     #[test]
+    fn numbers_beyond_rusts_are_infinite_in_javascript() {
+        let source = KoaSource::in_store("koa.sess", ["k"], KeygripHash::Sha1).unwrap();
+        let expiry = |json: &str| {
+            let record = source.read(json.as_bytes(), &RecordLimits::default()).unwrap().unwrap();
+            source.expiry(&record)
+        };
+        assert_eq!(expiry(r#"{"_expire":1e999}"#), None);
+        assert_eq!(expiry(r#"{"_expire":-1e999}"#), Some(UNIX_EPOCH));
+        assert_eq!(expiry(r#"{"_expire":"\ud800"}"#), None);
+    }
+
+    #[test]
+    fn a_record_that_hides_to_json_is_corrupt_since_koa_session_throws() {
+        let source = KoaSource::in_store("koa.sess", ["k"], KeygripHash::Sha1).unwrap();
+        let read = |json: &str| source.read(json.as_bytes(), &RecordLimits::default());
+        for json in [
+            r#"{"toJSON":null}"#,
+            r#"{"toJSON":"\ud800"}"#,
+            r#"{"__proto__":{}}"#,
+            r#"{"__proto__":[]}"#,
+            r#"{"__proto__":null}"#,
+            r#"{"__proto__":{"toJSON":1e999}}"#,
+            r#"{"__proto__":5,"__proto__":{}}"#,
+        ] {
+            assert!(matches!(read(json), Err(CorruptRecord::NotASession(_))), "{json}");
+        }
+        // No setter of a prototype takes these.
+        for json in [r#"{"__proto__":5}"#, r#"{"__proto__":{},"__proto__":"null"}"#, "{}"] {
+            assert!(read(json).unwrap().is_some(), "{json}");
+        }
+    }
+
+    #[test]
     fn in_a_store_the_cookies_value_is_the_key() {
         let source = KoaSource::in_store("koa:sess", ["k"], KeygripHash::Sha1).unwrap();
         assert!(source.needs_store());
