@@ -2,6 +2,7 @@
 //!
 //! - [`conformance`]: what every [`SessionStore`](express_session::store::SessionStore) must do,
 //!   as one suite that each of them runs;
+//! - [`vectors`]: what the real npm packages make, and what they make of it;
 //! - [`CountingStore`], [`FakeClock`]: fakes;
 //! - [`RedisServer`]: a real Redis on a free port, for as long as a test runs;
 //! - [`ScratchDir`]: a folder that disappears with its test.
@@ -9,6 +10,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
 pub mod conformance;
+pub mod vectors;
 
 mod clock;
 mod counting;
