@@ -17,6 +17,8 @@ process.env.NO_DEPRECATION = '*';
 const KINDS = [
   'express',
   'cookie-session',
+  'koa',
+  'koa-generic',
 ];
 
 const { values: options } = parseArgs({

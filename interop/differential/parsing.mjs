@@ -1,8 +1,8 @@
 /**
- * What `work` gives, and the last text in which it found JSON: middleware that takes its session out of a
- * cookie tells nobody what it read there.
+ * What `work` gives, or the error that it throws, and the last text in which it found JSON: middleware that takes
+ * its session out of a cookie tells nobody what it read there.
  */
-export function parsing(work) {
+export async function parsing(work) {
   const parse = JSON.parse;
   let json = null;
   JSON.parse = (text, reviver) => {
@@ -11,8 +11,10 @@ export function parsing(work) {
     return value;
   };
   try {
-    const result = work();
+    const result = await work();
     return { result, json };
+  } catch (error) {
+    return { error, json };
   } finally {
     JSON.parse = parse;
   }

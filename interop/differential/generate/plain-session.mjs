@@ -39,6 +39,13 @@ export const plainRecord = (random, special) =>
     [1, () => Buffer.from(value(random))],
   ]);
 
+/** The same in a store, which takes also what is too large for a cookie, or holds nothing. */
+export function storedRecord(random, special) {
+  if (random.chance(0.02)) return null;
+  if (!random.chance(0.005)) return plainRecord(random, special);
+  return plainRecord(random, (r) => [...special(r), ['large', `"${'x'.repeat(1024 * 1024 - r.below(300))}"`]]);
+}
+
 /** Junk that lenient decoders skip, and what may follow an end that they see. */
 const JUNK = [' ', '\t', '!', '.', '%', '*', '\xe9', '\x80', '\\', '"', ','];
 const AFTER = ['=', '==', '===', '=QQ==', '==QQ', 'A', '==;', ' ', '%3D'];

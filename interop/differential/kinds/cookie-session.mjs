@@ -64,18 +64,15 @@ export const combinations = () => [
 
 /** What a request ends with in this cookie-session, whose app takes its keys from this keygrip. */
 function endsIn(session, Keygrip) {
-  return function end({ name, secrets, hash, headers }) {
+  return async function end({ name, secrets, hash, headers }) {
     const req = request(headers);
     const keys = hash === 'sha1' ? secrets : new Keygrip(secrets, hash);
     let went = 0;
     session({ name, keys })(req, new ServerResponse(req), () => went++);
     if (went !== 1) throw new Error('the middleware did not go on');
-    try {
-      const { result, json } = parsing(() => req.session);
-      if (result.isNew) return { asked: null, session: 'new' };
-      return { asked: null, session: 'found', json, ...userOf(req) };
-    } catch (error) {
-      return { asked: null, session: 'error', why: String(error) };
-    }
+    const { result, error, json } = await parsing(() => req.session);
+    if (error) return { asked: null, session: 'error', why: String(error) };
+    if (result.isNew) return { asked: null, session: 'new' };
+    return { asked: null, session: 'found', json, ...userOf(req) };
   };
 }
