@@ -19,6 +19,8 @@ const KINDS = [
   'cookie-session',
   'koa',
   'koa-generic',
+  'fastify',
+  'fastify-secure',
 ];
 
 const { values: options } = parseArgs({

@@ -5,6 +5,8 @@
 mod answer;
 mod cookie_session;
 mod express;
+mod fastify;
+mod fastify_secure;
 mod keygrip;
 mod koa;
 mod koa_generic;
@@ -24,6 +26,8 @@ enum Case {
     CookieSession(cookie_session::Case),
     Koa(koa::Case),
     KoaGeneric(koa_generic::Case),
+    Fastify(fastify::Case),
+    FastifySecure(fastify_secure::Case),
 }
 
 impl Case {
@@ -33,6 +37,8 @@ impl Case {
             Self::CookieSession(case) => case.answer(),
             Self::Koa(case) => case.answer(),
             Self::KoaGeneric(case) => case.answer(),
+            Self::Fastify(case) => case.answer(),
+            Self::FastifySecure(case) => case.answer(),
         }
     }
 }
