@@ -42,6 +42,9 @@ const otherNonce = (random, nonce) =>
     [1, () => Buffer.alloc(random.pick([0, 8, 12, 23, 24, 25, 32]))],
   ]);
 
+/** The last byte of each is nothing, a digit, or `=`. */
+const BEYOND_LATIN1 = ['☃', 'ā', 'Ł', '𐍈', '😀', '\u203d'];
+
 /** What stands between box and nonce, or instead of the nonce, or behind it. */
 const joined = (random, box, nonce) =>
   random.weighted([
@@ -57,6 +60,8 @@ const joined = (random, box, nonce) =>
     [1, () => `${box};`],
     [1, () => random.pick([';', '', ';;', '=', urlSafe(random, 40), ...BROKEN_PERCENT])],
     [2, () => withAccident(random, `${box};${nonce}`)],
+    [1, () => `${random.pick(BEYOND_LATIN1)}${box};${nonce}`],
+    [1, () => `${box};${nonce}${random.pick(BEYOND_LATIN1)}`],
   ]);
 
 /** A cookie's value in which one of the keys, or in one case of twenty another one, sealed this payload. */

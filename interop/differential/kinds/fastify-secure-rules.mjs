@@ -14,6 +14,10 @@ export const rules = [
   inheritedNames,
   ...olderCookies,
   {
+    name: 'base64 with characters beyond latin1, which each Node skips, ends at or takes for digits',
+    explains: ({ theirs, ours }) => theirs.session !== 'new' && ours.why?.includes('no base64'),
+  },
+  {
     name: 'a `__ts` that is no number',
     explains: ({ theirs, ours }) => theirs.session !== 'error' && isCorrupt(ours, '`__ts`'),
   },

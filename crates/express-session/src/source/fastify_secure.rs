@@ -102,6 +102,10 @@ impl SessionSource for SecureSessionSource {
     fn locate(&self, request: &SessionRequest<'_>) -> Result<Located, CookieFault> {
         let cookies = request.cookies().ok_or(CookieFault::Missing)?;
         let value = find_with_quotes(cookies, &self.cookie_name).ok_or(CookieFault::Missing)?;
+        // What `Buffer.from` makes of them depends on Node's version: some of them are digits, or an end.
+        if value.chars().any(|c| c > '\u{ff}') {
+            return Err(CookieFault::Malformed("it has a character that is no base64"));
+        }
         let mut parts = value.split(';');
         let (Some(sealed), Some(nonce)) = (parts.next(), parts.next()) else {
             return Err(CookieFault::Malformed("it has no nonce"));

@@ -96,7 +96,7 @@ fn what_is_no_date_ends_nothing() {
     assert_eq!(source().expiry(&without_cookie), None);
 }
 
-/// The differential harness found that such a `cookie` once made a session endless.
+/// Such a `cookie` once made a session endless.
 #[test]
 fn a_date_that_cannot_be_told_is_corrupt() {
     for cookie in [

@@ -45,6 +45,18 @@ fn a_secret_is_stretched_as_libsodium_does() {
     assert_eq!(user(&source, &cookies(sealed), "/passport"), Some(7.into()));
 }
 
+/// Node 20 takes the low byte of each UTF-16 unit: one of these is a digit there, and one an end.
+#[test]
+fn characters_beyond_latin1_are_refused() {
+    let source = SecureSessionSource::with_keys("session", [[7; 32]]).unwrap();
+    for character in ["%F0%90%8D%88", "%F0%9F%98%80", "%E2%98%83"] {
+        let value = cookies(SEALED).replace("gpKS", &format!("gpKS{character}"));
+        assert!(matches!(locate(&source, &value), Err(CookieFault::Malformed(_))), "{character}");
+    }
+    let skipped = cookies(SEALED).replace("gpKS", "gpKS%C3%A9");
+    assert_eq!(user(&source, &skipped, "/passport"), Some(42.into()));
+}
+
 #[test]
 fn what_no_key_opens_is_refused() {
     let source = SecureSessionSource::with_keys("session", [[7; 32]]).unwrap();
