@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::authorizer::{
     Decider, Decision, Denial, Explanation, Failure, Identity, Trace, Unheard, failed_step,
 };
-use crate::live::{Keeper, Keeping, LiveSettings, Registration, Registry};
+use crate::live::{Keeper, Keeping, LiveSettings, Registration, Registry, Toucher};
 use crate::{AuthorizeError, AuthorizerBuilder};
 
 /// How long the layer's answer may wait for the connect middleware. The two are one handshake, a
@@ -51,6 +51,9 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
 
     pub(crate) fn new(decider: Decider<U>, server: ServerOptions, live: LiveSettings) -> Self {
         let (decider, registry) = (Arc::new(decider), Registry::new());
+        let touch_every = live.touch_every;
+        let toucher = touch_every.map(|every| Toucher::new(decider.clone(), every));
+        let live = LiveSettings { toucher, ..live };
         let keeper = Keeper::new(decider.clone(), registry.clone(), live.clone());
         let keeping = Keeping::default();
         Self { inner: Arc::new(Inner { decider, registry, keeper, keeping, live, server }) }

@@ -88,6 +88,9 @@ pub enum ConfigError {
     /// A proxy's network is none.
     #[error("{0:?} is no network: write an address or a CIDR such as 10.0.0.0/8")]
     Proxy(String),
+    /// `.touch_on_events` with a store that can't, or without one.
+    #[error("the store can't prolong sessions: leave out `.touch_on_events`")]
+    StoreCantTouch,
     /// The user pointer is no JSON pointer.
     #[error("{0:?} is no JSON pointer: write /passport/user, or /passport for @fastify/passport")]
     UserPointer(String),
@@ -288,6 +291,18 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
         self
     }
 
+    /// Prolongs a session in its store when its user sends an event, at most once in `every`: as the
+    /// app does with each request of theirs. Off by default; heartbeats never count.
+    ///
+    /// `every` has to be well below what a session may live. Counted are events whose handler takes
+    /// [`Auth`](crate::Auth), [`MaybeAuth`](crate::MaybeAuth) or a session, or stands behind
+    /// [`guard`](Authorizer::guard). The new life is the cookie's `originalMaxAge`, or one day if it
+    /// has none. A session that was destroyed meanwhile is not brought back.
+    pub fn touch_on_events(mut self, every: Duration) -> Self {
+        self.live.touch_every = Some(every);
+        self
+    }
+
     /// How many connections a user may have on this node, and what becomes of one too many. No limit
     /// by default. Counted are connections (tabs, devices), however many namespaces each is in.
     pub fn max_connections_per_user(mut self, most: usize, over: OverLimit) -> Self {
@@ -346,6 +361,10 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
             store => store,
         };
         let mut live = self.live;
+        let can_touch = store.as_ref().is_some_and(|store| store.as_touch().is_some());
+        if live.touch_every.is_some() && !can_touch {
+            return Err(ConfigError::StoreCantTouch);
+        }
         live.watches.extend(store.as_ref().and_then(|store| store.watch()));
         let carried = !source.needs_store();
         let server = ServerOptions {

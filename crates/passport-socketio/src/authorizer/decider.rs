@@ -246,6 +246,20 @@ impl<U: Send + Sync + 'static> Decider<U> {
         }
     }
 
+    /// Lets a session live for `life` from now, if it is still there.
+    pub(crate) async fn touch(
+        &self,
+        sid: &SessionId,
+        life: Duration,
+    ) -> Result<(), AuthorizeError> {
+        match self.known_store()?.as_touch() {
+            Some(store) => {
+                self.in_time(async { store.touch(sid, life).await }).await.map(|_was_there| ())
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Lets the store forget a session.
     pub(crate) async fn destroy(&self, sid: &SessionId) -> Result<(), AuthorizeError> {
         let store = self.known_store()?.as_destroy().ok_or_else(|| {

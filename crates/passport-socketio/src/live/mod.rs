@@ -14,6 +14,7 @@ use socketioxide::extract::SocketRef;
 
 use crate::{Authorizer, UserKey};
 
+mod activity;
 mod denied;
 mod end;
 mod feeds;
@@ -33,6 +34,7 @@ pub use settings::OverLimit;
 pub use socket::Ended;
 pub use user::LiveUser;
 
+pub(crate) use activity::Toucher;
 pub(crate) use end::Host;
 pub(crate) use keeper::{Keeper, Keeping};
 pub(crate) use registry::{Membership, NotEntered, Registration, Registry};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use express_session::watch::SessionWatch;
 
-use super::OnEnd;
+use super::{OnEnd, Toucher};
 
 #[derive(Clone)]
 pub(crate) struct LiveSettings {
@@ -16,6 +16,9 @@ pub(crate) struct LiveSettings {
     pub(crate) watches: Vec<Arc<dyn SessionWatch>>,
     pub(crate) on_end: Option<OnEnd>,
     pub(crate) limit: Option<(usize, OverLimit)>,
+    pub(crate) touch_every: Option<Duration>,
+    /// Made of `touch_every`, once there is somebody who can touch.
+    pub(crate) toucher: Option<Toucher>,
 }
 
 /// What becomes of a user's connection that is one too many.
@@ -35,6 +38,8 @@ impl Default for LiveSettings {
             watches: Vec::new(),
             on_end: None,
             limit: None,
+            touch_every: None,
+            toucher: None,
         }
     }
 }

@@ -8,7 +8,8 @@ use express_session::SessionId;
 use socketioxide::socket::Sid;
 use tokio::time::Instant;
 
-use super::EndReason;
+use super::activity::Activity;
+use super::{EndReason, LiveSettings, Toucher};
 use crate::{Identity, Session, UserKey};
 
 /// A handshake that takes longer will not be finished: its host gives up earlier.
@@ -36,6 +37,7 @@ pub(crate) struct LiveSocket<U> {
 pub(crate) struct Login {
     ended: AtomicBool,
     session: RwLock<Session>,
+    activity: Option<Activity>,
 }
 
 /// Told of each socket that a login's end takes with it.
@@ -70,8 +72,17 @@ pub(crate) trait Connection: Send + Sync {
 }
 
 impl Login {
-    fn new(session: Session) -> Arc<Self> {
-        Arc::new(Self { ended: AtomicBool::new(false), session: RwLock::new(session) })
+    fn new(session: Session, toucher: Option<Toucher>) -> Arc<Self> {
+        let session = RwLock::new(session);
+        let activity = toucher.map(Activity::new);
+        Arc::new(Self { ended: AtomicBool::new(false), session, activity })
+    }
+
+    /// The client said something.
+    pub(crate) fn was_active(&self) {
+        if let Some(activity) = &self.activity {
+            activity.happened(|| self.session());
+        }
     }
 
     /// As it was when it was last loaded.
@@ -91,12 +102,12 @@ impl<U> LiveSocket<U> {
         namespace: &str,
         id: Sid,
         connection: impl Connection + 'static,
-        on_end: Option<OnEnd>,
+        settings: &LiveSettings,
     ) -> Self {
         Self {
             sid: identity.session().id().clone(),
             passport_key: identity.session().user_key().cloned(),
-            login: Login::new(identity.session().clone()),
+            login: Login::new(identity.session().clone(), settings.toucher.clone()),
             user: RwLock::new(identity.shared_user().clone()),
             user_key: identity.user_key().clone(),
             namespace: namespace.into(),
@@ -104,7 +115,7 @@ impl<U> LiveSocket<U> {
             connection: Box::new(connection),
             entered: Instant::now(),
             was_connected: AtomicBool::new(false),
-            on_end,
+            on_end: settings.on_end.clone(),
         }
     }
 

@@ -132,6 +132,8 @@ impl<A: Adapter, U: Send + Sync + 'static> FromMessageParts<A> for Auth<U> {
         _: &mut Value,
         _: &Option<i64>,
     ) -> Result<Self, NotAuthorized> {
-        extract(socket)
+        let auth = extract(socket)?;
+        auth.socket.login().was_active();
+        Ok(auth)
     }
 }

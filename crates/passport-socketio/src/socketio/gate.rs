@@ -103,12 +103,12 @@ impl<U: Send + Sync + 'static> Gate<U> {
                 log::refused(&rejected.into(), socket.ns());
                 return Err(text);
             }
-            let on_end = self.auth.live_settings().on_end.clone();
-            let live = LiveSocket::new(&identity, socket.ns(), socket.id, Host::of(socket), on_end);
+            let settings = self.auth.live_settings();
+            let host = Host::of(socket);
+            let live = LiveSocket::new(&identity, socket.ns(), socket.id, host, settings);
             let session = identity.session();
             let due = self.auth.keeper().next_look(session.ends());
-            let limit = self.auth.live_settings().limit;
-            let membership = match registration.activate(live, due, limit) {
+            let membership = match registration.activate(live, due, settings.limit) {
                 Ok(membership) => membership,
                 Err(NotEntered::Stale) => continue,
                 Err(NotEntered::Revoked) => {

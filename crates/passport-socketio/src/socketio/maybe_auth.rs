@@ -115,7 +115,11 @@ impl<A: Adapter, U: Send + Sync + 'static> FromMessageParts<A> for MaybeAuth<U> 
         _: &mut Value,
         _: &Option<i64>,
     ) -> Result<Self, NotAuthorized> {
-        extract(socket)
+        let user = extract(socket)?;
+        if let Some(member) = &user.0 {
+            member.socket.login().was_active();
+        }
+        Ok(user)
     }
 }
 

@@ -58,6 +58,12 @@ fn find<A: Adapter>(socket: &Socket<A>) -> Result<Option<Session>, NoSession> {
     }
 }
 
+fn note_activity<A: Adapter>(socket: &Socket<A>) {
+    if let Some(SocketSession::Member(login)) = socket.extensions.get() {
+        login.was_active();
+    }
+}
+
 /// The socket's session, if it has one: users do, guests may (an anonymous session).
 ///
 /// Never fails to extract in a disconnect handler. Elsewhere it fails once the login has ended, so
@@ -97,7 +103,9 @@ impl<A: Adapter> FromMessageParts<A> for Session {
         _: &mut Value,
         _: &Option<i64>,
     ) -> Result<Self, NoSession> {
-        find(socket)?.ok_or(NoSession)
+        let session = find(socket)?.ok_or(NoSession)?;
+        note_activity(socket);
+        Ok(session)
     }
 }
 
@@ -124,7 +132,9 @@ impl<A: Adapter> FromMessageParts<A> for MaybeSession {
         _: &mut Value,
         _: &Option<i64>,
     ) -> Result<Self, NoSession> {
-        find(socket).map(Self)
+        let session = find(socket)?;
+        note_activity(socket);
+        Ok(Self(session))
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::UNIX_EPOCH;
 use socketioxide::socket::Sid;
 
 use super::*;
+use crate::live::LiveSettings;
 use crate::live::socket::Connection;
 use crate::{Identity, Session};
 
@@ -26,7 +27,7 @@ fn socket(user: i64, sid: &SessionId) -> LiveSocket<i64> {
     let key = Some(user.into());
     let session = Session::new(sid.clone(), record, Life::Forever, UNIX_EPOCH, key);
     let identity = Identity::new(Arc::new(user), user.into(), session);
-    LiveSocket::new(&identity, "/", Sid::new(), Connected, None)
+    LiveSocket::new(&identity, "/", Sid::new(), Connected, &LiveSettings::default())
 }
 
 fn is_empty(registry: &Registry<i64>) -> bool {
