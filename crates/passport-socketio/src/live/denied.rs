@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use express_session::SessionId;
+use express_session::{SessionId, SidHash};
 use tokio::time::Instant;
 
 use super::Registry;
@@ -15,14 +15,19 @@ const HANDSHAKE: Duration = Duration::from_secs(600);
 #[derive(Default)]
 pub(super) struct Denied {
     /// Until when; `None` for as long as this process lives.
-    sessions: HashMap<SessionId, Option<Instant>>,
+    sessions: HashMap<SidHash, Option<Instant>>,
     /// Whose handshakes that began before this moment are refused.
     users: HashMap<UserKey, Instant>,
 }
 
 impl Denied {
     pub(super) fn has_session(&self, sid: &SessionId) -> bool {
-        self.sessions.get(sid).is_some_and(|until| until.is_none_or(|until| Instant::now() < until))
+        if self.sessions.is_empty() {
+            return false;
+        }
+        self.sessions
+            .get(&sid.hash())
+            .is_some_and(|until| until.is_none_or(|until| Instant::now() < until))
     }
 
     /// Whether the user was revoked after a handshake of theirs began.
@@ -39,9 +44,14 @@ impl Denied {
 impl<U> Registry<U> {
     /// Refuses a session until then, or for as long as this process lives.
     pub(super) fn deny_session(&self, sid: &SessionId, until: Option<Instant>) {
+        self.deny_hash(sid.hash(), until);
+    }
+
+    /// The same for a session whose id another node has not told.
+    pub(super) fn deny_hash(&self, hash: SidHash, until: Option<Instant>) {
         let denied = &mut self.state().denied;
         denied.forget_old(Instant::now());
-        denied.sessions.insert(sid.clone(), until);
+        denied.sessions.insert(hash, until);
     }
 
     pub(crate) fn is_denied(&self, sid: &SessionId) -> bool {

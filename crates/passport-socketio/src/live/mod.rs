@@ -15,6 +15,8 @@ use socketioxide::extract::SocketRef;
 use crate::{Authorizer, UserKey};
 
 mod activity;
+#[cfg(feature = "redis")]
+pub mod cluster;
 mod denied;
 mod end;
 mod feeds;
