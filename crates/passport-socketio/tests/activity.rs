@@ -1,6 +1,5 @@
 //! What a client says: prolongs its session where the app wants that, and is not heard any more once
 //! the login has ended.
-#![expect(clippy::unwrap_used, reason = "helpers of tests assert, too")]
 
 mod common;
 

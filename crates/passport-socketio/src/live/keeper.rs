@@ -147,7 +147,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
             match self.decider.ask_store(&one.sid).await {
                 Ok(stored) => {
                     self.settle(one, stored);
-                    unclear.iter().for_each(|due| self.settle_unclear(due));
+                    self.settle_unclear(&unclear);
                     unclear.clear();
                 }
                 Err(error) => {
@@ -161,7 +161,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
                 }
             }
         }
-        unclear.iter().for_each(|due| self.settle_unclear(due));
+        self.settle_unclear(&unclear);
         Ok(())
     }
 
@@ -186,9 +186,11 @@ impl<U: Send + Sync + 'static> Keeper<U> {
         self.registry.settle(due, &finding, self.next_look(ends), self.settings.grace);
     }
 
-    fn settle_unclear(&self, due: &Due) {
-        let soon = self.next_look(Some(Instant::now() + PROBE.1));
-        self.registry.settle(due, &Finding::Unclear, soon, self.settings.grace);
+    fn settle_unclear(&self, unclear: &[Due]) {
+        for due in unclear {
+            let soon = self.next_look(Some(Instant::now() + PROBE.1));
+            self.registry.settle(due, &Finding::Unclear, soon, self.settings.grace);
+        }
     }
 
     /// Returns when the store answers again.

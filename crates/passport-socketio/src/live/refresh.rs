@@ -54,12 +54,11 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
                 continue;
             };
             let session = socket.identity().session().clone();
-            let user = match users.get(session.id()) {
-                Some(user) => user.clone(),
-                None => {
-                    let user = decider.load_user(&session, host_socket.req_parts()).await?;
-                    users.entry(session.id().clone()).or_insert(user.map(Arc::new)).clone()
-                }
+            let user = if let Some(user) = users.get(session.id()) {
+                user.clone()
+            } else {
+                let user = decider.load_user(&session, host_socket.req_parts()).await?;
+                users.entry(session.id().clone()).or_insert(user.map(Arc::new)).clone()
             };
             let agreed = match user {
                 Some(user) if decider.key_of(&user, &session).as_ref() == Some(&key) => {

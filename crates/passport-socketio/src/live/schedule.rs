@@ -172,7 +172,9 @@ impl<U> Registry<U> {
                 Finding::Stands(session) => {
                     let (same, other): (Vec<_>, Vec<_>) =
                         sockets.into_iter().partition(|socket| socket.is_of(session));
-                    same.iter().for_each(|socket| socket.refresh_session(session));
+                    for socket in &same {
+                        socket.refresh_session(session);
+                    }
                     Some((other, EndReason::UserChanged))
                 }
                 Finding::Gone | Finding::Over(_) => {

@@ -245,6 +245,7 @@ impl<U: Send + Sync + 'static, A: Adapter> Cluster<U, A> {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "one of several readers of a report")]
 fn revoked(report: Report) -> Option<Revoked> {
     match report {
         Report::Revoked { sockets, sessions, destroyed } => {

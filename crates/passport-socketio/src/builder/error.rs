@@ -1,0 +1,44 @@
+//! What is missing, or can't be.
+
+/// Why an [`Authorizer`] can't be built.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// No secret was given, or an empty one.
+    #[error(
+        "no secret: give `.secret(…)` what the app gives express-session as `secret`; without it no cookie can be trusted"
+    )]
+    MissingSecret,
+    /// No store was given.
+    #[error("no store: give `.store(…)` the store that the app keeps its sessions in")]
+    MissingStore,
+    /// No deserializer was given.
+    #[error(
+        "no deserializer: give `.deserialize_user(…)` what the app gives Passport's `deserializeUser`"
+    )]
+    MissingDeserializer,
+    /// The cookie's name can't be one.
+    #[error(
+        "{0:?} can't be a cookie's name: give `.key(…)` the `name` (or `key`) of the app's express-session"
+    )]
+    CookieName(String),
+    /// `.source(…)` was combined with options of the built-in source.
+    #[error(
+        "`.source(…)` replaces the built-in cookie reading, so `.key`, `.secret` and `.insecure_session_id_query` have no effect with it"
+    )]
+    SourceAndSecret,
+    /// An origin is none.
+    #[error(
+        "{0:?} is no origin: write https://app.example.com, with a port where it is not the default one, and nothing behind it"
+    )]
+    Origin(String),
+    /// A proxy's network is none.
+    #[error("{0:?} is no network: write an address or a CIDR such as 10.0.0.0/8")]
+    Proxy(String),
+    /// `.touch_on_events` with a store that can't, or without one.
+    #[error("the store can't prolong sessions: leave out `.touch_on_events`")]
+    StoreCantTouch,
+    /// The user pointer is no JSON pointer.
+    #[error("{0:?} is no JSON pointer: write /passport/user, or /passport for @fastify/passport")]
+    UserPointer(String),
+}

@@ -1,0 +1,76 @@
+//! How long a connection stands for its login.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use express_session::watch::SessionWatch;
+
+use super::AuthorizerBuilder;
+#[cfg(doc)]
+use crate::Authorizer;
+use crate::live::{Ended, OverLimit};
+
+impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
+    /// The longest that a login which has ended may keep its sockets, while the store answers. 30 s
+    /// by default.
+    ///
+    /// A feed of changes ([`SessionStore::watch`], or [`watch`](Self::watch)) makes it a matter of
+    /// milliseconds; but a feed can miss something, so that every live session is looked at again
+    /// within this time, in batches, spread over it. What it costs the store: live sessions ÷ 100 ÷
+    /// `max_stale` round trips, some 5 each second for 10,000 sessions and 30 s.
+    pub fn max_stale(mut self, max_stale: Duration) -> Self {
+        self.live.max_stale = max_stale;
+        self
+    }
+
+    /// How long live sockets stay while the store does not answer, from when that is noticed. 60 s
+    /// by default. Then they are closed (`store_unavailable`), and invited to come back.
+    ///
+    /// New connections are refused meanwhile (`try_again`), and nobody becomes a guest by it.
+    pub fn outage_grace(mut self, grace: Duration) -> Self {
+        self.live.grace = grace;
+        self
+    }
+
+    /// Another feed of changes, besides the store's own. May be called several times.
+    pub fn watch(mut self, watch: impl SessionWatch) -> Self {
+        self.live.watches.push(Arc::new(watch));
+        self
+    }
+
+    /// Told of each socket whose login has ended, right after it was told to go: for logs and audits.
+    /// Must not block.
+    pub fn on_session_end(mut self, told: impl Fn(&Ended<'_>) + Send + Sync + 'static) -> Self {
+        self.live.on_end = Some(Arc::new(told));
+        self
+    }
+
+    /// Prolongs a session in its store when its user sends an event, at most once in `every`: as the
+    /// app does with each request of theirs. Off by default; heartbeats never count.
+    ///
+    /// `every` has to be well below what a session may live. Counted are events whose handler takes
+    /// [`Auth`](crate::Auth), [`MaybeAuth`](crate::MaybeAuth) or a session, or stands behind
+    /// [`guard`](Authorizer::guard). The new life is the cookie's `originalMaxAge`, or one day if it
+    /// has none. A session that was destroyed meanwhile is not brought back.
+    pub fn touch_on_events(mut self, every: Duration) -> Self {
+        self.live.touch_every = Some(every);
+        self
+    }
+
+    /// How many connections a user may have on this node, and what becomes of one too many. No limit
+    /// by default. Counted are connections (tabs, devices), however many namespaces each is in.
+    pub fn max_connections_per_user(mut self, most: usize, over: OverLimit) -> Self {
+        self.live.limit = Some((most, over));
+        self
+    }
+
+    /// How long a connection may last. The client is told to come back (`session_ended`, with
+    /// `reconnect: true`), and shows its cookie anew.
+    ///
+    /// No limit by default, but 1 h for sessions that the cookie carries (cookie-session, and
+    /// koa-session without a store): nobody can end those from outside.
+    pub fn max_connection_age(mut self, age: Duration) -> Self {
+        self.max_connection_age = Some(age);
+        self
+    }
+}
