@@ -85,7 +85,8 @@ function cookie(random, now) {
   if (random.chance(0.2)) members.splice(random.below(2), 1);
   if (random.chance(0.1)) members.push(['originalExpires', expires(random, now)]);
   if (random.chance(0.05)) members.push(['maxAge', age(random)]);
-  if (random.chance(0.03)) members.push(['expires', expires(random, now)]);
+  // Forgotten, where there is another one behind it.
+  if (random.chance(0.03)) members.unshift(['expires', random.pick(ODD_DATES)]);
   if (random.chance(0.01)) members.push(['__proto__', `{"expires":${expires(random, now)}}`]);
   if (random.chance(0.01)) members.push(['domain', random.pick(UNHOLDABLE)]);
   return random.chance(0.95) ? object(random, members) : value(random);
