@@ -79,13 +79,13 @@ export const keysOf = ({ secrets, hash }, Keygrip) => (hash === 'sha1' ? secrets
 export async function seen(app, middleware, headers, look) {
   const req = request(headers);
   const ctx = app.createContext(req, new ServerResponse(req));
-  let seen;
+  let sight;
   found = {};
   try {
-    await compose([middleware, usePassport, (ctx) => void (seen = { ...look(ctx), ...found })])(ctx);
+    await compose([middleware, usePassport, (ctx) => void (sight = { ...look(ctx), ...found })])(ctx);
   } catch (error) {
-    if (seen === undefined) throw error;
+    if (sight === undefined) throw error;
   }
-  if (seen === undefined) throw new Error('the middleware did not go on');
-  return seen;
+  if (sight === undefined) throw new Error('the middleware did not go on');
+  return sight;
 }

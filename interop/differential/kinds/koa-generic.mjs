@@ -26,7 +26,7 @@ export function generate(random) {
     kind: 'koa-generic',
     ...cookie,
     headers: signedCookies(random, { ...cookie, value: sessionId(random) }),
-    payload: storedRecord(random, special),
+    payload: storedRecord(random, special, 0.001),
   };
 }
 

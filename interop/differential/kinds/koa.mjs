@@ -28,7 +28,7 @@ export function generate(random) {
   };
   const members = (r) => special(r, now);
   const value = stored ? key(random) : base64(random, plainRecord(random, members));
-  const payload = stored ? storedRecord(random, members) : null;
+  const payload = stored ? storedRecord(random, members, 0.002) : null;
   return { kind: 'koa', stored, now, ...cookie, headers: signedCookies(random, { ...cookie, value }), payload };
 }
 
