@@ -50,23 +50,38 @@ function combination(session, replacements, keygrip, ends) {
   };
 }
 
-/** koa-redis on a Redis that holds this under every key. */
-export function storeOf(payload) {
-  const redis = {
-    asked: null,
-    text: payload?.toString() ?? null,
-    on() {},
-    async get(key) {
-      if (redis.asked !== null) throw new Error('the store was asked twice');
-      redis.asked = key;
-      return redis.text;
-    },
-    // What an app's session middleware writes back after a request.
-    async set() {},
-    async setex() {},
-    async del() {},
+/** What stands for Redis: it holds one text under every key, and writes down what it is asked for. */
+export const redis = {
+  asked: null,
+  text: null,
+  hold(payload) {
+    redis.asked = null;
+    redis.text = payload?.toString() ?? null;
+  },
+  async get(key) {
+    if (redis.asked !== null) throw new Error('the store was asked twice');
+    redis.asked = key;
+    return redis.text;
+  },
+  // koa-redis listens, and session middleware writes back after a request.
+  on() {},
+  async set() {},
+  async setex() {},
+  async del() {},
+};
+
+/** koa-redis on it. */
+export const store = redisStore({ client: redis });
+// Every koa-generic-session listens to it, and there are many here.
+store.setMaxListeners(0);
+
+/** What `make` makes of an argument, made once: an app serves more than one request. */
+export function once(make) {
+  const made = new Map();
+  return (argument) => {
+    if (!made.has(argument)) made.set(argument, make(argument));
+    return made.get(argument);
   };
-  return { redis, store: redisStore({ client: redis }) };
 }
 
 /** `app.keys` for keygrip's default hash, or for another. */
@@ -79,13 +94,13 @@ export const keysOf = ({ secrets, hash }, Keygrip) => (hash === 'sha1' ? secrets
 export async function seen(app, middleware, headers, look) {
   const req = request(headers);
   const ctx = app.createContext(req, new ServerResponse(req));
-  let seen;
+  let sight;
   found = {};
   try {
-    await compose([middleware, usePassport, (ctx) => void (seen = { ...look(ctx), ...found })])(ctx);
+    await compose([middleware, usePassport, (ctx) => void (sight = { ...look(ctx), ...found })])(ctx);
   } catch (error) {
-    if (seen === undefined) throw error;
+    if (sight === undefined) throw error;
   }
-  if (seen === undefined) throw new Error('the middleware did not go on');
-  return seen;
+  if (sight === undefined) throw new Error('the middleware did not go on');
+  return sight;
 }

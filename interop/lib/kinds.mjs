@@ -42,7 +42,8 @@ export const KINDS = [
 ];
 
 /** Two secrets as an app of this kind takes them, the newest first, or one where it takes one. */
-export const secretsFor = ({ newSecret = aSecret, oneSecret }) => [newSecret(), ...(oneSecret ? [] : [newSecret()])];
+export const secretsFor = ({ newSecret = aSecret, oneSecret }) =>
+  oneSecret ? [newSecret()] : [newSecret(), newSecret()];
 
 /** What may become of a visitor's cookies on their way: how to say it, the cookies, the code in the log. */
 export function tamperings({ kind, cookieName }, cookie) {

@@ -149,8 +149,9 @@ for (const sessions of KINDS) {
     test('doctor grants what the demo grants', async () => {
       const { cookie } = await house.login('ann');
       const store = house.store ? ['--store', house.store] : [];
-      const options = ['--kind', kind, ...args, ...store, '--secret', secret, '--header', `Cookie: ${cookie}`];
-      const { code, stdout, stderr } = await runToItsEnd(demoBinary, ['doctor', ...options]);
+      const options = ['--kind', kind, ...args, ...store, '--secret', secret];
+      const command = ['doctor', ...options, '--header', `Cookie: ${cookie}`];
+      const { code, stdout, stderr } = await runToItsEnd(demoBinary, command);
       assert.equal(code, 0, stdout + stderr);
       assert.match(stdout, /granted: the user key is 42/);
     });

@@ -1,6 +1,6 @@
 // Express + express-session + a Passport of your choice, in a process of its own.
 //
-//   node app/passports/main.mjs --passport passport-0.2 --store redis://127.0.0.1:6379/ --secret 'keyboard cat'
+//   node app/passports/main.mjs --passport passport-0.2 --store redis://127.0.0.1:6379/ --secret s
 //
 // `--passport` is a package's name in package.json.
 import { createRequire } from 'node:module';

@@ -40,10 +40,10 @@ export const plainRecord = (random, special) =>
   ]);
 
 /** The same in a store, which takes also what is too large for a cookie, or holds nothing. */
-export function storedRecord(random, special) {
+export function storedRecord(random, special, largeShare) {
   if (random.chance(0.02)) return null;
-  if (!random.chance(0.005)) return plainRecord(random, special);
-  return plainRecord(random, (r) => [...special(r), ['large', `"${'x'.repeat(1024 * 1024 - r.below(300))}"`]]);
+  if (!random.chance(largeShare)) return plainRecord(random, special);
+  return plainRecord(random, (r) => [...special(r), ['large', `"${'x'.repeat(1024 * 1024 - r.below(120))}"`]]);
 }
 
 /** Junk that lenient decoders skip, and what may follow an end that they see. */

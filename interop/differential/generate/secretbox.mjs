@@ -1,17 +1,21 @@
-/** Cookies of @fastify/secure-session: `box;nonce` in base64, sealed by libsodium as the package does, mostly. */
+/** Cookies of @fastify/secure-session: `box;nonce` in base64, mostly as the package seals them. */
 
 import { createRequire } from 'node:module';
 import { base64 } from './plain-session.mjs';
 import { BROKEN_PERCENT, urlSafe, withAccident } from './text.mjs';
 
 const sodium = createRequire(import.meta.url)('sodium-native');
-const { crypto_secretbox_KEYBYTES: KEY, crypto_secretbox_NONCEBYTES: NONCE, crypto_secretbox_MACBYTES: MAC } = sodium;
+const KEY = sodium.crypto_secretbox_KEYBYTES;
+const NONCE = sodium.crypto_secretbox_NONCEBYTES;
+const MAC = sodium.crypto_secretbox_MACBYTES;
 
 const bytes = (random, length) => Buffer.from(Array.from({ length }, () => random.below(256)));
 
 /** An app's keys in base64, newest first. */
-export const keys = (random) =>
-  Array.from({ length: random.weighted([[6, 1], [3, 2], [1, 3], [1, 5]]) }, () => bytes(random, KEY).toString('base64'));
+export function keys(random) {
+  const length = random.weighted([[6, 1], [3, 2], [1, 3], [1, 5]]);
+  return Array.from({ length }, () => bytes(random, KEY).toString('base64'));
+}
 
 function sealed(payload, nonce, key) {
   const box = Buffer.alloc(payload.length + MAC);

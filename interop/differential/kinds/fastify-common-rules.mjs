@@ -43,7 +43,8 @@ export const olderCookies = [
   {
     name: 'cookie before 1.0: quotes are dropped',
     concerns: ({ cookie }) => isBefore(cookie, [1, 0]),
-    explains: ({ testCase, ours }) => ours.session === 'new' && /=\s*"[^;]*"\s*(;|$)/.test(testCase.headers.join('; ')),
+    explains: ({ testCase, ours }) =>
+      ours.session === 'new' && /=\s*"[^;]*"\s*(;|$)/.test(testCase.headers.join('; ')),
   },
   {
     name: 'cookie before 1.0: cookies named as a member of Object.prototype',

@@ -10,7 +10,13 @@ import {
   unholdableBeside,
   unholdableUsers,
 } from './common-rules.mjs';
-import { emptyUsers, endedAndCorrupt, inheritedNames, noObjects, olderCookies } from './fastify-common-rules.mjs';
+import {
+  emptyUsers,
+  endedAndCorrupt,
+  inheritedNames,
+  noObjects,
+  olderCookies,
+} from './fastify-common-rules.mjs';
 
 export const rules = [
   forbiddenIds,
@@ -31,7 +37,8 @@ export const rules = [
   },
   {
     name: 'records that have ended, with a member named `regenerate`',
-    explains: ({ theirs, ours }) => theirs.why?.includes('regenerate is not a function') && ours.why?.includes('expired'),
+    explains: ({ theirs, ours }) =>
+      theirs.why?.includes('regenerate is not a function') && ours.why?.includes('expired'),
   },
   {
     name: 'a `cookie.expires` or age that `JSON.stringify` would not write for a date or a number',

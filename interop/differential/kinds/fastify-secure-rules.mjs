@@ -1,7 +1,13 @@
 /** Every deliberate difference from @fastify/secure-session: see express-rules.mjs. */
 
-import { deepRecords, isCorrupt, keptDigits, largeRecords, unholdableBeside, unholdableUsers } from './common-rules.mjs';
-import { emptyUsers, endedAndCorrupt, inheritedNames, noObjects, olderCookies } from './fastify-common-rules.mjs';
+import { deepRecords, isCorrupt, keptDigits, unholdableBeside, unholdableUsers } from './common-rules.mjs';
+import {
+  emptyUsers,
+  endedAndCorrupt,
+  inheritedNames,
+  noObjects,
+  olderCookies,
+} from './fastify-common-rules.mjs';
 
 export const rules = [
   deepRecords,

@@ -1,4 +1,4 @@
-/** @fastify/session and @fastify/passport on a store that reads as connect-redis does, against `FastifySource`. */
+/** @fastify/session and @fastify/passport on a store that reads as connect-redis, against `FastifySource`. */
 
 import { at } from '../clock.mjs';
 import { Host, userOf } from '../fastify.mjs';
@@ -45,11 +45,12 @@ const iso = (ms) => `"${new Date(ms).toISOString()}"`;
 
 const ODD_DATES = [
   ...['"never"', '"2026-11-23"', '"2001-01-01"', '"2001-02-30T00:00:00.000Z"', '"2099-01-01T00:00:60.000Z"'],
-  ...['"2001-01-01T00:00:00.000"', '"Mon, 01 Jan 2001 00:00:00 GMT"', '"1"', '" "', '"2001-01-01t00:00:00.000z"'],
+  ...['"2001-01-01T00:00:00.000"', '"Mon, 01 Jan 2001 00:00:00 GMT"', '"2001-01-01t00:00:00.000z"', '"1"'],
   ...['"-000001-01-01T00:00:00.000Z"', '"-000000-01-01T00:00:00.000Z"', '"+002001-01-01T00:00:00.000Z"'],
   ...['"+275760-09-13T00:00:00.000Z"', '"+999999-01-01T00:00:00.000Z"', '"0001-01-01T00:00:00.000Z"'],
   ...['"1969-12-31T23:59:59.999Z"', '"2001-01-01T24:00:00.000Z"', '"+12001-01-01T00:00:00.000Z"'],
-  ...['-5', '0.1', '5.9', '8.64e15', '8640000000000001', '-8.64e15', '-1e16', '1e300', 'true', '[]', '[5]', '{}'],
+  ...['-5', '0.1', '5.9', '8.64e15', '8640000000000001', '-8.64e15', '-1e16', '1e300'],
+  ...['true', '[]', '[5]', '{}', '" "'],
 ];
 
 const expires = (random, now) =>
@@ -85,7 +86,8 @@ function cookie(random, now) {
   if (random.chance(0.2)) members.splice(random.below(2), 1);
   if (random.chance(0.1)) members.push(['originalExpires', expires(random, now)]);
   if (random.chance(0.05)) members.push(['maxAge', age(random)]);
-  if (random.chance(0.03)) members.push(['expires', expires(random, now)]);
+  // Forgotten, where there is another one behind it.
+  if (random.chance(0.03)) members.unshift(['expires', random.pick(ODD_DATES)]);
   if (random.chance(0.01)) members.push(['__proto__', `{"expires":${expires(random, now)}}`]);
   if (random.chance(0.01)) members.push(['domain', random.pick(UNHOLDABLE)]);
   return random.chance(0.95) ? object(random, members) : value(random);
@@ -119,7 +121,7 @@ class FakeStore {
   get(sid, callback) {
     if (this.asked !== null) throw new Error('the store was asked twice');
     this.asked = sid;
-    // As connect-redis: `if (!data) return cb()`, and an error of `JSON.parse` is the store's error.
+    // As connect-redis: `if (!data) return cb()`, and an error of `JSON.parse` is the store's.
     this.text = this.payload === null ? null : this.payload.toString();
     if (!this.text) return callback();
     let session;

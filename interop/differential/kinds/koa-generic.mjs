@@ -4,7 +4,7 @@ import { value } from '../generate/json.mjs';
 import { hash, signedCookies } from '../generate/keygrip.mjs';
 import { storedRecord } from '../generate/plain-session.mjs';
 import { secrets, sessionId } from '../generate/signed.mjs';
-import { combinationsOf, keysOf, seen, storeOf } from '../koa.mjs';
+import { combinationsOf, keysOf, once, redis, seen, store } from '../koa.mjs';
 
 export { rules } from './koa-generic-rules.mjs';
 
@@ -26,7 +26,7 @@ export function generate(random) {
     kind: 'koa-generic',
     ...cookie,
     headers: signedCookies(random, { ...cookie, value: sessionId(random) }),
-    payload: storedRecord(random, special),
+    payload: storedRecord(random, special, 0.001),
   };
 }
 
@@ -55,28 +55,32 @@ const PREFIX = 'koa:sess:';
 
 /** What a request ends with in this koa-generic-session, in such a Koa. */
 function endsIn(session, Koa, Keygrip) {
+  let isNew;
+  const genSid = async () => {
+    isNew = true;
+    return 'a new session';
+  };
+  const appWith = once((key) => ({ app: new Koa(), middleware: session({ key, store, genSid }) }));
+
   return async function end(testCase) {
-    const { name, headers, payload } = testCase;
-    const { redis, store } = storeOf(payload);
-    const app = new Koa();
+    const { app, middleware } = appWith(testCase.name);
     app.keys = keysOf(testCase, Keygrip);
-    let isNew = false;
-    const genSid = async () => {
-      isNew = true;
-      return 'a new session';
-    };
-    const asked = () => {
-      if (redis.asked === null) return null;
-      if (!redis.asked.startsWith(PREFIX)) throw new Error('another prefix');
-      return redis.asked.slice(PREFIX.length);
-    };
+    redis.hold(testCase.payload);
+    isNew = false;
     let user;
     try {
-      user = await seen(app, session({ key: name, store, genSid }), headers, () => {});
+      user = await seen(app, middleware, testCase.headers, () => {});
     } catch (error) {
       return { asked: asked(), session: 'error', why: String(error) };
     }
     if (isNew) return { asked: asked(), session: 'new' };
     return { asked: asked(), session: 'found', json: redis.text, ...user };
   };
+}
+
+/** The key without the prefix. */
+function asked() {
+  if (redis.asked === null) return null;
+  if (!redis.asked.startsWith(PREFIX)) throw new Error('another prefix');
+  return redis.asked.slice(PREFIX.length);
 }

@@ -5,7 +5,7 @@ import { number, value } from '../generate/json.mjs';
 import { hash, signedCookies, smallerCarried } from '../generate/keygrip.mjs';
 import { base64, plainRecord, storedRecord } from '../generate/plain-session.mjs';
 import { secrets, sessionId } from '../generate/signed.mjs';
-import { combinationsOf, keysOf, seen, storeOf } from '../koa.mjs';
+import { combinationsOf, keysOf, once, redis, seen, store } from '../koa.mjs';
 import { parsing } from '../parsing.mjs';
 
 export { rules } from './koa-rules.mjs';
@@ -28,7 +28,7 @@ export function generate(random) {
   };
   const members = (r) => special(r, now);
   const value = stored ? key(random) : base64(random, plainRecord(random, members));
-  const payload = stored ? storedRecord(random, members) : null;
+  const payload = stored ? storedRecord(random, members, 0.002) : null;
   return { kind: 'koa', stored, now, ...cookie, headers: signedCookies(random, { ...cookie, value }), payload };
 }
 
@@ -74,12 +74,19 @@ export const combinations = () => combinationsOf(['koa-session', 'koa-session-5'
 
 /** What a request ends with in this koa-session, in such a Koa. */
 function endsIn(session, Koa, Keygrip) {
+  const appWith = (options) =>
+    once((key) => {
+      const app = new Koa();
+      return { app, middleware: session({ key, ...options }, app) };
+    });
+  const carrying = appWith({});
+  const storing = appWith({ store });
+
   return async function end(testCase) {
     const { name, stored, now, headers, payload } = testCase;
-    const { redis, store } = storeOf(payload);
-    const app = new Koa();
+    const { app, middleware } = (stored ? storing : carrying)(name);
     app.keys = keysOf(testCase, Keygrip);
-    const middleware = session(stored ? { key: name, store } : { key: name }, app);
+    redis.hold(payload);
     const { result, error, json } = await parsing(() => at(now, () => seen(app, middleware, headers, madeOfRecord)));
     const end = { asked: redis.asked, read: stored ? redis.text : json };
     if (error) return { ...end, session: 'error', why: String(error) };
