@@ -31,7 +31,6 @@ const MAX_STALE: Duration = Duration::from_secs(30);
 struct Points {
     passed: AtomicUsize,
     log_out_at: usize,
-    #[expect(clippy::type_complexity, reason = "used once")]
     act: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
