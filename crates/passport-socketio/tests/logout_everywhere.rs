@@ -122,8 +122,8 @@ async fn handshake(layer: bool, logout: Logout, log_out_at: usize) -> usize {
         client.send(if ns == "/" { "0" } else { "0/other," }).await;
         points.pass().await;
     }
-    // Long enough for the slowest way to find out.
-    sleep(2 * MAX_STALE).await;
+    // Who was told may not wait for the sweep, whose earliest turn is at half of this.
+    sleep(if matches!(logout, Logout::Silent) { 2 * MAX_STALE } else { MAX_STALE / 6 }).await;
     let passed = points.passed.load(Ordering::SeqCst);
     if log_out_at < passed {
         let left: usize = io.nsps().into_iter().map(|ns| ns.sockets().len()).sum();
