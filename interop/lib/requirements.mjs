@@ -16,6 +16,7 @@ const CHECKS = {
   redis: () =>
     spawnSync('redis-server', ['--version']).error &&
     'redis-server is not installed (Debian: apt install redis-server)',
+  openssl: () => spawnSync('openssl', ['version']).error && 'openssl is not installed (Debian: apt install openssl)',
   demo: () => missingFile(demoBinary, 'PASSPORT_SOCKETIO_BIN', 'cargo build'),
   chromium: () =>
     chromiumBinary === undefined && 'chromium is not on the path (Debian: apt install chromium fonts-liberation)',

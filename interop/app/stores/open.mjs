@@ -4,6 +4,7 @@ import { openSqliteStore } from './sqlite.mjs';
 // By scheme: what opens the npm store from the URL that the Rust side takes too, as `{ store, close }`.
 const STORES = {
   redis: openRedisStore,
+  rediss: openRedisStore,
   sqlite: openSqliteStore,
 };
 
