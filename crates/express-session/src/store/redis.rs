@@ -13,7 +13,8 @@ use ::redis::{Client, FromRedisValue, Pipeline, RedisError};
 use async_trait::async_trait;
 
 use super::{
-    DestroySession, Life, SessionStore, StoreError, StoredSession, TouchSession, UpdateSession,
+    DestroySession, Life, SessionStore, StoreError, StoreUrl, StoredSession, TouchSession,
+    UpdateSession,
 };
 use crate::SessionId;
 
@@ -49,7 +50,10 @@ impl RedisStore {
     /// # Errors
     /// [`StoreError`] if the URL is none, or the server can't be reached within 2 seconds.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        let client = Client::open(url).map_err(|error| failed("reading the Redis URL", error))?;
+        let mut url = StoreUrl::new(url);
+        let prefix = url.take("prefix")?;
+        let client =
+            Client::open(url.rest()).map_err(|error| failed("reading the Redis URL", error))?;
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(RESPONSE_TIMEOUT))
@@ -58,7 +62,7 @@ impl RedisStore {
         let connection = ConnectionManager::new_with_config(client, config)
             .await
             .map_err(|error| failed("connecting to Redis", error))?;
-        Ok(Self { connection, prefix: PREFIX.into() })
+        Ok(Self { connection, prefix: prefix.as_deref().unwrap_or(PREFIX).into() })
     }
 
     /// Reads keys with this prefix: connect-redis' `prefix` option, by default `sess:`.
