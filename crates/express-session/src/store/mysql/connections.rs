@@ -58,6 +58,11 @@ impl Connections {
     /// Connects to nothing yet. `first` runs on each new connection.
     pub(super) fn new(url: &str, first: Vec<&str>) -> Result<Self, StoreError> {
         let unreadable = |error| StoreError::new("reading the MySQL URL", Failure::from(error));
+        // The driver knows one scheme for both.
+        let url = match url.strip_prefix("mariadb:") {
+            Some(rest) => &format!("mysql:{rest}"),
+            None => url,
+        };
         let from_url = Opts::from_url(url).map_err(|error| unreadable(Error::Url(error)))?;
         let tls = from_url.ssl_opts().cloned().map(trusting_the_system);
         let pool = PoolOpts::new()

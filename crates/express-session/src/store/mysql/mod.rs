@@ -1,7 +1,7 @@
 //! MySQL and MariaDB, in the layouts of express-mysql-session, connect-session-knex and
 //! connect-session-sequelize.
 //!
-//! - The URL is `mysql://USER:PASSWORD@HOST:PORT/DATABASE?layout=…&table=…`. `layout` is
+//! - The URL is `mysql://USER:PASSWORD@HOST:PORT/DATABASE?layout=…&table=…`, or `mariadb://…`. `layout` is
 //!   `express-mysql-session` (the default), `knex` or `sequelize`; `table` is the package's default
 //!   (`sessions`, `sessions`, `Sessions`) unless it is given. The names of the columns are the
 //!   packages' defaults.
