@@ -291,6 +291,35 @@ async fn another_table_can_be_named_and_what_is_wrong_is_told_when_connecting() 
     }
 }
 
+/// Its certificate is nobody's: TLS that the URL asks for is never given up for less.
+#[tokio::test]
+async fn tls_is_used_where_the_url_asks_for_it_and_the_certificate_is_looked_at() {
+    let Some(server) = MariadbServer::start_with_tls().await else {
+        return;
+    };
+    run(&server, EXPRESS, ()).await;
+    let connect =
+        async |query: &str| MysqlStore::connect(&format!("{}{query}", server.url())).await;
+    let on_tls = async || -> u64 {
+        let sql = "SHOW GLOBAL STATUS LIKE 'Ssl_finished_accepts'";
+        let row: Option<(String, u64)> = raw(server.url()).await.query_first(sql).await.unwrap();
+        row.unwrap().1
+    };
+    connect("").await.unwrap();
+    assert_eq!(on_tls().await, 0);
+    let error = connect("?require_ssl=true").await.unwrap_err();
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(source.contains("UnknownIssuer") || source.contains("certificate"), "{source}");
+    connect("?require_ssl=true&verify_ca=false").await.unwrap();
+    assert_eq!(on_tls().await, 1);
+
+    let Some(without) = MariadbServer::start().await else {
+        return;
+    };
+    let url = format!("{}?require_ssl=true&verify_ca=false", without.url());
+    assert!(MysqlStore::connect(&url).await.is_err());
+}
+
 /// The server itself, without a store on it.
 #[derive(Debug)]
 struct Faulty(MariadbServer);

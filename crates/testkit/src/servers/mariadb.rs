@@ -1,6 +1,6 @@
 //! A real MariaDB.
 
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Weak};
@@ -49,6 +49,25 @@ impl MariadbServer {
         .await
     }
 
+    /// The same, and it speaks TLS with whoever asks for it, under a certificate for 127.0.0.1 that
+    /// nobody has heard of, made by `openssl`.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub async fn start_with_tls() -> Option<Self> {
+        Self::start_by(|port, dir| {
+            let (key, cert) = (dir.join("tls.key"), dir.join("tls.crt"));
+            if !cert.exists() {
+                certify(&key, &cert);
+            }
+            let mut command = command(port, dir);
+            command.arg(format!("--ssl-key={}", key.display()));
+            command.arg(format!("--ssl-cert={}", cert.display()));
+            command
+        })
+        .await
+    }
+
     async fn start_by(command: fn(u16, &Path) -> Command) -> Option<Self> {
         let Some(installed) = installed().await else {
             missing_server("mariadb-server");
@@ -92,6 +111,17 @@ fn command(port: u16, dir: &Path) -> Command {
     // `userstat`: a test can see how many rows were read.
     command.args(["--socket=mariadb.sock", "--userstat=1"]).stderr(Stdio::null());
     command
+}
+
+/// Makes a key and a certificate that it signed itself.
+fn certify(key: &Path, cert: &Path) {
+    let mut openssl = std::process::Command::new("openssl");
+    openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]);
+    openssl.args(["-nodes", "-days", "2", "-subj", "/CN=test", "-addext"]);
+    openssl.arg("subjectAltName=IP:127.0.0.1").arg("-keyout").arg(key).arg("-out").arg(cert);
+    assert!(openssl.output().expect("openssl is installed").status.success());
+    // The server is another user.
+    std::fs::set_permissions(key, PermissionsExt::from_mode(0o644)).expect("the key is ours");
 }
 
 /// What the server and its installation have in common: where the data is, that it need not outlive
