@@ -12,7 +12,9 @@ use express_session::store::{
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Opts, OptsBuilder, Params, Value};
 use testkit::conformance::{self, FaultySubject, Limits, Payload, Subject};
-use testkit::{MariadbServer, ServerProcess};
+use testkit::{Fault, FaultProxy, MariadbServer, ServerProcess};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 const EXPRESS: &str = "CREATE TABLE IF NOT EXISTS `sessions` (
     `session_id` varchar(128) COLLATE utf8mb4_bin NOT NULL, `expires` int(11) unsigned NOT NULL,
@@ -318,6 +320,36 @@ async fn tls_is_used_where_the_url_asks_for_it_and_the_certificate_is_looked_at(
     };
     let url = format!("{}?require_ssl=true&verify_ca=false", without.url());
     assert!(MysqlStore::connect(&url).await.is_err());
+}
+
+/// An answer that somebody no longer waits for does not hold up the others.
+#[tokio::test]
+async fn who_gives_up_in_the_middle_of_an_answer_gives_the_connection_back() {
+    let Some(server) = MariadbServer::start().await else {
+        return;
+    };
+    let mysql = Mysql::on(&server, "express-mysql-session").await;
+    let large = format!(r#"{{"x":"{}"}}"#, "y".repeat(2 * 1024 * 1024));
+    mysql.insert("large", large.as_bytes(), 4_000_000_000_u32).await;
+    mysql.insert("small", b"{}", 4_000_000_000_u32).await;
+    let proxy = FaultProxy::to(([127, 0, 0, 1], server.process().port()).into()).await;
+    let store = MysqlStore::connect(&server.url_by(proxy.addr(), None)).await.unwrap();
+    // As many as there are connections, and more.
+    let load_at_once = async |sid: &'static str, patience: Duration| -> usize {
+        let mut loads = JoinSet::new();
+        for _ in 0..12 {
+            let store = store.clone();
+            loads.spawn(async move { timeout(patience, store.load(&sid.into())).await.is_ok() });
+        }
+        loads.join_all().await.into_iter().filter(|answered| *answered).count()
+    };
+    assert_eq!(load_at_once("small", Duration::from_secs(10)).await, 12);
+
+    // At 16 KiB in 50 ms it takes more than 6 seconds.
+    proxy.set(Fault::Slow(Duration::from_millis(50)));
+    assert_eq!(load_at_once("large", Duration::from_millis(500)).await, 0);
+    let small = timeout(Duration::from_secs(3), store.load(&"small".into())).await;
+    assert!(small.expect("a connection is free").unwrap().is_some());
 }
 
 /// The server itself, without a store on it.
