@@ -9,6 +9,9 @@ export const demoBinary = process.env.PASSPORT_SOCKETIO_BIN ?? fromTarget('passp
 export const readmePortBinary = process.env.README_PORT_BIN ?? fromTarget('examples/readme_port');
 export const sessionStoreBinary = process.env.SESSION_STORE_BIN ?? fromTarget('examples/session_store');
 
+/** Debian keeps it where not everybody looks for programs. */
+export const MARIADBD = onThePath('mariadbd') ?? '/usr/sbin/mariadbd';
+
 /** Debian's Chromium; Playwright's own browsers are not downloaded. */
 export const chromiumBinary = process.env.CHROMIUM_BIN ?? onThePath('chromium');
 
@@ -17,6 +20,9 @@ const CHECKS = {
     spawnSync('redis-server', ['--version']).error &&
     'redis-server is not installed (Debian: apt install redis-server)',
   openssl: () => spawnSync('openssl', ['version']).error && 'openssl is not installed (Debian: apt install openssl)',
+  mariadb: () =>
+    [MARIADBD, 'mariadb-install-db'].some((program) => spawnSync(program, ['--version']).error) &&
+    'MariaDB is not installed (Debian: apt install mariadb-server)',
   demo: () => missingFile(demoBinary, 'PASSPORT_SOCKETIO_BIN', 'cargo build'),
   chromium: () =>
     chromiumBinary === undefined && 'chromium is not on the path (Debian: apt install chromium fonts-liberation)',

@@ -1,8 +1,10 @@
+import { openMysqlStore } from './mysql.mjs';
 import { openRedisStore } from './redis.mjs';
 import { openSqliteStore } from './sqlite.mjs';
 
 // By scheme: what opens the npm store from the URL that the Rust side takes too, as `{ store, close }`.
 const STORES = {
+  mysql: openMysqlStore,
   redis: openRedisStore,
   rediss: openRedisStore,
   sqlite: openSqliteStore,

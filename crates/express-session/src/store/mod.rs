@@ -8,7 +8,8 @@
 //! |---|---|---|---|---|---|
 //! | [`MemoryStore`] | | express-session's `MemoryStore` (in this process only) | yes | yes | yes |
 //! | [`RedisStore`](redis::RedisStore) | `redis` | connect-redis | yes | yes | yes |
-//! | [`SqliteStore`](sqlite::SqliteStore) | `sqlite` | connect-sqlite3 | yes | yes | yes |
+//! | [`MysqlStore`](mysql::MysqlStore) | `mysql` | express-mysql-session, connect-session-knex, connect-session-sequelize | yes | yes | yes |
+//! | [`SqliteStore`](sqlite::SqliteStore) | `sqlite` | connect-sqlite3, better-sqlite3-session-store, connect-session-knex | yes | yes | yes |
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -21,6 +22,8 @@ use async_trait::async_trait;
 use crate::SessionId;
 
 mod memory;
+#[cfg(feature = "mysql")]
+pub mod mysql;
 #[cfg(feature = "redis")]
 pub mod redis;
 #[cfg(feature = "sqlite")]

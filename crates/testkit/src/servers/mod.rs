@@ -2,11 +2,13 @@
 //! for as long as its value lives.
 
 mod certificates;
+mod mariadb;
 mod process;
 mod redis;
 mod redis_cluster;
 
 pub use certificates::Certificates;
+pub use mariadb::MariadbServer;
 pub use process::{ServerProcess, missing_server};
 pub use redis::RedisServer;
 pub use redis_cluster::RedisCluster;
