@@ -9,6 +9,7 @@
 //! | [`MemoryStore`] | | express-session's `MemoryStore` (in this process only) | yes | yes | yes |
 //! | [`RedisStore`](redis::RedisStore) | `redis` | connect-redis | yes | yes | yes |
 //! | [`SqliteStore`](sqlite::SqliteStore) | `sqlite` | connect-sqlite3 | yes | yes | yes |
+//! | [`PostgresStore`](postgres::PostgresStore) | `postgres` | connect-pg-simple, connect-session-knex, connect-session-sequelize | yes | yes | yes |
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -21,6 +22,8 @@ use async_trait::async_trait;
 use crate::SessionId;
 
 mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "redis")]
 pub mod redis;
 #[cfg(feature = "sqlite")]
