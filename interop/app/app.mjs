@@ -3,12 +3,18 @@ import session from 'express-session';
 import { createPassport } from './passport.mjs';
 import { createRoutes } from './routes.mjs';
 
-const ONE_HOUR = 60 * 60 * 1000;
-
-export function createApp({ store, secrets, cookieName }) {
+export function createApp({ store, secrets, cookieName, maxAge }) {
   const passport = createPassport();
   const app = express();
 
+  // What the store itself says of a session: no middleware has touched it.
+  app.get('/stored', (req, res, next) => {
+    store.get(req.query.sid, (error, stored) => {
+      // To express-session this error says that there is none.
+      if (error && error.code !== 'ENOENT') next(error);
+      else res.json({ stored: stored ?? null });
+    });
+  });
   app.use(
     session({
       name: cookieName,
@@ -16,7 +22,7 @@ export function createApp({ store, secrets, cookieName }) {
       store,
       resave: false,
       saveUninitialized: false,
-      cookie: { maxAge: ONE_HOUR },
+      cookie: { maxAge },
     }),
   );
   app.use(passport.session());

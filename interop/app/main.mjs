@@ -12,11 +12,17 @@ const { values: options } = parseArgs({
     store: { type: 'string' },
     secret: { type: 'string', multiple: true },
     'cookie-name': { type: 'string', default: 'connect.sid' },
+    'max-age': { type: 'string', default: `${60 * 60 * 1000}` },
     port: { type: 'string', default: '0' },
   },
 });
 if (!options.store || !options.secret) throw new Error('--store and --secret are needed');
 
 const { store, close } = await openStore(options.store);
-const app = createApp({ store, secrets: options.secret, cookieName: options['cookie-name'] });
+const app = createApp({
+  store,
+  secrets: options.secret,
+  cookieName: options['cookie-name'],
+  maxAge: Number(options['max-age']),
+});
 await serve(app, { port: options.port, close });

@@ -26,11 +26,11 @@ export async function runToItsEnd(command, args, { input = '', env = {} } = {}) 
 }
 
 /** A child process which is ready when its stdout shows `ready`. */
-export async function launch(name, command, args, { ready, env = {}, cwd } = {}) {
+export async function launch(name, command, args, { ready, env = {}, cwd, stdin = 'ignore' } = {}) {
   const child = spawn(command, args, {
     cwd,
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [stdin, 'pipe', 'pipe'],
   });
   // `close`, unlike `exit`, comes after the last of the output.
   const exited = once(child, 'close').then(([code, signal]) => {
@@ -52,6 +52,7 @@ export async function launch(name, command, args, { ready, env = {}, cwd } = {})
   return {
     name,
     match,
+    stdin: child.stdin,
     stdout,
     stderr,
     signal: (signal) => child.kill(signal),
@@ -61,6 +62,13 @@ export async function launch(name, command, args, { ready, env = {}, cwd } = {})
       child.kill('SIGTERM');
       const end = await within(exited, `${name} to stop after SIGTERM`, 10_000);
       assert.deepEqual(end, { code: 0, signal: null }, `${name} after SIGTERM:\n${stderr.since()}`);
+    },
+
+    /** Closes its stdin, after which it has nothing left to do. */
+    async finish() {
+      child.stdin.end();
+      const end = await within(exited, `${name} to end after its stdin`, 10_000);
+      assert.deepEqual(end, { code: 0, signal: null }, `${name} after its stdin:\n${stderr.since()}`);
     },
 
     /** Ends it as a crash would. */

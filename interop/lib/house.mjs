@@ -24,6 +24,11 @@ export class House {
     return house.#furnish(`sqlite:${house.databasePath}`, settings);
   }
 
+  /** On a store of the caller's own, who also closes it. */
+  static onStore(storeUrl, settings = {}) {
+    return new House().#furnish(storeUrl, settings);
+  }
+
   /** The same with an app of another kind of sessions, which are in Redis or in the cookie alone. */
   static async ofKind({ kind, inRedis, ...settings }) {
     const house = new House();

@@ -7,6 +7,7 @@ const fromTarget = (path) => fileURLToPath(new URL(`../../target/debug/${path}`,
 
 export const demoBinary = process.env.PASSPORT_SOCKETIO_BIN ?? fromTarget('passport-socketio');
 export const readmePortBinary = process.env.README_PORT_BIN ?? fromTarget('examples/readme_port');
+export const sessionStoreBinary = process.env.SESSION_STORE_BIN ?? fromTarget('examples/session_store');
 
 /** Debian's Chromium; Playwright's own browsers are not downloaded. */
 export const chromiumBinary = process.env.CHROMIUM_BIN ?? onThePath('chromium');
@@ -18,6 +19,7 @@ const CHECKS = {
   demo: () => missingFile(demoBinary, 'PASSPORT_SOCKETIO_BIN', 'cargo build'),
   chromium: () =>
     chromiumBinary === undefined && 'chromium is not on the path (Debian: apt install chromium fonts-liberation)',
+  sessionStore: () => missingFile(sessionStoreBinary, 'SESSION_STORE_BIN', 'cargo build --examples'),
   readmePort: () => missingFile(readmePortBinary, 'README_PORT_BIN', 'cargo build --examples'),
 };
 

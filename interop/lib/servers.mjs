@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { launch } from './children.mjs';
 import { demoBinary, readmePortBinary } from './requirements.mjs';
@@ -13,8 +14,9 @@ const each = (option, values) => values.flatMap((value) => [option, value]);
 const maybe = (option, value) => (value === undefined ? [] : [option, `${value}`]);
 
 /** The Express + Passport app. */
-export async function startApp({ store, secrets, cookieName }) {
+export async function startApp({ store, secrets, cookieName, maxAge }) {
   const args = [APP, '--store', store, ...each('--secret', secrets), '--cookie-name', cookieName];
+  args.push(...maybe('--max-age', maxAge));
   return reachable(await launch('the Express app', process.execPath, args, LISTENING), cookieName);
 }
 
@@ -37,6 +39,13 @@ function reachable(app, cookieName) {
       keepCookiesSecret(cookie ?? '');
       const response = await fetch(new URL('/me', url), { headers: cookie ? { cookie } : {} });
       return { status: response.status, ...(await response.json()) };
+    },
+
+    /** What the app's store has under this id: the session, or null. The app is not asked, nothing is touched. */
+    async stored(sid) {
+      const response = await fetch(new URL(`/stored?sid=${encodeURIComponent(sid)}`, url));
+      assert.equal(response.status, 200, `the app's store has an answer`);
+      return (await response.json()).stored;
     },
   };
 }

@@ -55,7 +55,8 @@ pub(crate) struct DemoArgs {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3000")]
     pub(crate) listen: SocketAddr,
 
-    /// Where your app keeps its sessions: redis://HOST/?prefix=sess:, sqlite:PATH
+    /// Where your app keeps its sessions: redis://, rediss://, postgres://, mysql://, mongodb://,
+    /// memcached://, sqlite:PATH, file:DIR; with ?prefix=, ?layout=, ?table= where it is not usual
     /// [default: the demo's own sessions, in ./demo.db; memory: keeps them nowhere]
     #[arg(long, value_name = "URL")]
     pub(crate) store: Option<String>,
@@ -99,7 +100,8 @@ Examples:
 Exit status: 0 granted, 1 denied, 2 could not tell (the store is down, a record is corrupt, or the
 command line can not be right).")]
 pub(crate) struct DoctorArgs {
-    /// Where your app keeps its sessions: redis://HOST/?prefix=sess:, sqlite:PATH
+    /// Where your app keeps its sessions: redis://, rediss://, postgres://, mysql://, mongodb://,
+    /// memcached://, sqlite:PATH, file:DIR; with ?prefix=, ?layout=, ?table= where it is not usual
     #[arg(long, value_name = "URL")]
     pub(crate) store: Option<String>,
 

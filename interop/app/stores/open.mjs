@@ -1,8 +1,14 @@
 import { openRedisStore } from './redis.mjs';
 import { openSqliteStore } from './sqlite.mjs';
 
+// By scheme: what opens the npm store from the URL that the Rust side takes too, as `{ store, close }`.
+const STORES = {
+  redis: openRedisStore,
+  sqlite: openSqliteStore,
+};
+
 export function openStore(storeUrl) {
-  if (storeUrl.startsWith('redis:')) return openRedisStore(storeUrl);
-  if (storeUrl.startsWith('sqlite:')) return openSqliteStore(storeUrl);
-  throw new Error(`--store wants redis://… or sqlite:PATH, not ${storeUrl}`);
+  const open = STORES[storeUrl.split(':', 1)[0]];
+  if (!open) throw new Error(`--store wants one of ${Object.keys(STORES).join(', ')}, not ${storeUrl}`);
+  return open(storeUrl);
 }

@@ -28,9 +28,12 @@ pub mod postgres;
 pub mod redis;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+
+mod open;
 mod url;
 
 pub use memory::MemoryStore;
+pub use open::open;
 pub use url::StoreUrl;
 
 /// Loads sessions.

@@ -18,7 +18,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
 use tokio::sync::oneshot;
 
 use super::{
-    DestroySession, Life, SessionStore, StoreError, StoredSession, TouchSession, UpdateSession,
+    DestroySession, Life, SessionStore, StoreError, StoreUrl, StoredSession, TouchSession,
+    UpdateSession,
 };
 use crate::{Clock, SessionId, SystemClock};
 
@@ -70,6 +71,24 @@ impl SqliteStore {
         // Asks for a row that can't be there: finds out that the table is.
         store.load(&SessionId::new("")).await?;
         Ok(store)
+    }
+
+    /// The same for `sqlite:PATH?table=NAME`.
+    ///
+    /// # Errors
+    /// As [`open_table`](Self::open_table).
+    pub async fn open_url(url: &str) -> Result<Self, StoreError> {
+        let mut url = StoreUrl::new(url);
+        let table = url.take("table")?;
+        let rest = url.rest();
+        match rest.split_once(':') {
+            Some((_, path)) if !path.is_empty() => {
+                Self::open_table(path, table.as_deref().unwrap_or("sessions")).await
+            }
+            _ => Err(StoreError::message(
+                "sqlite: needs the path of the database, such as sqlite:./sessions",
+            )),
+        }
     }
 
     /// Opens a database of your own, and creates it if there is none, with the table that

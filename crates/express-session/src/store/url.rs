@@ -1,6 +1,6 @@
 //! `SCHEME://…?layout=…&table=…`: what a store's URL says beside what its driver reads.
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::StoreError;
 
@@ -59,7 +59,30 @@ impl StoreUrl {
         }
     }
 
-    /// The URL without what was taken.
+    /// Adds a parameter, unless the URL has it.
+    ///
+    /// ```
+    /// use express_session::store::StoreUrl;
+    ///
+    /// let mut url = StoreUrl::new("redis://127.0.0.1/");
+    /// url.set_default("prefix", "koa:sess:");
+    /// url.set_default("prefix", "sess:");
+    /// assert_eq!(url.rest(), "redis://127.0.0.1/?prefix=koa%3Asess%3A");
+    /// ```
+    pub fn set_default(&mut self, name: &str, value: &str) {
+        let names = |parameter: &str| parameter.split('=').next() == Some(name);
+        if !self.parameters.iter().any(|parameter| names(parameter)) {
+            let value = utf8_percent_encode(value, NON_ALPHANUMERIC);
+            self.parameters.push(format!("{name}={value}"));
+        }
+    }
+
+    /// The names of the parameters that nobody has taken.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.parameters.iter().filter_map(|parameter| parameter.split('=').next())
+    }
+
+    /// What is left of the URL, as it was written.
     pub fn rest(&self) -> String {
         match self.parameters.as_slice() {
             [] => self.base.clone(),

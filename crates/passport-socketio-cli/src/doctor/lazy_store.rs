@@ -21,12 +21,7 @@ impl LazyStore {
 
     async fn open(&self) -> Result<Arc<dyn SessionStore>, StoreError> {
         let url = self.url.as_ref().ok_or_else(|| StoreError::message("no --store was given"))?;
-        open_store::open(url, self.prefix).await.map_err(|error| {
-            match error.downcast::<StoreError>() {
-                Ok(error) => *error,
-                Err(other) => StoreError::new("opening it", other),
-            }
-        })
+        open_store::open(url, self.prefix).await
     }
 }
 

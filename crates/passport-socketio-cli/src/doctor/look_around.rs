@@ -1,6 +1,7 @@
 //! Is the session somewhere else? Looks, reads no session, and writes nothing.
 
 use express_session::SessionId;
+use passport_socketio::store::StoreUrl;
 
 /// Where else the session was found, and the `--store` that finds it there.
 #[derive(Debug, PartialEq, Eq)]
@@ -11,10 +12,11 @@ pub(super) struct Elsewhere {
 
 /// Looks in the same database for the same session id. What can't be looked at is not found.
 pub(super) async fn for_session(store: &str, prefix: &str, sid: &SessionId) -> Vec<Elsewhere> {
-    match store.split_once(':') {
+    let store = StoreUrl::new(store);
+    match store.scheme() {
         #[cfg(feature = "redis")]
-        Some(("redis", _)) => redis::look(store, prefix, sid).await.unwrap_or_default(),
-        Some(("sqlite", path)) => sqlite::look(path, sid).unwrap_or_default(),
+        "redis" | "rediss" => redis::look(store, prefix, sid).await.unwrap_or_default(),
+        "sqlite" => sqlite::look(store, sid).unwrap_or_default(),
         _ => Vec::new(),
     }
 }
@@ -26,8 +28,7 @@ mod redis {
 
     use redis::aio::MultiplexedConnection;
 
-    use super::{Elsewhere, SessionId};
-    use crate::open_store::take_prefix;
+    use super::{Elsewhere, SessionId, StoreUrl};
 
     /// A busy server should not be searched for long.
     const TIME: Duration = Duration::from_secs(3);
@@ -35,12 +36,12 @@ mod redis {
 
     /// Every key that ends with the session id, in every database of the server.
     pub(super) async fn look(
-        store: &str,
+        mut store: StoreUrl,
         usual: &str,
         sid: &SessionId,
     ) -> Result<Vec<Elsewhere>, Box<dyn Error>> {
-        let (url, prefix) = take_prefix(store)?;
-        let configured = prefix.unwrap_or_else(|| usual.into());
+        let configured = store.take("prefix")?.unwrap_or_else(|| usual.into());
+        let url: url::Url = store.rest().parse()?;
         let mut connection =
             redis::Client::open(url.clone())?.get_multiplexed_async_connection().await?;
         let until = Instant::now() + TIME;
@@ -117,20 +118,26 @@ mod redis {
 }
 
 mod sqlite {
+    use std::error::Error;
+
     use rusqlite::{Connection, OpenFlags};
 
-    use super::{Elsewhere, SessionId};
-    use crate::open_store::split_table;
+    use super::{Elsewhere, SessionId, StoreUrl};
 
     /// Every other table with a session id column that holds it.
-    pub(super) fn look(database: &str, sid: &SessionId) -> rusqlite::Result<Vec<Elsewhere>> {
-        let (path, configured) = split_table(database);
+    pub(super) fn look(
+        mut store: StoreUrl,
+        sid: &SessionId,
+    ) -> Result<Vec<Elsewhere>, Box<dyn Error>> {
+        let configured = store.take("table")?;
+        let rest = store.rest();
+        let path = rest.trim_start_matches("sqlite:");
         let database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let mut columns = database.prepare(
             "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c \
              WHERE m.type = 'table' AND m.name <> ? AND c.name IN ('sid', 'session_id', 'id')",
         )?;
-        let columns = columns.query_map([configured.unwrap_or("sessions")], |row| {
+        let columns = columns.query_map([configured.as_deref().unwrap_or("sessions")], |row| {
             Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
         })?;
         let mut found = Vec::new();

@@ -1,0 +1,104 @@
+//! From a URL to the store that it names.
+//!
+//! | URL | feature | its own parameters |
+//! |---|---|---|
+//! | `redis://`, `rediss://` | `redis` | `prefix` |
+//! | `postgres://`, `postgresql://` | `postgres` | `layout`, `schema`, `table` |
+//! | `mysql://`, `mariadb://` | `mysql` | `layout`, `table` |
+//! | `mongodb://`, `mongodb+srv://` | `mongodb` | `layout`, `collection` |
+//! | `memcached://` | `memcached` | `prefix` |
+//! | `sqlite:PATH` | `sqlite` | `layout`, `table` |
+//! | `file:DIR` | `file` | |
+//!
+//! What else stands in a URL is its driver's. Each store says more about its own.
+
+use std::sync::Arc;
+
+use super::{SessionStore, StoreError, StoreUrl};
+
+/// Each scheme, and the feature that it needs.
+const SCHEMES: [(&str, &str); 11] = [
+    ("redis", "redis"),
+    ("rediss", "redis"),
+    ("postgres", "postgres"),
+    ("postgresql", "postgres"),
+    ("mysql", "mysql"),
+    ("mariadb", "mysql"),
+    ("mongodb", "mongodb"),
+    ("mongodb+srv", "mongodb"),
+    ("memcached", "memcached"),
+    ("sqlite", "sqlite"),
+    ("file", "file"),
+];
+
+/// Opens the store that a URL names, such as `redis://127.0.0.1/?prefix=myapp:` or
+/// `sqlite:./sessions`, for programs that are told at run time where their sessions are.
+///
+/// Connects, so that a wrong address, password, table or layout is found at the start.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use express_session::store;
+///
+/// let error = store::open("oracle://db/").await.unwrap_err();
+/// assert!(error.to_string().contains("no such kind of store: oracle"));
+/// # }
+/// ```
+///
+/// # Errors
+/// [`StoreError`] if there is no such scheme; if the feature that it needs is missing, which the
+/// message names; or what the store's own `connect` says. None shows a password.
+pub async fn open(url: &str) -> Result<Arc<dyn SessionStore>, StoreError> {
+    match StoreUrl::new(url).scheme() {
+        #[cfg(feature = "redis")]
+        "redis" | "rediss" => Ok(Arc::new(super::redis::RedisStore::connect(url).await?)),
+        #[cfg(feature = "postgres")]
+        "postgres" | "postgresql" => {
+            Ok(Arc::new(super::postgres::PostgresStore::connect(url).await?))
+        }
+        #[cfg(feature = "mysql")]
+        "mysql" | "mariadb" => Ok(Arc::new(super::mysql::MysqlStore::connect(url).await?)),
+        #[cfg(feature = "mongodb")]
+        "mongodb" | "mongodb+srv" => Ok(Arc::new(super::mongodb::MongoStore::connect(url).await?)),
+        #[cfg(feature = "memcached")]
+        "memcached" => Ok(Arc::new(super::memcached::MemcachedStore::connect(url).await?)),
+        #[cfg(feature = "sqlite")]
+        "sqlite" => Ok(Arc::new(super::sqlite::SqliteStore::open_url(url).await?)),
+        #[cfg(feature = "file")]
+        "file" => Ok(Arc::new(super::file::FileStore::open_url(url).await?)),
+        scheme => Err(not_opened(scheme)),
+    }
+}
+
+fn not_opened(scheme: &str) -> StoreError {
+    if let Some((_, feature)) = SCHEMES.iter().find(|(known, _)| *known == scheme) {
+        return StoreError::message(format!(
+            "this program was built without the feature `{feature}`, which {scheme}: needs"
+        ));
+    }
+    let known: Vec<_> = SCHEMES.iter().map(|(scheme, _)| format!("{scheme}:")).collect();
+    // What has no scheme may begin with a user and a password.
+    let is_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    let named = match scheme {
+        "" => "no URL of a store".to_owned(),
+        _ if scheme.chars().all(is_scheme) => format!("no such kind of store: {scheme}"),
+        _ => "no such kind of store".to_owned(),
+    };
+    StoreError::message(format!("{named}; there are {}", known.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_feature_is_named_and_an_unknown_scheme_gets_the_known_ones() {
+        let missing = not_opened("mongodb+srv").to_string();
+        assert!(missing.contains("the feature `mongodb`, which mongodb+srv: needs"), "{missing}");
+        for scheme in ["", "rediz", "p@ss word"] {
+            let unknown = not_opened(scheme).to_string();
+            assert!(unknown.contains("redis:, rediss:, postgres:"), "{unknown}");
+            assert!(!unknown.contains("p@ss"), "{unknown}");
+        }
+    }
+}

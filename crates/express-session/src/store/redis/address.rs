@@ -1,0 +1,239 @@
+//! What a URL says, and how to connect there.
+
+use std::time::Duration;
+
+use ::redis::aio::{ConnectionLike, MultiplexedConnection};
+use ::redis::cluster::ClusterClient;
+use ::redis::cluster_async::ClusterConnection;
+use ::redis::{
+    AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, Pipeline, RedisError, RedisFuture,
+    TlsCertificates, Value,
+};
+use tokio::time::timeout;
+
+use super::super::{StoreError, StoreUrl};
+use super::told::told;
+
+/// A server that is there accepts within this.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// What a node of a cluster may take for an answer before it is asked again.
+const NODE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a cluster is asked again within one call, and after how many milliseconds at most.
+const RETRIES: u32 = 3;
+const RETRY_MS: (u64, u64) = (20, 500);
+
+/// Where to connect.
+pub(super) enum Address {
+    Server(Box<Client>),
+    Cluster(Box<ClusterClient>),
+}
+
+impl Address {
+    /// The address, and the URL's `prefix`.
+    pub(super) fn from_url(url: &str) -> Result<(Self, Option<String>), StoreError> {
+        let mut url = StoreUrl::new(url);
+        let prefix = url.take("prefix")?;
+        let cluster = switch(&mut url, "cluster")?;
+        let certificates = certificates(&mut url)?;
+        if let Some(unknown) = url.names().find(|name| *name != "protocol") {
+            return Err(StoreError::message(format!(
+                "a Redis URL has no parameter `{unknown}`; there are prefix, cluster, ca, cert and key"
+            )));
+        }
+        if url.scheme() == "rediss" {
+            use_ring();
+        } else if certificates.is_some() {
+            return Err(StoreError::message("certificates are for rediss:, not for redis:"));
+        }
+        let nodes = nodes(&url.rest());
+        let address = match nodes.as_slice() {
+            _ if cluster => Self::cluster(nodes, certificates),
+            [server] => Self::server(server, certificates),
+            _ => {
+                return Err(StoreError::message(
+                    "a Redis URL with several servers needs ?cluster=true",
+                ));
+            }
+        };
+        let address = address.map_err(|error| told("reading the Redis URL", error))?;
+        Ok((address, prefix))
+    }
+
+    fn server(url: &str, certificates: Option<TlsCertificates>) -> Result<Self, RedisError> {
+        let client = match certificates {
+            Some(certificates) => Client::build_with_tls(url, certificates)?,
+            None => Client::open(url)?,
+        };
+        Ok(Self::Server(Box::new(client)))
+    }
+
+    fn cluster(
+        nodes: Vec<String>,
+        certificates: Option<TlsCertificates>,
+    ) -> Result<Self, RedisError> {
+        let (shortest, longest) = RETRY_MS;
+        let mut client = ClusterClient::builder(nodes)
+            .connection_timeout(CONNECT_TIMEOUT)
+            .response_timeout(NODE_TIMEOUT)
+            .overall_response_timeout(None)
+            .retries(RETRIES)
+            .min_retry_wait(shortest)
+            .max_retry_wait(longest);
+        if let Some(certificates) = certificates {
+            client = client.certs(certificates);
+        }
+        Ok(Self::Cluster(Box::new(client.build()?)))
+    }
+
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self, Self::Cluster(_))
+    }
+
+    /// A new connection, made within a few seconds.
+    pub(super) async fn connect(&self) -> Result<Connection, StoreError> {
+        let connecting = async {
+            match self {
+                Self::Server(client) => {
+                    let config = AsyncConnectionConfig::new()
+                        .set_connection_timeout(Some(CONNECT_TIMEOUT))
+                        // How long a call may take is for `Link` to say.
+                        .set_response_timeout(None);
+                    let connecting = client.get_multiplexed_async_connection_with_config(&config);
+                    connecting.await.map(Connection::Server)
+                }
+                Self::Cluster(client) => {
+                    client.get_async_connection().await.map(Connection::Cluster)
+                }
+            }
+        };
+        match timeout(2 * CONNECT_TIMEOUT, connecting).await {
+            Ok(connected) => connected.map_err(|error| told("connecting to Redis", error)),
+            Err(late) => Err(StoreError::new("connecting to Redis", late)),
+        }
+    }
+}
+
+/// To a server, or to a cluster. Clones share it.
+#[derive(Clone)]
+pub(super) enum Connection {
+    Server(MultiplexedConnection),
+    Cluster(ClusterConnection),
+}
+
+impl Connection {
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self, Self::Cluster(_))
+    }
+}
+
+impl ConnectionLike for Connection {
+    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
+        match self {
+            Self::Server(connection) => connection.req_packed_command(command),
+            Self::Cluster(connection) => connection.req_packed_command(command),
+        }
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        commands: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        match self {
+            Self::Server(connection) => connection.req_packed_commands(commands, offset, count),
+            Self::Cluster(connection) => connection.req_packed_commands(commands, offset, count),
+        }
+    }
+
+    fn get_db(&self) -> i64 {
+        match self {
+            Self::Server(connection) => connection.get_db(),
+            Self::Cluster(connection) => connection.get_db(),
+        }
+    }
+}
+
+fn switch(url: &mut StoreUrl, name: &str) -> Result<bool, StoreError> {
+    match url.take(name)?.as_deref() {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(StoreError::message(format!("`{name}` is true or false"))),
+    }
+}
+
+/// `ca`, `cert` and `key`: the files are read once, here.
+fn certificates(url: &mut StoreUrl) -> Result<Option<TlsCertificates>, StoreError> {
+    let mut file = |name: &str| -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(path) = url.take(name)? else {
+            return Ok(None);
+        };
+        std::fs::read(path)
+            .map(Some)
+            .map_err(|error| StoreError::new(format!("reading the file of `{name}`"), error))
+    };
+    let (root_cert, client_cert, client_key) = (file("ca")?, file("cert")?, file("key")?);
+    let client_tls = match (client_cert, client_key) {
+        (Some(client_cert), Some(client_key)) => Some(ClientTlsConfig { client_cert, client_key }),
+        (None, None) => None,
+        _ => return Err(StoreError::message("`cert` and `key` come together")),
+    };
+    let any = root_cert.is_some() || client_tls.is_some();
+    Ok(any.then_some(TlsCertificates { client_tls, root_cert }))
+}
+
+/// Each host of `redis://ann:secret@host1,host2:7000/0` as a URL of its own.
+fn nodes(url: &str) -> Vec<String> {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("redis", url));
+    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let (user, hosts) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
+    hosts.split(',').map(|host| format!("{scheme}://{user}{host}{path}")).collect()
+}
+
+/// The driver asks rustls for the process' cryptography, and brings the process down if there is
+/// none, or several. A program that has chosen one keeps it.
+fn use_ring() {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_host_becomes_a_url_of_its_own() {
+        for (url, expected) in [
+            ("redis://h", vec!["redis://h"]),
+            ("redis://h:1/3?protocol=resp3", vec!["redis://h:1/3?protocol=resp3"]),
+            (
+                "rediss://ann:p%40s,s@h1:1,h2/",
+                vec!["rediss://ann:p%40s,s@h1:1/", "rediss://ann:p%40s,s@h2/"],
+            ),
+            ("redis://[::1]:1,[::1]:2", vec!["redis://[::1]:1", "redis://[::1]:2"]),
+        ] {
+            assert_eq!(nodes(url), expected);
+        }
+    }
+
+    #[test]
+    fn what_a_url_must_not_say_is_told_and_its_password_is_not() {
+        for (url, what) in [
+            ("redis://:hunter2@h/?layout=knex", "no parameter `layout`"),
+            ("redis://:hunter2@h/?cluster=maybe", "`cluster` is true or false"),
+            ("redis://:hunter2@h1,h2/", "?cluster=true"),
+            ("redis://:hunter2@h/?ca=/none", "rediss:"),
+            ("rediss://:hunter2@h/?ca=/none", "the file of `ca`"),
+            ("rediss://:hunter2@h/?cert=/dev/null", "come together"),
+            ("redis://:hunter2@h/many", "reading the Redis URL"),
+            ("redis://:hunter2@h:port/", "reading the Redis URL"),
+            ("redis://", "reading the Redis URL"),
+        ] {
+            let error = Address::from_url(url).err().unwrap();
+            let told = format!("{error} {error:?}");
+            assert!(told.contains(what) || what == "rediss:", "{told}");
+            assert!(!told.contains("hunter2"), "{told}");
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! A connection that comes back.
+//!
+//! Calls share one connection. Who meets a fault on it reports that, and a task of the link's own
+//! makes another: at once if the last one did some good, else after pauses that grow. Until the
+//! first attempt is over, calls wait for it; from then on they fail at once with its error.
+//!
+//! Silence is a fault, too, and the one that no error reports: callers have a shorter patience than
+//! ours and leave. So a question that is dropped unanswered counts, if the connection has answered
+//! nobody since.
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ::redis::RedisError;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::super::StoreError;
+use super::address::{Address, Connection};
+use super::told::{blames_connection, told};
+
+/// A backstop: who asks gives up earlier by itself (the authorizer's `store_timeout`), and says so
+/// more exactly.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A connection that answers nobody for so long, while it is asked, is given up.
+const SILENCE: Duration = Duration::from_secs(1);
+/// The pauses between attempts to connect.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+/// A connection that lived for so long did some good.
+const SETTLED: Duration = Duration::from_secs(5);
+
+#[derive(Clone)]
+pub(super) struct Link {
+    state: watch::Receiver<State>,
+    faults: mpsc::Sender<u64>,
+    patience: Patience,
+}
+
+/// How to tell that nobody will answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// There is one server: whoever is answered shows that it is there.
+    WithServer,
+    /// The other nodes answer whatever has become of this one.
+    WithNode,
+}
+
+#[derive(Clone)]
+enum State {
+    /// It is there.
+    Up(Arc<Live>),
+    /// It is being replaced, and nothing has failed so far.
+    Coming,
+    /// It could not be replaced, so far.
+    Down(StoreError),
+}
+
+struct Live {
+    /// Which one it is: a fault of an earlier one is old news.
+    number: u64,
+    connection: Connection,
+    asked: Mutex<Option<Asked>>,
+}
+
+/// Since when nobody was answered.
+#[derive(Clone, Copy)]
+struct Asked {
+    first: Instant,
+    last: Instant,
+}
+
+impl Link {
+    /// Connects.
+    pub(super) async fn open(address: Address) -> Result<Self, StoreError> {
+        let live = Live::new(0, address.connect().await?);
+        let patience = if address.is_cluster() { Patience::WithNode } else { Patience::WithServer };
+        let (publish, state) = watch::channel(State::Up(Arc::new(live)));
+        // One report is enough: those that find no room tell of the same fault.
+        let (faults, reported) = mpsc::channel(1);
+        tokio::spawn(keep(address, publish, reported));
+        Ok(Self { state, faults, patience })
+    }
+
+    /// Asks, on the connection that there is now.
+    pub(super) async fn ask<T, F>(&self, ask: impl FnOnce(Connection) -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, RedisError>>,
+    {
+        let asking = async {
+            let live = self.live().await?;
+            let question = Question::new(self, &live);
+            let answer = ask(live.connection.clone()).await;
+            question.answered(answer.as_ref().err());
+            answer.map_err(|error| told("asking Redis", error))
+        };
+        match timeout(PATIENCE, asking).await {
+            Ok(answer) => answer,
+            Err(late) => Err(StoreError::new("asking Redis", late)),
+        }
+    }
+
+    async fn live(&self) -> Result<Arc<Live>, StoreError> {
+        let mut state = self.state.clone();
+        let known = state.wait_for(|state| !matches!(state, State::Coming)).await;
+        match known.as_deref() {
+            Ok(State::Up(live)) => Ok(live.clone()),
+            Ok(State::Down(error)) => Err(error.clone()),
+            Ok(State::Coming) | Err(_) => Err(StoreError::message("Redis' connection has ended")),
+        }
+    }
+
+    fn report(&self, live: &Live) {
+        let _ = self.faults.try_send(live.number);
+    }
+}
+
+impl Live {
+    fn new(number: u64, connection: Connection) -> Self {
+        Self { number, connection, asked: Mutex::default() }
+    }
+
+    fn asked<T>(&self, change: impl FnOnce(&mut Option<Asked>) -> T) -> T {
+        change(&mut self.asked.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A question on its way. Dropped without an answer, it tells of the silence.
+struct Question<'a> {
+    link: &'a Link,
+    live: &'a Live,
+    since: Instant,
+    is_answered: bool,
+}
+
+impl<'a> Question<'a> {
+    fn new(link: &'a Link, live: &'a Live) -> Self {
+        let now = Instant::now();
+        live.asked(|asked| {
+            // Somebody may have left early, a while ago: that alone says nothing.
+            let first = match asked {
+                Some(before) if now - before.last < SILENCE => before.first,
+                _ => now,
+            };
+            *asked = Some(Asked { first, last: now });
+        });
+        Self { link, live, since: now, is_answered: false }
+    }
+
+    fn answered(mut self, error: Option<&RedisError>) {
+        self.is_answered = true;
+        if error.is_some_and(blames_connection) {
+            self.link.report(self.live);
+        } else {
+            self.live.asked(|asked| *asked = None);
+        }
+    }
+
+    fn is_silence(&self) -> bool {
+        let now = Instant::now();
+        match self.link.patience {
+            Patience::WithNode => now - self.since >= SILENCE,
+            Patience::WithServer => {
+                self.live.asked(|asked| asked.is_some_and(|asked| now - asked.first >= SILENCE))
+            }
+        }
+    }
+}
+
+impl Drop for Question<'_> {
+    fn drop(&mut self) {
+        if !self.is_answered && self.is_silence() {
+            self.link.report(self.live);
+        }
+    }
+}
+
+/// Replaces the connection whenever a fault is reported, until the last link is gone.
+async fn keep(address: Address, state: watch::Sender<State>, mut faults: mpsc::Receiver<u64>) {
+    let (mut number, mut since, mut pause) = (0, Instant::now(), Duration::ZERO);
+    while let Some(faulty) = faults.recv().await {
+        if faulty != number {
+            continue;
+        }
+        if since.elapsed() > SETTLED {
+            pause = Duration::ZERO;
+        }
+        // The other nodes of a cluster do their work meanwhile.
+        let withdraw = |now: State| {
+            if !address.is_cluster() {
+                state.send_replace(now);
+            }
+        };
+        tracing::warn!("Redis: a connection is faulty, and is made anew");
+        withdraw(State::Coming);
+        loop {
+            sleep(pause.mul_f64(jitter())).await;
+            pause = (2 * pause).clamp(PAUSES.0, PAUSES.1);
+            if faults.is_closed() {
+                return;
+            }
+            match address.connect().await {
+                Ok(connection) => {
+                    number += 1;
+                    since = Instant::now();
+                    state.send_replace(State::Up(Arc::new(Live::new(number, connection))));
+                    tracing::info!("Redis: connected again");
+                    break;
+                }
+                Err(error) => withdraw(State::Down(error)),
+            }
+        }
+    }
+}
+
+/// 0.5 to 1: many that lost the same server do not come back in the same moment.
+fn jitter() -> f64 {
+    let random = RandomState::new().build_hasher().finish();
+    0.5 + f64::from(u8::try_from(random & 0xff).unwrap_or_default()) / 510.0
+}

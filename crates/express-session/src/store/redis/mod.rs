@@ -1,0 +1,214 @@
+//! connect-redis 3.4 to 10.0 (`index.ts`), and connect-valkey, which is the same.
+//!
+//! - The key is a prefix (`sess:`) and the session id; the value is the session's JSON.
+//! - Redis' own expiry is the only one: a key without one lives for ever (`disableTTL`), whatever
+//!   its JSON says. Redis counts it down by its own clock, so that nobody else's matters.
+//! - A `touch` is an `EXPIRE`.
+//! - An empty value is no session (`if (!data)`).
+//!
+//! One concept a file: [`address`] is what a URL says, [`link`] the connection that comes back,
+//! [`told`] what an error may say.
+
+use std::fmt;
+use std::time::Duration;
+
+use ::redis::{FromRedisValue, Pipeline, RedisError, Value};
+use async_trait::async_trait;
+use futures_util::future::try_join_all;
+
+use super::{
+    DestroySession, Life, SessionStore, StoreError, StoredSession, TouchSession, UpdateSession,
+};
+use crate::SessionId;
+
+mod address;
+mod link;
+mod told;
+
+use address::{Address, Connection};
+use link::Link;
+
+/// connect-redis' default.
+const PREFIX: &str = "sess:";
+/// Redis refuses an expiry that does not fit its clock.
+const LONGEST_MS: i64 = i64::MAX / 2;
+
+/// Sessions that connect-redis keeps, in Redis or Valkey, alone or in a cluster.
+///
+/// | in the URL | is |
+/// |---|---|
+/// | `redis://ann:secret@10.0.0.1:6379/3` | user, password, server and database number |
+/// | `rediss://…` | the same with TLS; the server's certificate must be good for the system's roots |
+/// | `?prefix=myapp:` | connect-redis' `prefix`, by default `sess:` |
+/// | `?ca=FILE` | roots to believe instead of the system's, in PEM |
+/// | `?cert=FILE&key=FILE` | what this client shows a server that asks for certificates, in PEM |
+/// | `redis://10.0.0.1,10.0.0.2:7000/?cluster=true` | a cluster, by some of its nodes |
+///
+/// # Connections
+/// One connection to a server, or to each node of a cluster; commands of one moment share a round
+/// trip on it. Any fault (it is cut, silent for a second while it is asked, or babbles) makes it a
+/// new one, at once and then after pauses of 50 ms to 1 s; meanwhile every call fails at once.
+/// A cluster goes on serving while it is connected to anew. Each call ends within 10 seconds.
+/// Cheap to clone: clones share the connection.
+///
+/// # Permissions
+/// `GET` and `PTTL` on the prefix' keys; `PEXPIRE` for touch, `DEL` for destroy, `SET` for update
+/// (`SET … XX KEEPTTL`: Redis 6.0 or newer).
+///
+/// # Example
+/// ```no_run
+/// # async fn connect() -> Result<(), Box<dyn std::error::Error>> {
+/// use express_session::store::redis::RedisStore;
+///
+/// let store = RedisStore::connect("redis://127.0.0.1/").await?.with_prefix("myapp:");
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct RedisStore {
+    link: Link,
+    prefix: Box<str>,
+}
+
+impl RedisStore {
+    /// Connects and asks for a session that can't be there, so that a wrong address, password or
+    /// permission is found at the start.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the URL is none or has a parameter that does not exist, if the server
+    /// can't be reached within 2 seconds, or if it refuses.
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        let (address, prefix) = Address::from_url(url)?;
+        let link = Link::open(address).await?;
+        let store = Self { link, prefix: prefix.as_deref().unwrap_or(PREFIX).into() };
+        store.load(&SessionId::new("")).await?;
+        Ok(store)
+    }
+
+    /// Reads keys with this prefix: connect-redis' `prefix` option, by default `sess:`.
+    #[must_use]
+    pub fn with_prefix(mut self, prefix: &str) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    fn key(&self, sid: &SessionId) -> String {
+        format!("{}{}", self.prefix, sid.as_str())
+    }
+
+    /// Commands for one key.
+    async fn query<T>(&self, commands: &Pipeline) -> Result<T, StoreError>
+    where
+        T: FromRedisValue + Send,
+    {
+        self.link
+            .ask(|mut connection| async move { commands.query_async(&mut connection).await })
+            .await
+    }
+}
+
+/// Without the address: its URL can hold a password.
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}
+
+/// The answers to `GET` and `PTTL`.
+fn session(payload: Option<Vec<u8>>, ttl: i64) -> Option<StoredSession> {
+    // -1: no expiry; -2: no key, gone between the two commands.
+    let life = match ttl {
+        -1 => Life::Forever,
+        ttl => Life::For(Duration::from_millis(u64::try_from(ttl).ok()?)),
+    };
+    let payload = payload.filter(|payload| !payload.is_empty())?;
+    Some(StoredSession::new(payload, life))
+}
+
+/// In one round trip, also of a cluster: there each key's commands go to its node on their own, all
+/// at once, and the nodes' connections put together what goes their way.
+async fn load_keys(
+    mut connection: Connection,
+    keys: Vec<String>,
+) -> Result<Vec<Option<StoredSession>>, RedisError> {
+    if connection.is_cluster() {
+        let loading = keys.into_iter().map(|key| load_key(connection.clone(), key));
+        return try_join_all(loading).await;
+    }
+    let mut ask = ::redis::pipe();
+    for key in &keys {
+        ask.get(key).pttl(key);
+    }
+    // One flat list of answers, two for each session.
+    let answers: Vec<Value> = ask.query_async(&mut connection).await?;
+    let sessions = answers.chunks(2).map(|pair| {
+        let (payload, ttl) = ::redis::from_redis_value_ref(&Value::Array(pair.to_vec()))?;
+        Ok(session(payload, ttl))
+    });
+    sessions.collect()
+}
+
+async fn load_key(
+    mut connection: Connection,
+    key: String,
+) -> Result<Option<StoredSession>, RedisError> {
+    let (payload, ttl) = ::redis::pipe().get(&key).pttl(&key).query_async(&mut connection).await?;
+    Ok(session(payload, ttl))
+}
+
+#[async_trait]
+impl SessionStore for RedisStore {
+    async fn load(&self, sid: &SessionId) -> Result<Option<StoredSession>, StoreError> {
+        let key = self.key(sid);
+        self.link.ask(|connection| load_key(connection, key)).await
+    }
+
+    async fn load_many(
+        &self,
+        sids: &[SessionId],
+    ) -> Result<Vec<Option<StoredSession>>, StoreError> {
+        if sids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys: Vec<_> = sids.iter().map(|sid| self.key(sid)).collect();
+        self.link.ask(|connection| load_keys(connection, keys)).await
+    }
+
+    fn as_touch(&self) -> Option<&dyn TouchSession> {
+        Some(self)
+    }
+
+    fn as_destroy(&self) -> Option<&dyn DestroySession> {
+        Some(self)
+    }
+
+    fn as_update(&self) -> Option<&dyn UpdateSession> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl TouchSession for RedisStore {
+    async fn touch(&self, sid: &SessionId, life: Duration) -> Result<bool, StoreError> {
+        let ms = i64::try_from(life.as_millis()).map_or(LONGEST_MS, |ms| ms.min(LONGEST_MS));
+        let (touched,) = self.query(::redis::pipe().pexpire(self.key(sid), ms)).await?;
+        Ok(touched)
+    }
+}
+
+#[async_trait]
+impl DestroySession for RedisStore {
+    async fn destroy(&self, sid: &SessionId) -> Result<bool, StoreError> {
+        let (deleted,): (u64,) = self.query(::redis::pipe().del(self.key(sid))).await?;
+        Ok(deleted > 0)
+    }
+}
+
+#[async_trait]
+impl UpdateSession for RedisStore {
+    async fn update(&self, sid: &SessionId, json: &str) -> Result<bool, StoreError> {
+        let mut set = ::redis::pipe();
+        set.cmd("SET").arg(self.key(sid)).arg(json).arg("XX").arg("KEEPTTL");
+        let (answer,): (Option<String>,) = self.query(&set).await?;
+        Ok(answer.is_some())
+    }
+}
