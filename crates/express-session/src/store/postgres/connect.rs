@@ -3,6 +3,7 @@
 //! Nothing of ours is set on a connection but its `application_name`: its time zone above all is
 //! PostgreSQL's own business (see `table.rs`).
 
+use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -51,6 +52,13 @@ impl Connector {
     }
 }
 
+/// Without the address and the password.
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector").finish_non_exhaustive()
+    }
+}
+
 impl deadpool_postgres::Connect for Connector {
     fn connect(&self, config: &Config) -> Connecting<'_> {
         let (config, tls) = (config.clone(), self.tls.clone());
@@ -91,7 +99,7 @@ mod tests {
     use super::*;
 
     fn refused(url: &str) -> String {
-        let error = Connector::from_url(StoreUrl::new(url)).err().expect("it is refused");
+        let error = Connector::from_url(StoreUrl::new(url)).unwrap_err();
         format!("{error}: {:?}", error.source().map(ToString::to_string))
     }
 
@@ -114,7 +122,7 @@ mod tests {
     fn the_rest_of_the_url_is_as_for_libpq() {
         let url =
             "postgresql://ann:p%40ss%3F@[::1]:6432/my%20db?options=-c%20TimeZone%3DAsia/Tokyo";
-        let config = Connector::from_url(StoreUrl::new(url)).ok().expect("it is good").config;
+        let config = Connector::from_url(StoreUrl::new(url)).unwrap().config;
         assert_eq!(config.get_user(), Some("ann"));
         assert_eq!(config.get_password(), Some(b"p@ss?".as_slice()));
         assert_eq!((config.get_dbname(), config.get_ports()), (Some("my db"), [6432].as_slice()));

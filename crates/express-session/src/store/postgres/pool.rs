@@ -4,8 +4,8 @@
 //!   is closed: what it would answer next nobody knows.
 //! - After a failed attempt to connect, calls fail at once with its error for a while that grows
 //!   from 50 milliseconds to one second, so that a server that comes back is not run over.
-//! - Statements have no name, so they need no memory on the server: PgBouncer may stand between,
-//!   in any mode, and a table may be altered.
+//! - Statements are not prepared: a pooler may stand between, in any mode, a table may be altered,
+//!   and the driver does not log their values (session ids), as it does for prepared ones.
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::{KNEX, PG_SIMPLE, Postgres, connect, in_seconds, reasons};
 
 async fn refused(url: &str) -> String {
-    let error = PostgresStore::connect(url).await.expect_err("it is refused");
+    let error = PostgresStore::connect(url).await.unwrap_err();
     let told = format!("{error} / {}", reasons(&error));
     assert!(!told.contains("the-right-password"), "{told}");
     told
@@ -26,10 +26,10 @@ async fn what_is_wrong_is_told_when_connecting() {
     };
     let (url, raw) = (server.url(), connect(&server.url()).await);
     raw.batch_execute(
-        r#"CREATE TABLE session (sid varchar, sess json, expire timestamp);
+        "CREATE TABLE session (sid varchar, sess json, expire timestamp);
            CREATE TABLE numbered (sid int, sess json, expire timestamp);
            CREATE TABLE in_ms (sid varchar, sess json, expire bigint);
-           CREATE ROLE stranger LOGIN PASSWORD 'who'"#,
+           CREATE ROLE stranger LOGIN PASSWORD 'who'",
     )
     .await
     .unwrap();
@@ -87,8 +87,8 @@ async fn odd_rows_are_an_error_that_does_not_quote_them_or_no_session() {
     };
     let raw = connect(&server.url()).await;
     raw.batch_execute(
-        r#"CREATE TABLE session (sid varchar, sess text, expire text);
-           INSERT INTO session VALUES ('soon', '{}', 'hunter2'), ('null', NULL, '2100-01-01')"#,
+        "CREATE TABLE session (sid varchar, sess text, expire text);
+           INSERT INTO session VALUES ('soon', '{}', 'hunter2'), ('null', NULL, '2100-01-01')",
     )
     .await
     .unwrap();

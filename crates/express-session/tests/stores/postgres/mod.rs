@@ -98,9 +98,8 @@ async fn connect(url: &str) -> Client {
 
 /// Everything that an error says of its causes.
 fn reasons(error: &StoreError) -> String {
-    std::iter::successors(error.source(), |&error| error.source())
-        .map(|error| format!("{error} / "))
-        .collect()
+    let sources = std::iter::successors(error.source(), |&error| error.source());
+    sources.map(ToString::to_string).collect::<Vec<_>>().join(" / ")
 }
 
 fn seconds(time: SystemTime) -> f64 {

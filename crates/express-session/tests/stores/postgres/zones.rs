@@ -38,11 +38,14 @@ async fn agrees(postgres: &Postgres, end: SystemTime, moments: &[SystemTime]) ->
 
 /// Around the second that connect-pg-simple writes for `end`, and whole hours off, as zones are.
 fn around(end: SystemTime) -> Vec<SystemTime> {
-    let second = end.duration_since(UNIX_EPOCH).unwrap().as_secs_f64().ceil();
-    let near = [-1.001, -1.0, -0.999, -0.001, 0.0, 0.001, 0.999, 1.0, 1.001, 2.0];
-    let far = (-15..=15).map(|hours| 3600.0 * f64::from(hours));
-    let at = |off: f64| {
-        UNIX_EPOCH + Duration::from_millis(Duration::from_secs_f64(second + off).as_millis() as u64)
+    let end = end.duration_since(UNIX_EPOCH).unwrap();
+    let second = end.as_secs() + u64::from(end.subsec_nanos() > 0);
+    let near = [-1001, -1000, -999, -1, 0, 1, 999, 1000, 1001, 2000];
+    let far = (-15..=15).map(|hours| 3_600_000 * hours);
+    let at = |ms: i32| {
+        let (second, off) =
+            (Duration::from_secs(second), Duration::from_millis(ms.unsigned_abs().into()));
+        UNIX_EPOCH + if ms < 0 { second - off } else { second + off }
     };
     near.into_iter().chain(far).map(at).collect()
 }
