@@ -1,8 +1,11 @@
+import { openPostgresStore } from './postgres.mjs';
 import { openRedisStore } from './redis.mjs';
 import { openSqliteStore } from './sqlite.mjs';
 
 // By scheme: what opens the npm store from the URL that the Rust side takes too, as `{ store, close }`.
 const STORES = {
+  postgres: openPostgresStore,
+  postgresql: openPostgresStore,
   redis: openRedisStore,
   sqlite: openSqliteStore,
 };
