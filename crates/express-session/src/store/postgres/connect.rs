@@ -21,7 +21,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub(super) struct Connector {
     pub(super) config: Config,
-    tls: MakeRustlsConnect,
+    pub(super) tls: MakeRustlsConnect,
 }
 
 impl Connector {

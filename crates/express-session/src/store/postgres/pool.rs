@@ -1,7 +1,8 @@
 //! A bounded pool that comes back by itself after any fault.
 //!
 //! - A connection that did not finish what it was asked (a fault, a time-out, a caller who gave up)
-//!   is closed: what it would answer next nobody knows.
+//!   is closed: what it would answer next nobody knows. PostgreSQL is told to stop working on it, for
+//!   it would notice by itself only when it is done, which behind a lock may be never.
 //! - After a failed attempt to connect, calls fail at once with its error for a while that grows
 //!   from 50 milliseconds to one second, so that a server that comes back is not run over.
 //! - Statements are not prepared: a pooler may stand between, in any mode, a table may be altered,
@@ -16,6 +17,7 @@ use deadpool_postgres::{
 };
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error as DriverError, Row};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::super::StoreError;
 use super::connect::Connector;
@@ -30,6 +32,8 @@ const CREATE_TIMEOUT: Duration = Duration::from_secs(5);
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pauses between attempts to connect.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+/// Telling PostgreSQL to stop.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
 /// Whoever was silent for so long has been given up, not just interrupted.
 const HANGS: Duration = Duration::from_secs(1);
 
@@ -40,6 +44,7 @@ pub(super) type Values<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
 #[derive(Clone)]
 pub(super) struct Connections {
     pool: Pool,
+    tls: MakeRustlsConnect,
     outage: Arc<Mutex<Option<Outage>>>,
 }
 
@@ -54,6 +59,7 @@ impl Connections {
     pub(super) fn new(connector: Connector) -> Result<Self, StoreError> {
         // `Fast` sends nothing: a `DISCARD` between two callers would cost a round trip each.
         let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let tls = connector.tls.clone();
         let manager = Manager::from_connect(connector.config.clone(), connector, config);
         let pool = Pool::builder(manager)
             .max_size(SIZE)
@@ -61,7 +67,7 @@ impl Connections {
             .create_timeout(Some(CREATE_TIMEOUT))
             .build()
             .map_err(|error| StoreError::new("making the connection pool", error))?;
-        Ok(Self { pool, outage: Arc::default() })
+        Ok(Self { pool, tls, outage: Arc::default() })
     }
 
     /// Runs a statement, and gives its rows.
@@ -113,7 +119,7 @@ impl Connections {
             Ok(connection) => {
                 *self.outage() = None;
                 let since = Instant::now();
-                Ok(Lease { connection: Some(connection), pool: &self.pool, since })
+                Ok(Lease { connection: Some(connection), from: self, since })
             }
             Err(error) => {
                 let connecting = matches!(
@@ -167,7 +173,7 @@ async fn within<T>(
 /// A connection for one statement: back to the pool when that is done, else closed.
 struct Lease<'a> {
     connection: Option<Object>,
-    pool: &'a Pool,
+    from: &'a Connections,
     since: Instant,
 }
 
@@ -190,11 +196,24 @@ impl Drop for Lease<'_> {
         let Some(connection) = self.connection.take() else {
             return;
         };
-        drop(Object::take(connection));
+        // Where no runtime is left, nothing is left to be told either.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(stop(connection, self.from.tls.clone()));
+        }
         let held = self.since.elapsed();
         if held > HANGS {
             // Whatever silenced this one has silenced those that were idle meanwhile.
-            drop(self.pool.retain(|_, metrics| metrics.last_used() < held));
+            drop(self.from.pool.retain(|_, metrics| metrics.last_used() < held));
         }
     }
+}
+
+/// Ends what the connection is at, and closes it. Until then it counts as one of the pool's.
+async fn stop(connection: Object, tls: MakeRustlsConnect) {
+    if !connection.is_closed() {
+        let cancelling = connection.cancel_token();
+        // It is closed in any case.
+        let _ = tokio::time::timeout(CANCEL_TIMEOUT, cancelling.cancel_query(tls)).await;
+    }
+    drop(Object::take(connection));
 }
