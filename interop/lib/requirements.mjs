@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -15,6 +15,9 @@ export const MARIADBD = onThePath('mariadbd') ?? '/usr/sbin/mariadbd';
 /** Debian's Chromium; Playwright's own browsers are not downloaded. */
 export const chromiumBinary = process.env.CHROMIUM_BIN ?? onThePath('chromium');
 
+/** Where PostgreSQL's own programs are; Debian keeps them out of the path, one folder a version. */
+export const postgresFolder = postgresFolders().find((folder) => canRun(join(folder, 'initdb')));
+
 const CHECKS = {
   redis: () =>
     spawnSync('redis-server', ['--version']).error &&
@@ -23,6 +26,8 @@ const CHECKS = {
   mariadb: () =>
     [MARIADBD, 'mariadb-install-db'].some((program) => spawnSync(program, ['--version']).error) &&
     'MariaDB is not installed (Debian: apt install mariadb-server)',
+  postgres: () =>
+    postgresFolder === undefined && 'PostgreSQL is not installed (Debian: apt install postgresql)',
   demo: () => missingFile(demoBinary, 'PASSPORT_SOCKETIO_BIN', 'cargo build'),
   chromium: () =>
     chromiumBinary === undefined && 'chromium is not on the path (Debian: apt install chromium fonts-liberation)',
@@ -43,6 +48,12 @@ export function unless(...needs) {
 
 function missingFile(path, variable, command) {
   return canRun(path) ? undefined : `${path} is missing (run ${command}, or set ${variable})`;
+}
+
+function postgresFolders() {
+  const debian = '/usr/lib/postgresql';
+  const versions = existsSync(debian) ? readdirSync(debian) : [];
+  return [...process.env.PATH.split(delimiter), ...versions.map((version) => join(debian, version, 'bin'))];
 }
 
 function onThePath(command) {

@@ -3,12 +3,14 @@
 
 mod certificates;
 mod mariadb;
+mod postgres;
 mod process;
 mod redis;
 mod redis_cluster;
 
 pub use certificates::Certificates;
 pub use mariadb::MariadbServer;
+pub use postgres::PostgresServer;
 pub use process::{ServerProcess, missing_server};
 pub use redis::RedisServer;
 pub use redis_cluster::RedisCluster;
