@@ -14,13 +14,13 @@ process.once('exit', () => {
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
 /** Runs a command that ends by itself. */
-export async function runToItsEnd(command, args, { input = '', env = {} } = {}) {
+export async function runToItsEnd(command, args, { input = '', env = {}, ms = 15_000 } = {}) {
   const child = spawn(command, args, { env: { ...process.env, ...env } });
   running.add(child);
   child.stdin.on('error', () => {}); // it may end without reading
   child.stdin.end(input);
   const all = Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
-  const [stdout, stderr, [code]] = await within(all, `${command} to end`, 15_000);
+  const [stdout, stderr, [code]] = await within(all, `${command} to end`, ms);
   running.delete(child);
   return { code, stdout, stderr };
 }

@@ -4,11 +4,16 @@ import { createServer } from 'node:net';
 import { createClient } from 'redis';
 import { launch } from './children.mjs';
 import { scratchFolder } from './scratch.mjs';
+import { eventually } from './wait.mjs';
 
 // Below the range from which systems hand out ports by themselves, so that
 // nobody takes the port between a kill and the restart on it.
 const PORTS = [15_000, 32_000];
 const ATTEMPTS = 20;
+
+const SLOTS = 16_384;
+// Where the nodes of a cluster talk to each other: so far above their ports.
+const BUS = 20_000;
 
 /** A real redis-server that keeps nothing on disk and can be made to fail. */
 export class Redis {
@@ -16,9 +21,16 @@ export class Redis {
   #port;
   #server;
   #frozen = false;
+  #args;
+  #certificates;
 
-  static async start() {
+  /**
+   * `certificates`: it speaks TLS and nothing else. `args`: more options, made from its port.
+   */
+  static async start({ certificates, args = () => [] } = {}) {
     const redis = new Redis();
+    redis.#args = args;
+    redis.#certificates = certificates;
     redis.#folder = await scratchFolder();
     for (let attempt = 1; ; attempt += 1) {
       redis.#port = await freePort();
@@ -32,17 +44,29 @@ export class Redis {
     }
   }
 
+  get port() {
+    return this.#port;
+  }
+
   get url() {
-    return `redis://127.0.0.1:${this.#port}/`;
+    return `${this.#certificates ? 'rediss' : 'redis'}://127.0.0.1:${this.#port}/`;
   }
 
   /** Back on the same port, empty. */
   async restart() {
-    const args = ['--port', this.#port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+    const args = [...this.#listen(), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+    args.push(...this.#args(this.#port));
     this.#server = await launch('redis-server', 'redis-server', args.map(String), {
       cwd: this.#folder,
       ready: /Ready to accept connections/,
     });
+  }
+
+  #listen() {
+    if (!this.#certificates) return ['--port', this.#port];
+    const { ca, cert, key } = this.#certificates;
+    const files = ['--tls-ca-cert-file', ca, '--tls-cert-file', cert, '--tls-key-file', key];
+    return ['--port', 0, '--tls-port', this.#port, '--tls-auth-clients', 'no', ...files];
   }
 
   /** Connections are refused from here on. */
@@ -108,6 +132,27 @@ export class Redis {
     client.on('error', () => {});
     return client.connect();
   }
+}
+
+/** A cluster of `count` nodes without replicas. */
+export async function startRedisCluster(count) {
+  const args = (port) => ['--cluster-enabled', 'yes', '--cluster-port', port + BUS];
+  const nodes = await Promise.all(Array.from({ length: count }, () => Redis.start({ args })));
+  for (const [n, node] of nodes.entries()) {
+    const [from, to] = [n, n + 1].map((place) => Math.floor((SLOTS * place) / count));
+    await node.command('CLUSTER', 'ADDSLOTSRANGE', `${from}`, `${to - 1}`);
+    await nodes[0].command('CLUSTER', 'MEET', '127.0.0.1', `${node.port}`, `${node.port + BUS}`);
+  }
+  const agrees = async (node) => {
+    const info = await node.command('CLUSTER', 'INFO');
+    return info.includes('cluster_state:ok') && info.includes(`cluster_size:${count}\r\n`);
+  };
+  for (const node of nodes) await eventually(() => agrees(node), 'the cluster to agree', 30_000);
+  return {
+    nodes,
+    url: `redis://${nodes.map((node) => `127.0.0.1:${node.port}`).join(',')}/?cluster=true`,
+    close: () => Promise.all(nodes.map((node) => node.close())),
+  };
 }
 
 async function freePort() {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -9,13 +9,25 @@ export const demoBinary = process.env.PASSPORT_SOCKETIO_BIN ?? fromTarget('passp
 export const readmePortBinary = process.env.README_PORT_BIN ?? fromTarget('examples/readme_port');
 export const sessionStoreBinary = process.env.SESSION_STORE_BIN ?? fromTarget('examples/session_store');
 
+/** Debian keeps it where not everybody looks for programs. */
+export const MARIADBD = onThePath('mariadbd') ?? '/usr/sbin/mariadbd';
+
 /** Debian's Chromium; Playwright's own browsers are not downloaded. */
 export const chromiumBinary = process.env.CHROMIUM_BIN ?? onThePath('chromium');
+
+/** Where PostgreSQL's own programs are; Debian keeps them out of the path, one folder a version. */
+export const postgresFolder = postgresFolders().find((folder) => canRun(join(folder, 'initdb')));
 
 const CHECKS = {
   redis: () =>
     spawnSync('redis-server', ['--version']).error &&
     'redis-server is not installed (Debian: apt install redis-server)',
+  openssl: () => spawnSync('openssl', ['version']).error && 'openssl is not installed (Debian: apt install openssl)',
+  mariadb: () =>
+    [MARIADBD, 'mariadb-install-db'].some((program) => spawnSync(program, ['--version']).error) &&
+    'MariaDB is not installed (Debian: apt install mariadb-server)',
+  postgres: () =>
+    postgresFolder === undefined && 'PostgreSQL is not installed (Debian: apt install postgresql)',
   demo: () => missingFile(demoBinary, 'PASSPORT_SOCKETIO_BIN', 'cargo build'),
   chromium: () =>
     chromiumBinary === undefined && 'chromium is not on the path (Debian: apt install chromium fonts-liberation)',
@@ -36,6 +48,12 @@ export function unless(...needs) {
 
 function missingFile(path, variable, command) {
   return canRun(path) ? undefined : `${path} is missing (run ${command}, or set ${variable})`;
+}
+
+function postgresFolders() {
+  const debian = '/usr/lib/postgresql';
+  const versions = existsSync(debian) ? readdirSync(debian) : [];
+  return [...process.env.PATH.split(delimiter), ...versions.map((version) => join(debian, version, 'bin'))];
 }
 
 function onThePath(command) {

@@ -26,7 +26,8 @@ const OUTAGES = [
   {
     name: 'stopped in its tracks (connections open, no answers)',
     fail: (redis) => redis.freeze(),
-    code: 'store_timeout',
+    // The first who asks waits for an answer; once the silence is noticed, nobody waits any more.
+    code: ['store_timeout', 'store_unavailable'],
     recover: (redis) => redis.thaw(),
   },
 ];

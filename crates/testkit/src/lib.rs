@@ -4,7 +4,8 @@
 //!   as one suite that each of them runs;
 //! - [`vectors`]: what the real npm packages make, and what they make of it;
 //! - [`CountingStore`], [`FakeClock`]: fakes;
-//! - [`RedisServer`]: a real server on a free port, for as long as a test runs;
+//! - [`MariadbServer`], [`PostgresServer`], [`RedisServer`], [`RedisCluster`]: real servers on free
+//!   ports, for as long as a test runs;
 //! - [`FaultProxy`]: a network that fails when it is told to;
 //! - [`ScratchDir`]: a folder that disappears with its test.
 
@@ -23,4 +24,7 @@ pub use clock::FakeClock;
 pub use counting::CountingStore;
 pub use fault_proxy::{Fault, FaultProxy};
 pub use scratch::ScratchDir;
-pub use servers::{RedisServer, ServerProcess, missing_server};
+pub use servers::{
+    Certificates, MariadbServer, PostgresServer, RedisCluster, RedisServer, ServerProcess,
+    missing_server,
+};

@@ -1,9 +1,15 @@
+import { openMysqlStore } from './mysql.mjs';
+import { openPostgresStore } from './postgres.mjs';
 import { openRedisStore } from './redis.mjs';
 import { openSqliteStore } from './sqlite.mjs';
 
 // By scheme: what opens the npm store from the URL that the Rust side takes too, as `{ store, close }`.
 const STORES = {
+  mysql: openMysqlStore,
+  postgres: openPostgresStore,
+  postgresql: openPostgresStore,
   redis: openRedisStore,
+  rediss: openRedisStore,
   sqlite: openSqliteStore,
 };
 

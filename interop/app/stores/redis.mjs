@@ -1,19 +1,35 @@
+import { readFileSync } from 'node:fs';
 import { RedisStore } from 'connect-redis';
-import { createClient } from 'redis';
+import { createClient, createCluster } from 'redis';
 
-/** connect-redis at `redis://HOST:PORT/?prefix=…`, the URL that the Rust side takes too. */
+/**
+ * connect-redis at the URL that the Rust side takes too: `redis://HOST:PORT/?prefix=…`, with TLS as
+ * `rediss://HOST:PORT/?ca=FILE`, a cluster as `redis://HOST:PORT,HOST:PORT/?cluster=true`.
+ */
 export async function openRedisStore(storeUrl) {
-  const url = new URL(storeUrl);
-  const prefix = url.searchParams.get('prefix') ?? undefined;
-  url.search = '';
+  const [base, query] = storeUrl.split('?');
+  const parameters = new URLSearchParams(query);
+  const ca = parameters.get('ca');
+  const socket = { ...(ca && { ca: readFileSync(ca) }) };
 
-  const client = await connectRedis(url.href);
-  return { store: new RedisStore({ client, prefix }), close: () => client.destroy() };
+  const client =
+    parameters.get('cluster') === 'true' ? await connectCluster(base, socket) : await connectRedis(base, socket);
+  return { store: new RedisStore({ client, prefix: parameters.get('prefix') ?? undefined }), close: () => client.destroy() };
 }
 
-export async function connectRedis(url) {
-  const client = createClient({ url, socket: { reconnectStrategy: 50 } });
+export async function connectRedis(url, socket = {}) {
+  const client = createClient({ url, socket: { ...socket, reconnectStrategy: 50 } });
   // Without a listener an outage, which some tests make on purpose, would end the process.
   client.on('error', () => {});
   return client.connect();
+}
+
+async function connectCluster(base, socket) {
+  const [, scheme, hosts] = /^(\w+:\/\/)([^/]*)/.exec(base);
+  const cluster = createCluster({
+    rootNodes: hosts.split(',').map((host) => ({ url: scheme + host })),
+    defaults: { socket },
+  });
+  cluster.on('error', () => {});
+  return cluster.connect();
 }

@@ -31,6 +31,10 @@ const SCHEMES: [(&str, &str); 11] = [
     ("file", "file"),
 ];
 
+/// What can be written, for whom wrote something else.
+const FORMS: &str = "redis://HOST, rediss://HOST, postgres://HOST/DATABASE, mysql://HOST/DATABASE, \
+    mongodb://HOST/DATABASE, memcached://HOST, sqlite:PATH and file:DIR";
+
 /// Opens the store that a URL names, such as `redis://127.0.0.1/?prefix=myapp:` or
 /// `sqlite:./sessions`, for programs that are told at run time where their sessions are.
 ///
@@ -76,7 +80,6 @@ fn not_opened(scheme: &str) -> StoreError {
             "this program was built without the feature `{feature}`, which {scheme}: needs"
         ));
     }
-    let known: Vec<_> = SCHEMES.iter().map(|(scheme, _)| format!("{scheme}:")).collect();
     // What has no scheme may begin with a user and a password.
     let is_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
     let named = match scheme {
@@ -84,7 +87,7 @@ fn not_opened(scheme: &str) -> StoreError {
         _ if scheme.chars().all(is_scheme) => format!("no such kind of store: {scheme}"),
         _ => "no such kind of store".to_owned(),
     };
-    StoreError::message(format!("{named}; there are {}", known.join(", ")))
+    StoreError::message(format!("{named}; there are {FORMS}"))
 }
 
 #[cfg(test)]
@@ -97,7 +100,7 @@ mod tests {
         assert!(missing.contains("the feature `mongodb`, which mongodb+srv: needs"), "{missing}");
         for scheme in ["", "rediz", "p@ss word"] {
             let unknown = not_opened(scheme).to_string();
-            assert!(unknown.contains("redis:, rediss:, postgres:"), "{unknown}");
+            assert!(unknown.contains("redis://HOST, rediss://HOST"), "{unknown}");
             assert!(!unknown.contains("p@ss"), "{unknown}");
         }
     }

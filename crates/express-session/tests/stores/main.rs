@@ -4,6 +4,10 @@
 #![allow(clippy::disallowed_methods, reason = "real stores tell the real time")]
 
 mod memory;
+#[cfg(feature = "mysql")]
+mod mysql;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(feature = "sqlite")]

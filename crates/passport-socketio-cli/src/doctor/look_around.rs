@@ -130,6 +130,8 @@ mod sqlite {
         sid: &SessionId,
     ) -> Result<Vec<Elsewhere>, Box<dyn Error>> {
         let configured = store.take("table")?;
+        let elsewhere = store.clone();
+        store.take("layout")?;
         let rest = store.rest();
         let path = rest.trim_start_matches("sqlite:");
         let database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
@@ -146,9 +148,11 @@ mod sqlite {
             let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
             let sql = format!("SELECT 1 FROM {} WHERE {} = ?", quoted(&table), quoted(&column));
             if database.prepare(&sql)?.exists([sid.as_str()])? {
+                let mut elsewhere = elsewhere.clone();
+                elsewhere.set_default("table", &table);
                 found.push(Elsewhere {
                     place: format!("in the table \"{table}\""),
-                    store: format!("sqlite:{path}?table={table}"),
+                    store: elsewhere.rest(),
                 });
             }
         }

@@ -69,6 +69,9 @@ pub struct Limits {
     pub max_sid: usize,
     /// Whether a session id may have any character; else only letters, digits, `-` and `_`.
     pub any_sid: bool,
+    /// Whether two sessions can have ids that differ only in the case of their letters; else the
+    /// second takes the place of the first.
+    pub case_sensitive_sids: bool,
     /// How exactly the moment of expiry is kept.
     pub resolution: Duration,
 }
@@ -80,6 +83,7 @@ impl Default for Limits {
             max_payload: usize::MAX,
             max_sid: usize::MAX,
             any_sid: true,
+            case_sensitive_sids: true,
             resolution: Duration::from_millis(1),
         }
     }

@@ -89,7 +89,10 @@ async fn keeps_large_payloads(subject: &impl Subject) {
 async fn keeps_odd_ids_apart(subject: &impl Subject) {
     let limits = subject.limits();
     let long = "l".repeat(limits.max_sid.min(250));
-    let mut sids = vec!["a-b_C", "A-B_c", &long];
+    let mut sids = vec!["a-b_C", &long];
+    if limits.case_sensitive_sids {
+        sids.push("A-B_c");
+    }
     if limits.any_sid {
         sids.extend(["a.b.c", "sid:with/odd+chars=é", "100%", "😀", "' OR 1=1 --", "$where"]);
     }

@@ -1,8 +1,16 @@
 //! Real servers for tests: each on a free port of the loopback interface, with a folder of its own,
 //! for as long as its value lives.
 
+mod certificates;
+mod mariadb;
+mod postgres;
 mod process;
 mod redis;
+mod redis_cluster;
 
+pub use certificates::Certificates;
+pub use mariadb::MariadbServer;
+pub use postgres::PostgresServer;
 pub use process::{ServerProcess, missing_server};
 pub use redis::RedisServer;
+pub use redis_cluster::RedisCluster;

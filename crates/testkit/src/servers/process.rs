@@ -67,7 +67,14 @@ impl ServerProcess {
     /// # Panics
     /// If it does not start.
     pub async fn restart(&self) {
-        assert!(self.spawn() && self.listens().await, "{} starts again", self.name);
+        // What it held may be in use for a moment longer, by processes of its own.
+        for _ in 0..20 {
+            if self.spawn() && self.listens().await {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{} does not start again", self.name);
     }
 
     fn spawn(&self) -> bool {

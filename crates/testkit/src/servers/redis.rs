@@ -4,7 +4,8 @@ use std::path::Path;
 
 use tokio::process::Command;
 
-use super::ServerProcess;
+use super::redis_cluster::bus_port;
+use super::{Certificates, ServerProcess};
 use crate::ScratchDir;
 
 /// A `redis-server` of the test's own, with nothing kept on disk.
@@ -22,11 +23,35 @@ impl RedisServer {
     /// If it is installed but does not start; under `CI` also if it is not installed.
     pub async fn start() -> Option<Self> {
         let dir = ScratchDir::new();
-        let process = ServerProcess::start("redis-server", &dir, command).await?;
+        let process = ServerProcess::start("redis-server", &dir, plain).await?;
         Some(Self { process, _dir: dir })
     }
 
-    /// Its URL.
+    /// Starts one that speaks TLS and nothing else. It wants no certificate of its clients, but
+    /// looks at the one that they show.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub async fn start_with_tls() -> Option<(Self, Certificates)> {
+        Self::start_certified(tls).await
+    }
+
+    /// The same as a node of a cluster, without any slots so far.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub async fn start_node_with_tls() -> Option<(Self, Certificates)> {
+        Self::start_certified(tls_node).await
+    }
+
+    async fn start_certified(command: fn(u16, &Path) -> Command) -> Option<(Self, Certificates)> {
+        let dir = ScratchDir::new();
+        let certificates = Certificates::make(&dir).await?;
+        let process = ServerProcess::start("redis-server", &dir, command).await?;
+        Some((Self { process, _dir: dir }, certificates))
+    }
+
+    /// Its URL, where it does not speak TLS.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.process.port())
     }
@@ -37,9 +62,37 @@ impl RedisServer {
     }
 }
 
-fn command(port: u16, dir: &Path) -> Command {
+fn plain(port: u16, dir: &Path) -> Command {
     let mut command = Command::new("redis-server");
-    command.arg("--port").arg(port.to_string()).arg("--dir").arg(dir);
-    command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+    keep_to(dir, &mut command);
+    command.arg("--port").arg(port.to_string());
     command
+}
+
+fn tls(port: u16, dir: &Path) -> Command {
+    let mut command = Command::new("redis-server");
+    keep_to(dir, &mut command);
+    command.args(["--port", "0", "--tls-auth-clients", "optional", "--tls-port"]);
+    command.arg(port.to_string());
+    for (option, file) in [
+        ("--tls-ca-cert-file", "ca.pem"),
+        ("--tls-cert-file", "test.pem"),
+        ("--tls-key-file", "test.key"),
+    ] {
+        command.arg(option).arg(dir.join(file));
+    }
+    command
+}
+
+fn tls_node(port: u16, dir: &Path) -> Command {
+    let mut command = tls(port, dir);
+    command.args(["--cluster-enabled", "yes", "--tls-cluster", "yes", "--cluster-port"]);
+    command.arg(bus_port(port).to_string());
+    command
+}
+
+/// What all have in common.
+pub(super) fn keep_to(dir: &Path, command: &mut Command) {
+    command.arg("--dir").arg(dir);
+    command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
 }

@@ -1,18 +1,20 @@
 //! What a URL says, and how to connect there.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ::redis::aio::{ConnectionLike, MultiplexedConnection};
 use ::redis::cluster::ClusterClient;
 use ::redis::cluster_async::ClusterConnection;
 use ::redis::{
-    AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, IntoConnectionInfo as _, Pipeline,
-    ProtocolVersion, PushInfo, RedisError, RedisFuture, TlsCertificates, Value,
+    AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, ErrorKind, IntoConnectionInfo as _,
+    Pipeline, ProtocolVersion, PushInfo, RedisError, RedisFuture, TlsCertificates, Value,
 };
 use tokio::sync::broadcast;
 use tokio::time::timeout;
 
 use super::super::{StoreError, StoreUrl};
+use super::slots::Slots;
 use super::told::{blames_connection, told};
 
 /// What the server tells unasked.
@@ -129,7 +131,8 @@ impl Address {
                     Ok(Connection::Server { to, tells_changes: false })
                 }
                 Self::Cluster(client) => {
-                    client.get_async_connection().await.map(Connection::Cluster)
+                    let connection = client.get_async_connection().await?;
+                    Ok(Connection::Cluster(Cluster { connection, slots: Arc::default() }))
                 }
             }
         };
@@ -144,7 +147,40 @@ impl Address {
 #[derive(Clone)]
 pub(super) enum Connection {
     Server { to: MultiplexedConnection, tells_changes: bool },
-    Cluster(ClusterConnection),
+    Cluster(Cluster),
+}
+
+#[derive(Clone)]
+pub(super) struct Cluster {
+    pub(super) connection: ClusterConnection,
+    /// As they were when somebody last asked.
+    slots: Arc<Mutex<Option<Arc<Slots>>>>,
+}
+
+impl Cluster {
+    /// Which node has what: asked for once, until it turns out to be old.
+    pub(super) async fn slots(&self) -> Result<Arc<Slots>, RedisError> {
+        let known = self.known_slots().clone();
+        if let Some(slots) = known {
+            return Ok(slots);
+        }
+        let mut ask = ::redis::cmd("CLUSTER");
+        let answer = ask.arg("SLOTS").query_async(&mut self.connection.clone()).await?;
+        let slots = Arc::new(Slots::read(&answer).ok_or((
+            ErrorKind::UnexpectedReturnType,
+            "CLUSTER SLOTS was answered with something else",
+        ))?);
+        *self.known_slots() = Some(slots.clone());
+        Ok(slots)
+    }
+
+    pub(super) fn forget_slots(&self) {
+        *self.known_slots() = None;
+    }
+
+    fn known_slots(&self) -> MutexGuard<'_, Option<Arc<Slots>>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Connection {
@@ -153,7 +189,7 @@ impl Connection {
     }
 
     /// Whether it speaks RESP3, and so can tell of changes unasked.
-    pub(crate) fn tells_changes(&self) -> bool {
+    pub(super) fn tells_changes(&self) -> bool {
         matches!(self, Self::Server { tells_changes: true, .. })
     }
 }
@@ -162,7 +198,7 @@ impl ConnectionLike for Connection {
     fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
         match self {
             Self::Server { to, .. } => to.req_packed_command(command),
-            Self::Cluster(connection) => connection.req_packed_command(command),
+            Self::Cluster(cluster) => cluster.connection.req_packed_command(command),
         }
     }
 
@@ -174,14 +210,16 @@ impl ConnectionLike for Connection {
     ) -> RedisFuture<'a, Vec<Value>> {
         match self {
             Self::Server { to, .. } => to.req_packed_commands(commands, offset, count),
-            Self::Cluster(connection) => connection.req_packed_commands(commands, offset, count),
+            Self::Cluster(cluster) => {
+                cluster.connection.req_packed_commands(commands, offset, count)
+            }
         }
     }
 
     fn get_db(&self) -> i64 {
         match self {
             Self::Server { to, .. } => to.get_db(),
-            Self::Cluster(connection) => connection.get_db(),
+            Self::Cluster(cluster) => cluster.connection.get_db(),
         }
     }
 }

@@ -7,29 +7,30 @@
 //! - An empty value is no session (`if (!data)`).
 //!
 //! One concept a file: [`address`] is what a URL says, [`link`] the connection that comes back,
-//! [`tracking`] the feed of changes, [`told`] what an error may say.
+//! [`load`] what is asked of it, [`slots`] who has what in a cluster, [`tracking`] the feed of
+//! changes, [`told`] what an error may say.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::redis::{FromRedisValue, Pipeline, RedisError, Value};
+use ::redis::{Cmd, FromRedisValue};
 use async_trait::async_trait;
-use futures_util::future::try_join_all;
 
-use super::{
-    DestroySession, Life, SessionStore, StoreError, StoredSession, TouchSession, UpdateSession,
-};
+use super::{DestroySession, SessionStore, StoreError, StoredSession, TouchSession, UpdateSession};
 use crate::SessionId;
 use crate::watch::SessionWatch;
 
 mod address;
 mod link;
+mod load;
+mod slots;
 mod told;
 mod tracking;
 
-use address::{Address, Connection};
+use address::Address;
 use link::Link;
+use load::{load, load_many};
 use tracking::Tracking;
 
 /// connect-redis' default.
@@ -99,13 +100,9 @@ impl RedisStore {
         format!("{}{}", self.prefix, sid.as_str())
     }
 
-    /// Commands for one key.
-    async fn query<T>(&self, commands: &Pipeline) -> Result<T, StoreError>
-    where
-        T: FromRedisValue + Send,
-    {
+    async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
         self.link
-            .ask(|mut connection| async move { commands.query_async(&mut connection).await })
+            .ask(|mut connection| async move { command.query_async(&mut connection).await })
             .await
     }
 }
@@ -117,53 +114,11 @@ impl fmt::Debug for RedisStore {
     }
 }
 
-/// The answers to `GET` and `PTTL`.
-fn session(payload: Option<Vec<u8>>, ttl: i64) -> Option<StoredSession> {
-    // -1: no expiry; -2: no key, gone between the two commands.
-    let life = match ttl {
-        -1 => Life::Forever,
-        ttl => Life::For(Duration::from_millis(u64::try_from(ttl).ok()?)),
-    };
-    let payload = payload.filter(|payload| !payload.is_empty())?;
-    Some(StoredSession::new(payload, life))
-}
-
-/// In one round trip, also of a cluster: there each key's commands go to its node on their own, all
-/// at once, and the nodes' connections put together what goes their way.
-async fn load_keys(
-    mut connection: Connection,
-    keys: Vec<String>,
-) -> Result<Vec<Option<StoredSession>>, RedisError> {
-    if connection.is_cluster() {
-        let loading = keys.into_iter().map(|key| load_key(connection.clone(), key));
-        return try_join_all(loading).await;
-    }
-    let mut ask = ::redis::pipe();
-    for key in &keys {
-        ask.get(key).pttl(key);
-    }
-    // One flat list of answers, two for each session.
-    let answers: Vec<Value> = ask.query_async(&mut connection).await?;
-    let sessions = answers.chunks(2).map(|pair| {
-        let (payload, ttl) = ::redis::from_redis_value_ref(&Value::Array(pair.to_vec()))?;
-        Ok(session(payload, ttl))
-    });
-    sessions.collect()
-}
-
-async fn load_key(
-    mut connection: Connection,
-    key: String,
-) -> Result<Option<StoredSession>, RedisError> {
-    let (payload, ttl) = ::redis::pipe().get(&key).pttl(&key).query_async(&mut connection).await?;
-    Ok(session(payload, ttl))
-}
-
 #[async_trait]
 impl SessionStore for RedisStore {
     async fn load(&self, sid: &SessionId) -> Result<Option<StoredSession>, StoreError> {
         let key = self.key(sid);
-        self.link.ask(|connection| load_key(connection, key)).await
+        self.link.ask(|connection| load(connection, key)).await
     }
 
     async fn load_many(
@@ -174,7 +129,7 @@ impl SessionStore for RedisStore {
             return Ok(Vec::new());
         }
         let keys: Vec<_> = sids.iter().map(|sid| self.key(sid)).collect();
-        self.link.ask(|connection| load_keys(connection, keys)).await
+        self.link.ask(|connection| load_many(connection, keys)).await
     }
 
     fn watch(&self) -> Option<Arc<dyn SessionWatch>> {
@@ -198,15 +153,14 @@ impl SessionStore for RedisStore {
 impl TouchSession for RedisStore {
     async fn touch(&self, sid: &SessionId, life: Duration) -> Result<bool, StoreError> {
         let ms = i64::try_from(life.as_millis()).map_or(LONGEST_MS, |ms| ms.min(LONGEST_MS));
-        let (touched,) = self.query(::redis::pipe().pexpire(self.key(sid), ms)).await?;
-        Ok(touched)
+        self.query(&Cmd::pexpire(self.key(sid), ms)).await
     }
 }
 
 #[async_trait]
 impl DestroySession for RedisStore {
     async fn destroy(&self, sid: &SessionId) -> Result<bool, StoreError> {
-        let (deleted,): (u64,) = self.query(::redis::pipe().del(self.key(sid))).await?;
+        let deleted: u64 = self.query(&Cmd::del(self.key(sid))).await?;
         Ok(deleted > 0)
     }
 }
@@ -214,9 +168,9 @@ impl DestroySession for RedisStore {
 #[async_trait]
 impl UpdateSession for RedisStore {
     async fn update(&self, sid: &SessionId, json: &str) -> Result<bool, StoreError> {
-        let mut set = ::redis::pipe();
-        set.cmd("SET").arg(self.key(sid)).arg(json).arg("XX").arg("KEEPTTL");
-        let (answer,): (Option<String>,) = self.query(&set).await?;
+        let mut set = ::redis::cmd("SET");
+        set.arg(self.key(sid)).arg(json).arg("XX").arg("KEEPTTL");
+        let answer: Option<String> = self.query(&set).await?;
         Ok(answer.is_some())
     }
 }

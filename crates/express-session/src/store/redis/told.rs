@@ -21,13 +21,13 @@ pub(super) fn told(operation: &'static str, error: RedisError) -> StoreError {
 
 /// Its code and what Redis says about it, up to where it repeats what it was asked.
 fn server_error(error: RedisError, kind: Option<ServerErrorKind>) -> String {
-    let mut said = match error.into_server_errors() {
-        Some(errors) => errors
-            .first()
-            .map(|(_, error)| format!("{} {}", error.code(), error.details().unwrap_or_default())),
-        None => None,
-    }
-    .unwrap_or_else(|| "an error without words".into());
+    let refused_at_the_start = error.to_string();
+    let mut said = match error.into_server_errors().as_deref() {
+        Some([(_, error), ..]) => {
+            format!("{} {}", error.code(), error.details().unwrap_or_default())
+        }
+        _ => refused_at_the_start,
+    };
     if let Some(at) = said.find(", with args") {
         said.truncate(at);
     }
@@ -44,5 +44,40 @@ pub(super) fn blames_connection(error: &RedisError) -> bool {
         ErrorKind::Server(kind) => kind == ServerErrorKind::ReadOnly,
         ErrorKind::Extension => error.code() == Some("NOAUTH"),
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use ::redis::Value;
+
+    use super::*;
+
+    fn said(answer: &str) -> String {
+        let error: RedisError = match ::redis::parse_redis_value(answer.as_bytes()).unwrap() {
+            Value::ServerError(error) => error.into(),
+            other => ::redis::from_redis_value::<String>(other).unwrap_err().into(),
+        };
+        let error = told("asking Redis", error);
+        format!("{error} {error:?} {:?}", error.source().unwrap().to_string())
+    }
+
+    #[test]
+    fn neither_a_session_id_nor_a_session_is_repeated() {
+        for (answer, what) in [
+            (
+                "-ERR unknown command 'PTTL', with args beginning with: 'sess:secret-sid' \r\n",
+                "ERR unknown command 'PTTL'",
+            ),
+            ("*1\r\n$10\r\nsecret-sid\r\n", "no answer of Redis"),
+            ("-MOVED 1 10.0.0.1:7000\r\n", "needs ?cluster=true"),
+            ("-WRONGTYPE Operation against a key\r\n", "WRONGTYPE Operation against a key"),
+        ] {
+            let said = said(answer);
+            assert!(said.contains(what), "{said}");
+            assert!(!said.contains("secret-sid"), "{said}");
+        }
     }
 }

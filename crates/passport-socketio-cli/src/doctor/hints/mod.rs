@@ -60,7 +60,7 @@ fn could_not_tell(case: &Case<'_>, error: &AuthorizeError) -> Vec<Hint> {
         )],
         AuthorizeError::StoreUnavailable(_) => vec![hint(
             "the store can't be reached, or refuses",
-            "check its address, port, user and password; redis-cli, or sqlite3, from the same machine tells more",
+            "check its address, port, user, password and table; redis-cli, psql or whatever the database's own client is, from the same machine, tells more",
         )],
         AuthorizeError::StoreTimeout { .. } => vec![hint(
             "the store accepts connections and does not answer",

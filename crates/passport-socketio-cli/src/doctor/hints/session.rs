@@ -31,7 +31,7 @@ pub(super) async fn session_not_found(case: &Case<'_>) -> Vec<Hint> {
         "log in again; compare the store's ttl with the cookie's maxAge",
     ));
     hints.push(hint(
-        "the app keeps its sessions elsewhere: another server, database number, prefix, or in its own memory",
+        "the app keeps its sessions elsewhere: another server, database, table, prefix, or in its own memory",
         "compare with the `store` of the app's express-session; MemoryStore can't be read from outside",
     ));
     hints

@@ -1,0 +1,243 @@
+//! connect-pg-simple 10.0, connect-session-knex 5.0 and connect-session-sequelize 7.1 on PostgreSQL.
+//!
+//! - A session is good while the app's clock is not past a column of its row (`layout.rs` has each
+//!   package's rounding). Its JSON's own `expires` does not count. Sequelize's `get` does not look at
+//!   the column, which only its clean-up obeys, every quarter of an hour: here the column counts.
+//! - connect-pg-simple keeps that moment without a time zone, in the zone that its connection has:
+//!   the role's, the database's or the server's. So connect **as the same user to the same database**
+//!   as the Node app, with the same `options` if it sets any; then the moment is right, whatever the
+//!   zone.
+//! - A `touch` moves the column, an `update` leaves it; neither finds a session that has ended.
+//!
+//! `layout.rs` is the rules, `table.rs` the statements, `connect.rs` and `tls.rs` the way to the
+//! server, `pool.rs` what happens when that fails, `error.rs` what may be told about it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use tokio_postgres::Row;
+use tokio_postgres::types::{FromSqlOwned, Type};
+
+use super::{
+    DestroySession, SessionStore, StoreError, StoreUrl, StoredSession, TouchSession, UpdateSession,
+};
+use crate::{Clock, SessionId, SystemClock};
+
+mod connect;
+mod error;
+mod layout;
+mod pool;
+mod table;
+mod tls;
+
+use connect::Connector;
+use layout::Layout;
+use pool::Connections;
+use table::{HAS_UPDATED_AT, Table};
+
+const NO_IDS: [&str; 0] = [];
+
+/// Sessions in PostgreSQL.
+///
+/// Up to 8 connections, opened when they are needed. Each call takes one round trip and ends within
+/// 10 seconds; connections come back by themselves after an outage. Cheap to clone.
+///
+/// ```no_run
+/// # async fn connect() -> Result<(), Box<dyn std::error::Error>> {
+/// use express_session::store::postgres::PostgresStore;
+///
+/// // connect-pg-simple, in its table "session":
+/// let store = PostgresStore::connect("postgres://app:secret@db.example/app?sslmode=require").await?;
+///
+/// // connect-session-knex, in a schema of its own:
+/// let store = PostgresStore::connect("postgres://app:secret@db/app?layout=knex&schema=web").await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct PostgresStore {
+    connections: Connections,
+    statements: Arc<Statements>,
+    clock: Arc<dyn Clock>,
+}
+
+/// Made once, when it is known what columns there are.
+struct Statements {
+    layout: Layout,
+    table: String,
+    load: String,
+    touch: String,
+    update: String,
+    destroy: String,
+}
+
+impl PostgresStore {
+    /// Connects, and reads the table once, so that a wrong address, password or table is found at
+    /// the start.
+    ///
+    /// The URL is that of the Node app, with up to three parameters of ours: `layout` (`pg-simple`
+    /// by default, `knex` or `sequelize`), `schema` and `table`. `sslmode` is `disable`, `prefer`
+    /// (the default), `require` (as `no-verify`: both encrypt, and believe any certificate, as for
+    /// libpq) or `verify-full`; `sslrootcert` is a PEM file of who may vouch for the server, else
+    /// the system's. Other parameters are [tokio-postgres'](tokio_postgres::Config).
+    ///
+    /// The user needs the right to SELECT, and for [`as_touch`](SessionStore::as_touch),
+    /// [`as_update`](SessionStore::as_update) (UPDATE) and [`as_destroy`](SessionStore::as_destroy)
+    /// (DELETE) those as well.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the URL is none, the server can't be reached within 5 seconds or refuses,
+    /// or there is no table of that layout that may be read.
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        let mut url = StoreUrl::new(url);
+        let table = Table::from_url(&mut url)?;
+        let connections = Connections::new(Connector::from_url(url)?)?;
+        let load = table.load();
+        connections
+            .ask("connecting to PostgreSQL", &load, &[(&NO_IDS.as_slice(), Type::TEXT_ARRAY)])
+            .await?
+            .map_err(|error| error::table_unusable(&table, error))?;
+        let stamped =
+            table.layout == Layout::Sequelize && has_updated_at(&connections, &table).await?;
+        let statements = Statements {
+            layout: table.layout,
+            load,
+            touch: table.touch(stamped),
+            update: table.update(stamped),
+            destroy: table.destroy(),
+            table: table.quoted,
+        };
+        let clock = Arc::new(SystemClock);
+        Ok(Self { connections, statements: statements.into(), clock })
+    }
+
+    /// The rows of these ids, by id.
+    async fn rows(
+        &self,
+        operation: &'static str,
+        sids: &[SessionId],
+    ) -> Result<HashMap<String, StoredSession>, StoreError> {
+        let asked: Vec<&str> = sids.iter().filter_map(storable).collect();
+        if asked.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let values = [(&asked as _, Type::TEXT_ARRAY)];
+        let rows = self.connections.query(operation, &self.statements.load, &values).await?;
+        let read = |row: &Row| -> Result<_, StoreError> {
+            let sid: String = column(row, 0)?;
+            // `JSON.parse(null)` is null: no session.
+            let json = column::<Option<String>>(row, 1)?.unwrap_or_else(|| "null".to_owned());
+            let life = self.statements.layout.life(column(row, 2)?);
+            Ok(life.map(|life| (sid, StoredSession::new(json, life))))
+        };
+        rows.iter().filter_map(|row| read(row).transpose()).collect()
+    }
+
+    /// What the Node package would take for the time.
+    fn now(&self) -> SystemTime {
+        self.statements.layout.now(self.clock.now())
+    }
+}
+
+async fn has_updated_at(connections: &Connections, table: &Table) -> Result<bool, StoreError> {
+    let values = [(&table.quoted as _, Type::TEXT)];
+    let rows = connections.query("reading the table's columns", HAS_UPDATED_AT, &values).await?;
+    Ok(!rows.is_empty())
+}
+
+/// PostgreSQL's text has no zero byte: an id with one is nobody's, and asking for it an error.
+fn storable(sid: &SessionId) -> Option<&str> {
+    Some(sid.as_str()).filter(|sid| !sid.contains('\0'))
+}
+
+fn column<T: FromSqlOwned>(row: &Row, index: usize) -> Result<T, StoreError> {
+    row.try_get(index).map_err(|error| StoreError::new("reading the answer of PostgreSQL", error))
+}
+
+/// Without the address: its URL can hold a password.
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore")
+            .field("layout", &self.statements.layout)
+            .field("table", &self.statements.table)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl SessionStore for PostgresStore {
+    async fn load(&self, sid: &SessionId) -> Result<Option<StoredSession>, StoreError> {
+        let mut found = self.rows("loading a session", std::slice::from_ref(sid)).await?;
+        Ok(found.remove(sid.as_str()))
+    }
+
+    async fn load_many(
+        &self,
+        sids: &[SessionId],
+    ) -> Result<Vec<Option<StoredSession>>, StoreError> {
+        let found = self.rows("loading sessions", sids).await?;
+        Ok(sids.iter().map(|sid| found.get(sid.as_str()).cloned()).collect())
+    }
+
+    fn as_touch(&self) -> Option<&dyn TouchSession> {
+        Some(self)
+    }
+
+    fn as_destroy(&self) -> Option<&dyn DestroySession> {
+        Some(self)
+    }
+
+    fn as_update(&self) -> Option<&dyn UpdateSession> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl TouchSession for PostgresStore {
+    async fn touch(&self, sid: &SessionId, life: Duration) -> Result<bool, StoreError> {
+        let Some(sid) = storable(sid) else {
+            return Ok(false);
+        };
+        let end = self.statements.layout.expiry(self.clock.now(), life);
+        let values = [
+            (&sid as _, Type::TEXT),
+            (&end as _, Type::TIMESTAMPTZ),
+            (&self.now() as _, Type::TIMESTAMPTZ),
+        ];
+        let changed =
+            self.connections.execute("touching a session", &self.statements.touch, &values);
+        Ok(changed.await? > 0)
+    }
+}
+
+#[async_trait]
+impl UpdateSession for PostgresStore {
+    async fn update(&self, sid: &SessionId, json: &str) -> Result<bool, StoreError> {
+        let Some(sid) = storable(sid) else {
+            return Ok(false);
+        };
+        let values = [
+            (&sid as _, Type::TEXT),
+            (&json as _, Type::TEXT),
+            (&self.now() as _, Type::TIMESTAMPTZ),
+        ];
+        let changed =
+            self.connections.execute("updating a session", &self.statements.update, &values);
+        Ok(changed.await? > 0)
+    }
+}
+
+#[async_trait]
+impl DestroySession for PostgresStore {
+    async fn destroy(&self, sid: &SessionId) -> Result<bool, StoreError> {
+        let Some(sid) = storable(sid) else {
+            return Ok(false);
+        };
+        let values = [(&sid as _, Type::TEXT)];
+        let deleted =
+            self.connections.execute("destroying a session", &self.statements.destroy, &values);
+        Ok(deleted.await? > 0)
+    }
+}

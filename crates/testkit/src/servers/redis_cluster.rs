@@ -1,0 +1,134 @@
+//! A real Redis Cluster.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::process::Command;
+use tokio::time::{Instant, sleep};
+
+use super::ServerProcess;
+use super::redis::keep_to;
+use crate::ScratchDir;
+
+const SLOTS: usize = 16384;
+
+/// Some `redis-server`s, each with its share of the slots, without replicas.
+#[derive(Debug)]
+pub struct RedisCluster {
+    nodes: Vec<ServerProcess>,
+    _dirs: Vec<ScratchDir>,
+}
+
+impl RedisCluster {
+    /// Starts one of so many nodes. `None` where Redis is not installed (see
+    /// [`missing_server`](crate::missing_server)).
+    ///
+    /// # Panics
+    /// If it is installed but does not start; under `CI` also if it is not installed.
+    pub async fn start(count: usize) -> Option<Self> {
+        let (mut nodes, mut dirs) = (Vec::new(), Vec::new());
+        for _ in 0..count {
+            let dir = ScratchDir::new();
+            nodes.push(ServerProcess::start("redis-server", &dir, node).await?);
+            dirs.push(dir);
+        }
+        let cluster = Self { nodes, _dirs: dirs };
+        let first = cluster.nodes.first().expect("a cluster has nodes").port();
+        for (n, node) in cluster.nodes.iter().enumerate() {
+            let (from, to) = (SLOTS * n / count, SLOTS * (n + 1) / count - 1);
+            run(node.port(), &format!("CLUSTER ADDSLOTSRANGE {from} {to}")).await;
+            let meet = format!("CLUSTER MEET 127.0.0.1 {} {}", node.port(), bus_port(node.port()));
+            run(first, &meet).await;
+        }
+        cluster.agrees().await;
+        Some(cluster)
+    }
+
+    /// The nodes, in the order of their slots. One that is started again has kept its slots and
+    /// nothing else.
+    pub fn nodes(&self) -> &[ServerProcess] {
+        &self.nodes
+    }
+
+    /// Its URL, by all of its nodes.
+    pub fn url(&self) -> String {
+        let hosts: Vec<_> =
+            self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port())).collect();
+        format!("redis://{}/?cluster=true", hosts.join(","))
+    }
+
+    /// From now on this node tells clients that it is reached at another port of 127.0.0.1.
+    ///
+    /// # Panics
+    /// If it is not there.
+    pub async fn announce(&self, node: &ServerProcess, port: u16) {
+        run(node.port(), &format!("CONFIG SET cluster-announce-port {port}")).await;
+        // Also when it is started again.
+        run(node.port(), "CONFIG REWRITE").await;
+        for other in &self.nodes {
+            until(other.port(), "CLUSTER SLOTS", |slots| slots.contains(&format!(":{port}\r\n")))
+                .await;
+        }
+    }
+
+    /// Waits until every node knows who has which slots.
+    ///
+    /// # Panics
+    /// If they do not agree within 30 seconds.
+    pub async fn agrees(&self) {
+        for node in &self.nodes {
+            until(node.port(), "CLUSTER INFO", |info| {
+                info.contains("cluster_state:ok")
+                    && info.contains(&format!("cluster_size:{}\r\n", self.nodes.len()))
+            })
+            .await;
+        }
+    }
+}
+
+fn node(port: u16, dir: &Path) -> Command {
+    let file = dir.join("redis.conf");
+    if !file.exists() {
+        std::fs::write(&file, "").expect("the folder is ours");
+    }
+    let mut command = Command::new("redis-server");
+    command.arg(file);
+    keep_to(dir, &mut command);
+    command.arg("--port").arg(port.to_string());
+    command.arg("--cluster-port").arg(bus_port(port).to_string());
+    command.args(["--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf"]);
+    // A node that is gone is gone for tests that look at what becomes of the others.
+    command.args(["--cluster-require-full-coverage", "no"]);
+    command
+}
+
+/// Where the nodes talk to each other. Should somebody else be there, the node does not start, and
+/// gets another port.
+pub(super) fn bus_port(port: u16) -> u16 {
+    port.checked_add(10_000).unwrap_or(port - 10_000)
+}
+
+async fn until(port: u16, line: &str, holds: impl Fn(&str) -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let answer = run(port, line).await;
+        if holds(&answer) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{line} within 30 s:\n{answer}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The answer to an inline command, as it comes over the wire.
+async fn run(port: u16, line: &str) -> String {
+    let mut node = TcpStream::connect(("127.0.0.1", port)).await.expect("the node is there");
+    let commands = format!("{line}\r\nQUIT\r\n");
+    node.write_all(commands.as_bytes()).await.expect("the node listens");
+    let mut answer = String::new();
+    node.read_to_string(&mut answer).await.expect("the node answers");
+    assert!(!answer.starts_with('-'), "{line}: {answer}");
+    answer
+}
