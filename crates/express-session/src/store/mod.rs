@@ -7,6 +7,7 @@
 //! | store | feature | layout of | touch | destroy | update |
 //! |---|---|---|---|---|---|
 //! | [`MemoryStore`] | | express-session's `MemoryStore` (in this process only) | yes | yes | yes |
+//! | [`MongoStore`](mongodb::MongoStore) | `mongodb` | connect-mongo, connect-mongodb-session | yes | yes | yes |
 //! | [`RedisStore`](redis::RedisStore) | `redis` | connect-redis | yes | yes | yes |
 //! | [`SqliteStore`](sqlite::SqliteStore) | `sqlite` | connect-sqlite3 | yes | yes | yes |
 
@@ -21,6 +22,8 @@ use async_trait::async_trait;
 use crate::SessionId;
 
 mod memory;
+#[cfg(feature = "mongodb")]
+pub mod mongodb;
 #[cfg(feature = "redis")]
 pub mod redis;
 #[cfg(feature = "sqlite")]

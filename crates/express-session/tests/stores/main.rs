@@ -4,6 +4,8 @@
 #![allow(clippy::disallowed_methods, reason = "real stores tell the real time")]
 
 mod memory;
+#[cfg(feature = "mongodb")]
+mod mongodb;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(feature = "sqlite")]
