@@ -3,7 +3,7 @@
 //! - [`conformance`]: what every [`SessionStore`](express_session::store::SessionStore) must do,
 //!   as one suite that each of them runs;
 //! - [`CountingStore`], [`FakeClock`]: fakes;
-//! - [`RedisServer`], [`MongoServer`]: real servers on free ports, for as long as
+//! - [`RedisServer`], [`MemcachedServer`], [`MongoServer`]: real servers on free ports, for as long as
 //!   a test runs;
 //! - [`FaultProxy`]: a network that fails when it is told to;
 //! - [`ScratchDir`]: a folder that disappears with its test.
@@ -22,4 +22,4 @@ pub use clock::FakeClock;
 pub use counting::CountingStore;
 pub use fault_proxy::{Fault, FaultProxy};
 pub use scratch::ScratchDir;
-pub use servers::{MongoServer, RedisServer, ServerProcess, missing_server};
+pub use servers::{MemcachedServer, MongoServer, RedisServer, ServerProcess, missing_server};

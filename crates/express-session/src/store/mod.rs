@@ -6,6 +6,7 @@
 //!
 //! | store | feature | layout of | touch | destroy | update |
 //! |---|---|---|---|---|---|
+//! | [`MemcachedStore`](memcached::MemcachedStore) | `memcached` | connect-memcached | yes | yes | yes |
 //! | [`MemoryStore`] | | express-session's `MemoryStore` (in this process only) | yes | yes | yes |
 //! | [`MongoStore`](mongodb::MongoStore) | `mongodb` | connect-mongo, connect-mongodb-session | yes | yes | yes |
 //! | [`RedisStore`](redis::RedisStore) | `redis` | connect-redis | yes | yes | yes |
@@ -21,6 +22,8 @@ use async_trait::async_trait;
 
 use crate::SessionId;
 
+#[cfg(feature = "memcached")]
+pub mod memcached;
 mod memory;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;
