@@ -6,6 +6,7 @@
 //!
 //! | store | feature | layout of | touch | destroy | update |
 //! |---|---|---|---|---|---|
+//! | [`FileStore`](file::FileStore) | `file` | session-file-store | yes | yes | yes (Linux, macOS) |
 //! | [`MemcachedStore`](memcached::MemcachedStore) | `memcached` | connect-memcached | yes | yes | yes |
 //! | [`MemoryStore`] | | express-session's `MemoryStore` (in this process only) | yes | yes | yes |
 //! | [`MongoStore`](mongodb::MongoStore) | `mongodb` | connect-mongo, connect-mongodb-session | yes | yes | yes |
@@ -22,6 +23,8 @@ use async_trait::async_trait;
 
 use crate::SessionId;
 
+#[cfg(feature = "file")]
+pub mod file;
 #[cfg(feature = "memcached")]
 pub mod memcached;
 mod memory;
