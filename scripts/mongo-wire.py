@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from neosqlite.collection.query_helper import set_force_fallback
-from neosqlite.collection.sql_translator_unified import SQLClauseBuilder
+from neosqlite.collection.sql_translator_unified import SQLClauseBuilder, SQLOperatorTranslator
 from nx_27017 import nx_27017
 
 
@@ -29,6 +29,17 @@ def mend_or():
     SQLClauseBuilder._build_logical_condition = bracketed
 
 
+def mend_dates():
+    """Compares dates to the millisecond: neosqlite's `datetime(…)` knows whole seconds only."""
+    translate = SQLOperatorTranslator.translate_operator
+
+    def exact(self, *args, **kwargs):
+        sql, params = translate(self, *args, **kwargs)
+        return (sql and sql.replace("datetime(", "strftime('%Y-%m-%d %H:%M:%f', ")), params
+
+    SQLOperatorTranslator.translate_operator = exact
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", required=True)
@@ -37,6 +48,7 @@ def main():
     args = parser.parse_args()
 
     mend_or()
+    mend_dates()
     # Its updates in SQL turn a date that they set into a text; those in Python keep it.
     set_force_fallback(True)
     # As mongod does, it says on stdout that it listens.
