@@ -3,11 +3,15 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const fromTarget = (path) => fileURLToPath(new URL(`../../target/debug/${path}`, import.meta.url));
+const inTarget = (path) => fileURLToPath(new URL(`../../target/${path}`, import.meta.url));
+const fromTarget = (path) => inTarget(`debug/${path}`);
 
 export const demoBinary = process.env.PASSPORT_SOCKETIO_BIN ?? fromTarget('passport-socketio');
 export const readmePortBinary = process.env.README_PORT_BIN ?? fromTarget('examples/readme_port');
 export const sessionStoreBinary = process.env.SESSION_STORE_BIN ?? fromTarget('examples/session_store');
+
+/** A program with mongod's options: what `scripts/install-mongo-wire` installs, or a mongod of one's own. */
+export const mongoWireServer = process.env.MONGO_WIRE_SERVER ?? inTarget('mongo-wire/bin/mongo-wire');
 
 /** Debian's Chromium; Playwright's own browsers are not downloaded. */
 export const chromiumBinary = process.env.CHROMIUM_BIN ?? onThePath('chromium');
@@ -16,6 +20,9 @@ const CHECKS = {
   redis: () =>
     spawnSync('redis-server', ['--version']).error &&
     'redis-server is not installed (Debian: apt install redis-server)',
+  memcached: () =>
+    spawnSync('memcached', ['--version']).error && 'memcached is not installed (Debian: apt install memcached)',
+  mongo: () => missingFile(mongoWireServer, 'MONGO_WIRE_SERVER', 'scripts/install-mongo-wire'),
   demo: () => missingFile(demoBinary, 'PASSPORT_SOCKETIO_BIN', 'cargo build'),
   chromium: () =>
     chromiumBinary === undefined && 'chromium is not on the path (Debian: apt install chromium fonts-liberation)',

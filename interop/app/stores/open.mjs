@@ -1,8 +1,14 @@
+import { openFileStore } from './file.mjs';
+import { openMemcachedStore } from './memcached.mjs';
+import { openMongoStore } from './mongodb.mjs';
 import { openRedisStore } from './redis.mjs';
 import { openSqliteStore } from './sqlite.mjs';
 
 // By scheme: what opens the npm store from the URL that the Rust side takes too, as `{ store, close }`.
 const STORES = {
+  file: openFileStore,
+  memcached: openMemcachedStore,
+  mongodb: openMongoStore,
   redis: openRedisStore,
   sqlite: openSqliteStore,
 };
