@@ -82,8 +82,9 @@ impl Subject for Files {
 
     async fn put(&self, sid: &str, json: &[u8], expires: SystemTime) {
         let mut session: Value = serde_json::from_slice(json).unwrap();
-        let max_age = session["cookie"]["originalMaxAge"].as_i64().unwrap_or(3_600_000);
-        session["__lastAccess"] = (millis(expires) - max_age).into();
+        let max_age = session.pointer("/cookie/originalMaxAge").and_then(Value::as_i64);
+        let last_access = millis(expires) - max_age.unwrap_or(3_600_000);
+        session.as_object_mut().unwrap().insert("__lastAccess".to_owned(), last_access.into());
         self.write(sid, session.to_string());
     }
 
@@ -102,7 +103,7 @@ impl Subject for Files {
 async fn file() {
     let files = Files::new().await;
     conformance::run(&files).await;
-    assert!(files.names().iter().all(|name| name.ends_with(".json")), "nothing else is left");
+    assert!(files.names().iter().all(|name| !name.contains("update")), "nothing else is left");
 }
 
 #[tokio::test]

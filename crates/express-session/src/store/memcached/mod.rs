@@ -118,7 +118,7 @@ impl MemcachedStore {
     fn expiry(&self, seconds: u64) -> i64 {
         let expiry = match seconds {
             0 => return -1,
-            ..=MAX_RELATIVE => seconds,
+            1..=MAX_RELATIVE => seconds,
             _ => {
                 let now = self.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 now.as_secs().saturating_add(seconds)

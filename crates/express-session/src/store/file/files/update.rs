@@ -65,18 +65,8 @@ impl Temporary {
         let path = dir.join(format!(".update-{}-{next}.tmp", std::process::id()));
         let mut file = OpenOptions::new().write(true).create_new(true).open(&path)?;
         let temporary = Self(path);
-        temporary.fill(&mut file, text, like)?;
+        fill(&mut file, text, like)?;
         Ok(temporary)
-    }
-
-    fn fill(&self, file: &mut File, text: &str, like: &Metadata) -> Result<()> {
-        let own = file.metadata()?;
-        if (own.uid(), own.gid()) != (like.uid(), like.gid()) {
-            fchown(&*file, Some(like.uid()), Some(like.gid()))?;
-        }
-        file.set_permissions(like.permissions())?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
     }
 
     fn exchange_with(&self, path: &Path, expected: &Metadata) -> Result<Exchange> {
@@ -101,4 +91,14 @@ impl Drop for Temporary {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.0);
     }
+}
+
+fn fill(file: &mut File, text: &str, like: &Metadata) -> Result<()> {
+    let own = file.metadata()?;
+    if (own.uid(), own.gid()) != (like.uid(), like.gid()) {
+        fchown(&*file, Some(like.uid()), Some(like.gid()))?;
+    }
+    file.set_permissions(like.permissions())?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }
