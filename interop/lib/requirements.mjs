@@ -3,7 +3,8 @@ import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const fromTarget = (path) => fileURLToPath(new URL(`../../target/debug/${path}`, import.meta.url));
+const inTarget = (path) => fileURLToPath(new URL(`../../target/${path}`, import.meta.url));
+const fromTarget = (path) => inTarget(`debug/${path}`);
 
 export const demoBinary = process.env.PASSPORT_SOCKETIO_BIN ?? fromTarget('passport-socketio');
 export const readmePortBinary = process.env.README_PORT_BIN ?? fromTarget('examples/readme_port');
@@ -11,6 +12,9 @@ export const sessionStoreBinary = process.env.SESSION_STORE_BIN ?? fromTarget('e
 
 /** Debian keeps it where not everybody looks for programs. */
 export const MARIADBD = onThePath('mariadbd') ?? '/usr/sbin/mariadbd';
+
+/** A program with mongod's options: what `scripts/install-mongo-wire` installs, or a mongod of one's own. */
+export const mongoWireServer = process.env.MONGO_WIRE_SERVER ?? inTarget('mongo-wire/bin/mongo-wire');
 
 /** Debian's Chromium; Playwright's own browsers are not downloaded. */
 export const chromiumBinary = process.env.CHROMIUM_BIN ?? onThePath('chromium');
@@ -28,6 +32,9 @@ const CHECKS = {
     'MariaDB is not installed (Debian: apt install mariadb-server)',
   postgres: () =>
     postgresFolder === undefined && 'PostgreSQL is not installed (Debian: apt install postgresql)',
+  memcached: () =>
+    spawnSync('memcached', ['--version']).error && 'memcached is not installed (Debian: apt install memcached)',
+  mongo: () => missingFile(mongoWireServer, 'MONGO_WIRE_SERVER', 'scripts/install-mongo-wire'),
   demo: () => missingFile(demoBinary, 'PASSPORT_SOCKETIO_BIN', 'cargo build'),
   chromium: () =>
     chromiumBinary === undefined && 'chromium is not on the path (Debian: apt install chromium fonts-liberation)',

@@ -4,8 +4,8 @@
 //!   as one suite that each of them runs;
 //! - [`vectors`]: what the real npm packages make, and what they make of it;
 //! - [`CountingStore`], [`FakeClock`]: fakes;
-//! - [`MariadbServer`], [`PostgresServer`], [`RedisServer`], [`RedisCluster`]: real servers on free
-//!   ports, for as long as a test runs;
+//! - [`MariadbServer`], [`MemcachedServer`], [`MongoServer`], [`PostgresServer`], [`RedisServer`],
+//!   [`RedisCluster`]: real servers on free ports, for as long as a test runs;
 //! - [`FaultProxy`]: a network that fails when it is told to;
 //! - [`ScratchDir`]: a folder that disappears with its test.
 
@@ -25,6 +25,6 @@ pub use counting::CountingStore;
 pub use fault_proxy::{Fault, FaultProxy};
 pub use scratch::ScratchDir;
 pub use servers::{
-    Certificates, MariadbServer, PostgresServer, RedisCluster, RedisServer, ServerProcess,
-    missing_server,
+    Certificates, MariadbServer, MemcachedServer, MongoServer, PostgresServer, RedisCluster,
+    RedisServer, ServerProcess, missing_server,
 };

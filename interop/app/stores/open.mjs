@@ -1,3 +1,6 @@
+import { openFileStore } from './file.mjs';
+import { openMemcachedStore } from './memcached.mjs';
+import { openMongoStore } from './mongodb.mjs';
 import { openMysqlStore } from './mysql.mjs';
 import { openPostgresStore } from './postgres.mjs';
 import { openRedisStore } from './redis.mjs';
@@ -5,6 +8,9 @@ import { openSqliteStore } from './sqlite.mjs';
 
 // By scheme: what opens the npm store from the URL that the Rust side takes too, as `{ store, close }`.
 const STORES = {
+  file: openFileStore,
+  memcached: openMemcachedStore,
+  mongodb: openMongoStore,
   mysql: openMysqlStore,
   postgres: openPostgresStore,
   postgresql: openPostgresStore,

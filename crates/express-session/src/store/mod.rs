@@ -6,11 +6,16 @@
 //!
 //! | store | feature | layout of | touch | destroy | update |
 //! |---|---|---|---|---|---|
+//! | [`FileStore`](file::FileStore) | `file` | session-file-store | yes | yes | yes (Linux, macOS) |
+//! | [`MemcachedStore`](memcached::MemcachedStore) | `memcached` | connect-memcached | yes | yes | yes |
 //! | [`MemoryStore`] | | express-session's `MemoryStore` (in this process only) | yes | yes | yes |
-//! | [`RedisStore`](redis::RedisStore) | `redis` | connect-redis | yes | yes | yes |
+//! | [`MongoStore`](mongodb::MongoStore) | `mongodb` | connect-mongo, connect-mongodb-session | yes | yes | yes |
 //! | [`MysqlStore`](mysql::MysqlStore) | `mysql` | express-mysql-session, connect-session-knex, connect-session-sequelize | yes | yes | yes |
-//! | [`SqliteStore`](sqlite::SqliteStore) | `sqlite` | connect-sqlite3, better-sqlite3-session-store, connect-session-knex | yes | yes | yes |
 //! | [`PostgresStore`](postgres::PostgresStore) | `postgres` | connect-pg-simple, connect-session-knex, connect-session-sequelize | yes | yes | yes |
+//! | [`RedisStore`](redis::RedisStore) | `redis` | connect-redis | yes | yes | yes |
+//! | [`SqliteStore`](sqlite::SqliteStore) | `sqlite` | connect-sqlite3, better-sqlite3-session-store, connect-session-knex | yes | yes | yes |
+//!
+//! [`open`] opens any of them by its URL.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -23,7 +28,13 @@ use async_trait::async_trait;
 use crate::SessionId;
 use crate::watch::SessionWatch;
 
+#[cfg(feature = "file")]
+pub mod file;
+#[cfg(feature = "memcached")]
+pub mod memcached;
 mod memory;
+#[cfg(feature = "mongodb")]
+pub mod mongodb;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 #[cfg(feature = "postgres")]

@@ -8,7 +8,7 @@
 //! | `mongodb://`, `mongodb+srv://` | `mongodb` | `layout`, `collection` |
 //! | `memcached://` | `memcached` | `prefix` |
 //! | `sqlite:PATH` | `sqlite` | `layout`, `table` |
-//! | `file:DIR` | `file` | |
+//! | `file:DIR` | `file` | `ttl`, `fileExtension` |
 //!
 //! What else stands in a URL is its driver's. Each store says more about its own.
 

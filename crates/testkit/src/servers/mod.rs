@@ -3,6 +3,8 @@
 
 mod certificates;
 mod mariadb;
+mod memcached;
+mod mongo;
 mod postgres;
 mod process;
 mod redis;
@@ -10,6 +12,8 @@ mod redis_cluster;
 
 pub use certificates::Certificates;
 pub use mariadb::MariadbServer;
+pub use memcached::MemcachedServer;
+pub use mongo::MongoServer;
 pub use postgres::PostgresServer;
 pub use process::{ServerProcess, missing_server};
 pub use redis::RedisServer;

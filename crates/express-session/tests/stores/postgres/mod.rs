@@ -30,6 +30,8 @@ const ANYTHING: Limits = Limits {
     max_payload: usize::MAX,
     max_sid: usize::MAX,
     any_sid: true,
+    case_sensitive_sids: true,
+    own_members: &[],
     resolution: Duration::from_millis(1),
 };
 
