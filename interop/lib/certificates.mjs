@@ -6,11 +6,12 @@ import { scratchFolder } from './scratch.mjs';
 const openssl = promisify(execFile).bind(undefined, 'openssl');
 const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
 
-/** An authority of our own and a certificate for 127.0.0.1 that it signed, in PEM: `{ ca, cert, key }`. */
+/** An authority of our own, and a certificate for 127.0.0.1 that it signed: files in PEM. */
 export async function makeCertificates() {
   const cwd = await scratchFolder();
   const run = (...args) => openssl(args.flat(), { cwd });
-  await run('req', '-x509', NEW_KEY, '-days', '2', '-subj', '/CN=test-ca', '-keyout', 'ca.key', '-out', 'ca.pem');
+  const authority = ['-subj', '/CN=test-ca', '-keyout', 'ca.key', '-out', 'ca.pem'];
+  await run('req', '-x509', NEW_KEY, '-days', '2', authority);
   const names = ['-subj', '/CN=test', '-addext', 'subjectAltName=IP:127.0.0.1'];
   await run('req', NEW_KEY, names, '-keyout', 'test.key', '-out', 'test.csr');
   const signer = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-copy_extensions', 'copy'];

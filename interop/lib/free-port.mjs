@@ -1,15 +1,25 @@
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { eventually } from './wait.mjs';
 
+// Below the range from which systems hand out ports by themselves, so that
+// nobody takes the port between a kill and the restart on it.
+const PORTS = [15_000, 32_000];
+const ATTEMPTS = 20;
+
 /** A port that nobody has just now. */
 export async function freePort() {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  return port;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    const port = randomInt(...PORTS);
+    const probe = createServer().listen(port, '127.0.0.1');
+    const free = await once(probe, 'listening').then(() => true, () => false);
+    if (!free) continue;
+    probe.close();
+    await once(probe, 'close');
+    return port;
+  }
+  throw new Error('found no free port');
 }
 
 /** Waits for servers that do not say that they listen. */

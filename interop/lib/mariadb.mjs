@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { chmod, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
 import { launch, runToItsEnd } from './children.mjs';
+import { freePort } from './free-port.mjs';
 import { MARIADBD } from './requirements.mjs';
 import { scratchFolder } from './scratch.mjs';
 
@@ -79,13 +78,4 @@ export class Mariadb {
     const line = ['-c', 'exec "$0" "$@" 2>&1', MARIADBD, ...args, `--port=${this.#port}`];
     this.#server = await launch('mariadbd', 'sh', line, { ready: /ready for connections/ });
   }
-}
-
-async function freePort() {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  return port;
 }

@@ -1,7 +1,7 @@
 import { launch } from './children.mjs';
 import { sessionStoreBinary } from './requirements.mjs';
 
-/** The Rust store that a URL names, without any server around it (`crates/testkit/examples/session_store.rs`). */
+/** The Rust store that a URL names, with no server around it (`crates/testkit/examples/session_store.rs`). */
 export class OurStore {
   #process;
   #last = Promise.resolve();

@@ -1,10 +1,9 @@
 import { randomBytes, randomInt } from 'node:crypto';
-import { once } from 'node:events';
 import { chmod, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import pg from 'pg';
 import { launch, runToItsEnd } from './children.mjs';
+import { freePort } from './free-port.mjs';
 import { postgresFolder } from './requirements.mjs';
 import { scratchFolder } from './scratch.mjs';
 import { keepSecret } from './secrecy.mjs';
@@ -100,13 +99,4 @@ function asNobodySpecial(program, args) {
 async function succeeds(command, args) {
   const { code, stderr } = await runToItsEnd(command, args);
   if (code !== 0) throw new Error(`${command}: ${stderr}`);
-}
-
-async function freePort() {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  return port;
 }

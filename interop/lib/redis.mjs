@@ -1,14 +1,10 @@
 import { randomInt } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { createClient } from 'redis';
 import { launch } from './children.mjs';
+import { freePort } from './free-port.mjs';
 import { scratchFolder } from './scratch.mjs';
 import { eventually } from './wait.mjs';
 
-// Below the range from which systems hand out ports by themselves, so that
-// nobody takes the port between a kill and the restart on it.
-const PORTS = [15_000, 32_000];
 const ATTEMPTS = 20;
 
 const SLOTS = 16_384;
@@ -153,17 +149,4 @@ export async function startRedisCluster(count) {
     url: `redis://${nodes.map((node) => `127.0.0.1:${node.port}`).join(',')}/?cluster=true`,
     close: () => Promise.all(nodes.map((node) => node.close())),
   };
-}
-
-async function freePort() {
-  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    const port = randomInt(...PORTS);
-    const probe = createServer().listen(port, '127.0.0.1');
-    const free = await once(probe, 'listening').then(() => true, () => false);
-    if (!free) continue;
-    probe.close();
-    await once(probe, 'close');
-    return port;
-  }
-  throw new Error('found no free port for redis-server');
 }

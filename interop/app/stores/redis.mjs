@@ -12,9 +12,10 @@ export async function openRedisStore(storeUrl) {
   const ca = parameters.get('ca');
   const socket = { ...(ca && { ca: readFileSync(ca) }) };
 
-  const client =
-    parameters.get('cluster') === 'true' ? await connectCluster(base, socket) : await connectRedis(base, socket);
-  return { store: new RedisStore({ client, prefix: parameters.get('prefix') ?? undefined }), close: () => client.destroy() };
+  const connect = parameters.get('cluster') === 'true' ? connectCluster : connectRedis;
+  const client = await connect(base, socket);
+  const prefix = parameters.get('prefix') ?? undefined;
+  return { store: new RedisStore({ client, prefix }), close: () => client.destroy() };
 }
 
 export async function connectRedis(url, socket = {}) {
