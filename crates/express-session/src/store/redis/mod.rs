@@ -7,8 +7,8 @@
 //! - An empty value is no session (`if (!data)`).
 //!
 //! One concept a file: [`address`] is what a URL says, [`link`] the connection that comes back,
-//! [`load`] what is asked of it, [`slots`] who has what in a cluster, [`tracking`] the feed of
-//! changes, [`told`] what an error may say.
+//! [`load`] what is asked of it, [`slots`] who has what in a cluster, [`tracking`] and
+//! [`keyspace`] the feeds of changes, [`told`] what an error may say.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,11 +22,14 @@ use crate::SessionId;
 use crate::watch::SessionWatch;
 
 mod address;
+mod keyspace;
 mod link;
 mod load;
 mod slots;
 mod told;
 mod tracking;
+
+pub use keyspace::KeyspaceEvents;
 
 use address::Address;
 use link::Link;
