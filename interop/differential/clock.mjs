@@ -1,4 +1,4 @@
-/** What `work` gives if it is `now` all the while, in milliseconds since 1970. Undefined leaves the clock alone. */
+/** What `work` gives if it is `now` all the while (ms since 1970). Undefined leaves the clock alone. */
 export async function at(now, work) {
   if (now === undefined) return work();
   const running = Date.now;

@@ -24,8 +24,8 @@ const COOKIES = ['cookies', 'cookies-0.7'];
 const KEYGRIPS = ['keygrip', 'keygrip-1.0'];
 
 /**
- * What `ends(session, Koa, Keygrip)` makes of each of these session packages, in Koa with each npm cookies and
- * keygrip. The first as npm installs it.
+ * What `ends(session, Koa, Keygrip)` makes of each of these session packages, in Koa with each npm cookies
+ * and keygrip. The first as npm installs it.
  */
 export const combinationsOf = (sessions, ends) => [
   combination(sessions[0], {}, 'keygrip', ends),
@@ -85,11 +85,12 @@ export function once(make) {
 }
 
 /** `app.keys` for keygrip's default hash, or for another. */
-export const keysOf = ({ secrets, hash }, Keygrip) => (hash === 'sha1' ? secrets : new Keygrip(secrets, hash));
+export const keysOf = ({ secrets, hash }, Keygrip) =>
+  hash === 'sha1' ? secrets : new Keygrip(secrets, hash);
 
 /**
- * What `look` sees in the context behind this session middleware and koa-passport, and whom that logs in. What
- * is thrown on the way there, is thrown; what is thrown on the way back comes too late.
+ * What `look` sees in the context behind this session middleware and koa-passport, and whom that logs in.
+ * What is thrown on the way there, is thrown; what is thrown on the way back comes too late.
  */
 export async function seen(app, middleware, headers, look) {
   const req = request(headers);

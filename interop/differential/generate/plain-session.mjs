@@ -43,7 +43,8 @@ export const plainRecord = (random, special) =>
 export function storedRecord(random, special, largeShare) {
   if (random.chance(0.02)) return null;
   if (!random.chance(largeShare)) return plainRecord(random, special);
-  return plainRecord(random, (r) => [...special(r), ['large', `"${'x'.repeat(1024 * 1024 - r.below(120))}"`]]);
+  const large = (r) => `"${'x'.repeat(1024 * 1024 - r.below(120))}"`;
+  return plainRecord(random, (r) => [...special(r), ['large', large(r)]]);
 }
 
 /** Junk that lenient decoders skip, and what may follow an end that they see. */

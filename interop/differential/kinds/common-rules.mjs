@@ -43,9 +43,11 @@ export const unholdableUsers = {
     theirs.session === 'found' && isCorrupt(ours, 'not JSON') && hasUnholdable(theirs.user),
 };
 
+const quoted = (name) => `\`${name}\``;
+
 /** `read` are the members that ours reads. */
 export const unholdableBeside = (...read) => ({
-  name: `lone surrogates and infinite numbers beside it, in ${read.map((name) => `\`${name}\``).join(' or ')}`,
+  name: `lone surrogates and infinite numbers beside it, in ${read.map(quoted).join(' or ')}`,
   explains: ({ theirs, ours }) =>
     theirs.session === 'found' &&
     isCorrupt(ours, 'not JSON') &&

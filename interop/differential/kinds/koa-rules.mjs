@@ -30,15 +30,17 @@ export const rules = [
   {
     name: 'koa-session before 7: an `_expire` of another type counts, and 0 does not',
     concerns: isBefore7,
-    explains: ({ theirs, ours }) =>
-      theirs.session === 'found'
-        ? hasExpired(ours) && recordOf(theirs)._expire === 0
-        : !['number', 'undefined'].includes(typeof recordOf(theirs)._expire) && ['found', 'error'].includes(ours.session),
+    explains: ({ theirs, ours }) => {
+      const { _expire } = recordOf(theirs);
+      if (theirs.session === 'found') return hasExpired(ours) && _expire === 0;
+      return !['number', 'undefined'].includes(typeof _expire) && ['found', 'error'].includes(ours.session);
+    },
   },
   {
     name: 'koa-session before 7: members named as its own throw',
     concerns: isBefore7,
-    explains: ({ theirs }) => theirs.session === 'error' && OWN.some((name) => Object.hasOwn(recordOf(theirs), name)),
+    explains: ({ theirs }) =>
+      theirs.session === 'error' && OWN.some((name) => Object.hasOwn(recordOf(theirs), name)),
   },
 ];
 
@@ -46,7 +48,7 @@ function isBefore7(packages) {
   return isBefore(packages['koa-session'], [7, 0]);
 }
 
-const recordOf = ({ read }) => JSON.parse(read ?? '{}');
+const recordOf = ({ read }) => JSON.parse(read ?? '{}') ?? {};
 
 const hasExpired = (ours) => ours.session === 'new' && ours.why.includes('expired');
 
