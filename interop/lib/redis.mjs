@@ -10,15 +10,17 @@ import { scratchFolder } from './scratch.mjs';
 const PORTS = [15_000, 32_000];
 const ATTEMPTS = 20;
 
-/** A real redis-server that keeps nothing on disk and can be made to fail. */
+/** A real redis-server that can be made to fail, and keeps nothing on disk unless it is `durable`. */
 export class Redis {
+  #durable;
   #folder;
   #port;
   #server;
   #frozen = false;
 
-  static async start() {
+  static async start({ durable = false } = {}) {
     const redis = new Redis();
+    redis.#durable = durable;
     redis.#folder = await scratchFolder();
     for (let attempt = 1; ; attempt += 1) {
       redis.#port = await freePort();
@@ -36,13 +38,26 @@ export class Redis {
     return `redis://127.0.0.1:${this.#port}/`;
   }
 
-  /** Back on the same port, empty. */
+  /** Back on the same port; empty, unless it is durable. */
   async restart() {
-    const args = ['--port', this.#port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
-    this.#server = await launch('redis-server', 'redis-server', args.map(String), {
+    this.#server = await this.#launch(this.#port);
+  }
+
+  #launch(port) {
+    const args = ['--port', port, '--bind', '127.0.0.1', '--save', ''];
+    args.push(...(this.#durable ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--appendonly', 'no']));
+    return launch('redis-server', 'redis-server', args.map(String), {
       cwd: this.#folder,
       ready: /Ready to accept connections/,
     });
+  }
+
+  /** A command that a durable one was given by others, somewhere else, since it was killed. */
+  async commandWhileAway(...args) {
+    const port = await freePort();
+    const elsewhere = await this.#launch(port);
+    await this.#command(`redis://127.0.0.1:${port}/`, args);
+    await elsewhere.stop();
   }
 
   /** Connections are refused from here on. */
@@ -62,8 +77,12 @@ export class Redis {
     this.#frozen = false;
   }
 
-  async command(...args) {
-    const client = await this.#connect();
+  command(...args) {
+    return this.#command(this.url, args);
+  }
+
+  async #command(url, args) {
+    const client = await this.#connect(url);
     try {
       return await client.sendCommand(args);
     } finally {
@@ -102,8 +121,8 @@ export class Redis {
     await this.#server?.stop();
   }
 
-  async #connect() {
-    const client = createClient({ url: this.url, socket: { reconnectStrategy: false } });
+  async #connect(url = this.url) {
+    const client = createClient({ url, socket: { reconnectStrategy: false } });
     // Failures reach the caller through the command; the event would end the process.
     client.on('error', () => {});
     return client.connect();
