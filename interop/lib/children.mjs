@@ -48,6 +48,7 @@ export async function launch(name, command, args, { ready, env = {}, cwd, stdin 
     throw new Error(`${name} ended (${signal ?? code}):\n${stdout.since()}${stderr.since()}`);
   });
   const match = await stdout.match(ready, { ms: 15_000, orElse: endedAtStart });
+  let wasKilled = false;
 
   return {
     name,
@@ -57,8 +58,9 @@ export async function launch(name, command, args, { ready, env = {}, cwd, stdin 
     stderr,
     signal: (signal) => child.kill(signal),
 
-    /** Ends it as an operator would, and insists that it took that well. */
+    /** Ends it as an operator would, unless it was killed, and insists that it took that well. */
     async stop() {
+      if (wasKilled) return;
       child.kill('SIGTERM');
       const end = await within(exited, `${name} to stop after SIGTERM`, 10_000);
       assert.deepEqual(end, { code: 0, signal: null }, `${name} after SIGTERM:\n${stderr.since()}`);
@@ -73,6 +75,7 @@ export async function launch(name, command, args, { ready, env = {}, cwd, stdin 
 
     /** Ends it as a crash would. */
     async kill() {
+      wasKilled = true;
       child.kill('SIGKILL');
       await within(exited, `${name} to die`);
     },

@@ -12,9 +12,9 @@ import { startApp, startAppOfKind } from './servers.mjs';
 export class House {
   #closers = [];
 
-  static async onRedis({ prefix, ...settings } = {}) {
+  static async onRedis({ prefix, durable, ...settings } = {}) {
     const house = new House();
-    await house.#installRedis();
+    await house.#installRedis({ durable });
     return house.#furnish(house.redis.url + (prefix ? `?prefix=${prefix}` : ''), settings);
   }
 
@@ -37,8 +37,8 @@ export class House {
     return house.#furnish(house.redis?.url, settings);
   }
 
-  async #installRedis() {
-    this.redis = await Redis.start();
+  async #installRedis(options) {
+    this.redis = await Redis.start(options);
     this.#closers.push(() => this.redis.close());
   }
 

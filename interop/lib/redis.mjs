@@ -11,8 +11,9 @@ const SLOTS = 16_384;
 // Where the nodes of a cluster talk to each other: so far above their ports.
 const BUS = 20_000;
 
-/** A real redis-server that keeps nothing on disk and can be made to fail. */
+/** A real redis-server that can be made to fail, and keeps nothing on disk unless it is `durable`. */
 export class Redis {
+  #durable;
   #folder;
   #port;
   #server;
@@ -23,8 +24,9 @@ export class Redis {
   /**
    * `certificates`: it speaks TLS and nothing else. `args`: more options, made from its port.
    */
-  static async start({ certificates, args = () => [] } = {}) {
+  static async start({ certificates, args = () => [], durable = false } = {}) {
     const redis = new Redis();
+    redis.#durable = durable;
     redis.#args = args;
     redis.#certificates = certificates;
     redis.#folder = await scratchFolder();
@@ -48,21 +50,34 @@ export class Redis {
     return `${this.#certificates ? 'rediss' : 'redis'}://127.0.0.1:${this.#port}/`;
   }
 
-  /** Back on the same port, empty. */
+  /** Back on the same port; empty, unless it is durable. */
   async restart() {
-    const args = [...this.#listen(), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
-    args.push(...this.#args(this.#port));
-    this.#server = await launch('redis-server', 'redis-server', args.map(String), {
+    this.#server = await this.#launch(this.#port);
+  }
+
+  #launch(port) {
+    const args = [...this.#listen(port), '--bind', '127.0.0.1', '--save', ''];
+    args.push(...(this.#durable ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--appendonly', 'no']));
+    args.push(...this.#args(port));
+    return launch('redis-server', 'redis-server', args.map(String), {
       cwd: this.#folder,
       ready: /Ready to accept connections/,
     });
   }
 
-  #listen() {
-    if (!this.#certificates) return ['--port', this.#port];
+  #listen(port) {
+    if (!this.#certificates) return ['--port', port];
     const { ca, cert, key } = this.#certificates;
     const files = ['--tls-ca-cert-file', ca, '--tls-cert-file', cert, '--tls-key-file', key];
-    return ['--port', 0, '--tls-port', this.#port, '--tls-auth-clients', 'no', ...files];
+    return ['--port', 0, '--tls-port', port, '--tls-auth-clients', 'no', ...files];
+  }
+
+  /** A command that a durable one was given by others, somewhere else, since it was killed. */
+  async commandWhileAway(...args) {
+    const port = await freePort();
+    const elsewhere = await this.#launch(port);
+    await this.#command(`redis://127.0.0.1:${port}/`, args);
+    await elsewhere.stop();
   }
 
   /** Connections are refused from here on. */
@@ -82,8 +97,12 @@ export class Redis {
     this.#frozen = false;
   }
 
-  async command(...args) {
-    const client = await this.#connect();
+  command(...args) {
+    return this.#command(this.url, args);
+  }
+
+  async #command(url, args) {
+    const client = await this.#connect(url);
     try {
       return await client.sendCommand(args);
     } finally {
@@ -122,8 +141,8 @@ export class Redis {
     await this.#server?.stop();
   }
 
-  async #connect() {
-    const client = createClient({ url: this.url, socket: { reconnectStrategy: false } });
+  async #connect(url = this.url) {
+    const client = createClient({ url, socket: { reconnectStrategy: false } });
     // Failures reach the caller through the command; the event would end the process.
     client.on('error', () => {});
     return client.connect();

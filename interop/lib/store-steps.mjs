@@ -4,6 +4,7 @@ import { runToItsEnd } from './children.mjs';
 import { hangUp } from './clients.mjs';
 import { randomSid } from './cookies.mjs';
 import { House } from './house.mjs';
+import { liveSteps } from './live-steps.mjs';
 import { OurStore } from './our-store.mjs';
 import { demoBinary, unless } from './requirements.mjs';
 import { assertNothingLeaked } from './secrecy.mjs';
@@ -217,6 +218,7 @@ export function storeSteps({
       assert.equal(await ours.load(sid), null);
     });
 
+    liveSteps(world, { demoArgs, resolutionMs, touches, nodeMindsExpiry, shortMs });
     more(world);
 
     test("no secret, session id or cookie is in the server's output", assertNothingLeaked);

@@ -39,6 +39,14 @@ export class Visitor {
     return this;
   }
 
+  /** Something as JSON, which the app takes. */
+  async post(path, content) {
+    const headers = { 'content-type': 'application/json' };
+    const response = await this.request(path, { method: 'POST', headers, body: JSON.stringify(content) });
+    assert.ok(response.ok, `POST ${path}: ${response.status}`);
+    return this;
+  }
+
   async visit() {
     assert.equal((await this.request('/visit')).status, 200, 'visit');
     return this;

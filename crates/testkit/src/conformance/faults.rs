@@ -76,6 +76,12 @@ pub async fn run_faults(subject: &impl FaultySubject) {
     }
 
     subject.server().stop().await;
+    // Its connections may be processes of their own, which live for a moment longer.
+    let stopped = Instant::now();
+    while load(&store).await.is_ok() {
+        assert!(stopped.elapsed() < COMES_BACK, "a stopped server goes on answering");
+        sleep(Duration::from_millis(20)).await;
+    }
     fails(&store, "stopped").await;
     subject.server().restart().await;
     subject.put("sid-of-faults", J.as_bytes(), now() + HOUR).await;

@@ -193,7 +193,8 @@ impl FaultySubject for Faulty {
         by: SocketAddr,
         password: Option<&str>,
     ) -> Result<RedisStore, StoreError> {
-        let password = password.map_or(String::new(), |password| format!(":{password}@"));
+        // In RESP3 the default user of a server without passwords takes any.
+        let password = password.map_or(String::new(), |password| format!("nobody:{password}@"));
         RedisStore::connect(&format!("redis://{password}{by}/")).await
     }
 

@@ -123,7 +123,8 @@ impl FaultySubject for Tls {
         by: SocketAddr,
         password: Option<&str>,
     ) -> Result<RedisStore, StoreError> {
-        let password = password.map_or(String::new(), |password| format!(":{password}@"));
+        // In RESP3 the default user of a server without passwords takes any.
+        let password = password.map_or(String::new(), |password| format!("nobody:{password}@"));
         let ca = self.certificates.ca.display();
         RedisStore::connect(&format!("rediss://{password}{by}/?ca={ca}")).await
     }

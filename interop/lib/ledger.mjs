@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { within } from './wait.mjs';
+
+// All that the demo sends: a 2.x client can't listen to everything.
+const TO_ALL = ['online', 'message'];
+const EVENTS = ['session_ended', ...TO_ALL];
+
+/** Writes down all that a client's handlers are told, in its order. */
+export function ledger(socket) {
+  const entries = [];
+  if (socket.onAny) socket.onAny((...event) => entries.push(event));
+  else EVENTS.forEach((name) => socket.on(name, (...args) => entries.push([name, ...args])));
+  const left = new Promise((resolve) => {
+    socket.on('disconnect', (reason) => {
+      entries.push(['disconnect', reason]);
+      resolve(performance.now());
+    });
+  });
+
+  return {
+    entries,
+
+    /** The moment of the disconnect. */
+    left: (ms) => within(left, () => `a disconnect; there was ${JSON.stringify(entries)}`, ms),
+
+    /**
+     * The login's end is the last that was for it, and then it was disconnected. When that was.
+     * What another thread sends to the whole namespace in that moment may come between the two.
+     */
+    async ended(notice, ms) {
+      const at = await this.left(ms);
+      const end = entries.slice(entries.findIndex(([event]) => event === 'session_ended'));
+      const ownEnd = end.filter(([event]) => !TO_ALL.includes(event));
+      assert.deepEqual(ownEnd, [['session_ended', notice], ['disconnect', 'io server disconnect']]);
+      assert.equal(entries.at(-1)[0], 'disconnect');
+      return at;
+    },
+
+    /** Nothing has ended it. */
+    assertOpen() {
+      assert.ok(!entries.some(([event]) => ['session_ended', 'disconnect'].includes(event)), JSON.stringify(entries));
+    },
+  };
+}
