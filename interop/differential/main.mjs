@@ -13,7 +13,15 @@ import { run } from './run.mjs';
 // The packages' advice on options is not for us.
 process.env.NO_DEPRECATION = '*';
 
-const KINDS = ['express'];
+/** A module in `kinds` each, and a `Case` in crates/testkit/examples/differential. */
+const KINDS = [
+  'express',
+  'cookie-session',
+  'koa',
+  'koa-generic',
+  'fastify',
+  'fastify-secure',
+];
 
 const { values: options } = parseArgs({
   options: {

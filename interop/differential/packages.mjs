@@ -1,11 +1,14 @@
-/** The real packages, with their own dependencies, or with others than npm would install. */
+/**
+ * The real packages, with their own dependencies, or with others than npm would install: `{dependency:
+ * package}`, or `{dependency: [package, {its dependency: package}]}`.
+ */
 
-import { createRequire } from 'node:module';
+import Module, { createRequire } from 'node:module';
 import { dirname, join, sep } from 'node:path';
 
 const require = createRequire(import.meta.url);
 
-/** A package `name`, freshly loaded, whose dependencies are exchanged for these `{dependency: package}`. */
+/** A package `name`, freshly loaded, whose dependencies are exchanged for these. */
 export function load(name, replacements = {}) {
   const root = dirname(require.resolve(`${name}/package.json`));
   const within = createRequire(join(root, 'package.json'));
@@ -13,8 +16,10 @@ export function load(name, replacements = {}) {
   forget((path) => path.startsWith(root + sep));
   for (const [dependency, replacement] of Object.entries(replacements)) {
     const path = within.resolve(dependency);
-    require(replacement);
-    require.cache[path] = require.cache[require.resolve(replacement)];
+    const standIn = new Module(path);
+    standIn.exports = Array.isArray(replacement) ? load(...replacement) : require(replacement);
+    standIn.loaded = true;
+    require.cache[path] = standIn;
   }
   try {
     return within('.');
@@ -34,8 +39,8 @@ export function versions(name, replacements = {}, dependencies = Object.keys(rep
   const found = { [originalName(name)]: versionIn(require.resolve(`${name}/package.json`)) };
   for (const dependency of dependencies) {
     const replacement = replacements[dependency];
-    const path = replacement ? require.resolve(replacement) : within.resolve(dependency);
-    found[dependency] = versionIn(path);
+    if (Array.isArray(replacement)) Object.assign(found, versions(...replacement));
+    else found[dependency] = versionIn(replacement ? require.resolve(replacement) : within.resolve(dependency));
   }
   return found;
 }

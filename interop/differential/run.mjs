@@ -19,20 +19,20 @@ export async function run(kind, ours, { cases, seed, first = 0, progress = () =>
     wrong: [],
   };
 
-  /** Whether a case is wrong with these packages, once ours has answered. */
-  const judge = (testCase, combination, ourEnd, newestEnd) => {
-    const theirs = combination === newest ? newestEnd : combination.end(testCase);
+  /** What explains how a case ends with these packages, once ours has answered. Undefined: it is wrong. */
+  const judge = async (testCase, combination, ourEnd, newestEnd) => {
+    const theirs = combination === newest ? newestEnd : await combination.end(testCase);
     const { versions } = combination;
-    return { theirs, rule: explanation(kind.rules, { testCase, versions, theirs, newest: newestEnd, ours: ourEnd }) };
+    return explanation(kind.rules, { testCase, versions, theirs, newest: newestEnd, ours: ourEnd });
   };
 
   const check = async (index, testCase, ourEnd) => {
-    const newestEnd = newest.end(testCase);
+    const newestEnd = await newest.end(testCase);
     count(report.ends, describe(newestEnd));
     const turn = index % Math.max(older.length, 1);
     for (const combination of [newest, ...older.slice(turn, turn + 1)]) {
       report.combinations[combination === newest ? 0 : turn + 1].cases++;
-      const { rule } = judge(testCase, combination, ourEnd, newestEnd);
+      const rule = await judge(testCase, combination, ourEnd, newestEnd);
       if (rule) count(report.rules, rule.name);
       if (rule === undefined) {
         report.wrong.push(await explain(index, testCase, combination));
@@ -42,14 +42,19 @@ export async function run(kind, ours, { cases, seed, first = 0, progress = () =>
   };
 
   const explain = async (index, testCase, combination) => {
-    const minimal = await shrunk(testCase, async (candidates) => {
+    const stayWrong = async (candidates) => {
       const answers = await ours.ask(candidates);
-      return candidates.map(
-        (candidate, at) => judge(candidate, combination, answers[at], newest.end(candidate)).rule === undefined,
-      );
-    });
+      const wrong = [];
+      // One after the other: a case may set the clock.
+      for (const [at, candidate] of candidates.entries()) {
+        const rule = await judge(candidate, combination, answers[at], await newest.end(candidate));
+        wrong.push(rule === undefined);
+      }
+      return wrong;
+    };
+    const minimal = await shrunk(testCase, stayWrong, kind.smaller);
     const [ourEnd] = await ours.ask([minimal]);
-    const theirs = combination.end(minimal);
+    const theirs = await combination.end(minimal);
     const { versions } = combination;
     return { index, versions, differs: difference(theirs, ourEnd), minimal, theirs, ours: ourEnd };
   };

@@ -1,21 +1,27 @@
 /**
- * The smallest case that is as wrong as this one: parts are left out as long as `staysWrong` says, of many
- * cases at once, which of them are.
+ * The smallest case that is as wrong as this one: parts are left out as long as `stayWrong` says, of many
+ * cases at once, which of them are. A kind knows of `smallerToo`, which nobody finds who cuts
+ * at random.
  */
-export async function shrunk(testCase, staysWrong) {
+export async function shrunk(testCase, stayWrong, smallerToo = () => []) {
   let smallest = testCase;
   for (;;) {
-    const found = await firstOf(smaller(smallest), staysWrong);
+    const candidates = [smallerToo(smallest), smaller(smallest)];
+    const found = await firstOf(allOf(candidates), stayWrong);
     if (found === undefined) return smallest;
     smallest = found;
   }
 }
 
+function* allOf(iterables) {
+  for (const iterable of iterables) yield* iterable;
+}
+
 const AT_ONCE = 64;
 
-async function firstOf(cases, staysWrong) {
+async function firstOf(cases, stayWrong) {
   for (let batch = take(cases); batch.length > 0; batch = take(cases)) {
-    const wrong = await staysWrong(batch);
+    const wrong = await stayWrong(batch);
     const first = wrong.indexOf(true);
     if (first >= 0) return batch[first];
   }
@@ -51,7 +57,7 @@ function* smaller(testCase) {
 }
 
 /** A string or a buffer without one stretch of it. */
-function* shorter(whole) {
+export function* shorter(whole) {
   for (let length = whole.length; length >= 1; length = Math.floor(length / 2)) {
     for (let from = 0; from + length <= whole.length; from += length) {
       const parts = [whole.slice(0, from), whole.slice(from + length)];

@@ -42,9 +42,9 @@ export class House {
     this.#closers.push(() => this.redis.close());
   }
 
-  async #furnish(store, { secrets = [randomBytes(24).toString('hex')], cookieName = 'connect.sid' }) {
+  async #furnish(store, { secrets = [randomBytes(24).toString('hex')], cookieName = 'connect.sid', args }) {
     Object.assign(this, { store, secrets, secret: secrets[0], cookieName });
-    this.app = await this.open(this.kind ? startAppOfKind : startApp);
+    this.app = await this.open(this.kind ? startAppOfKind : startApp, { args });
     return this;
   }
 

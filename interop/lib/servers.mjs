@@ -9,6 +9,7 @@ const LISTENING = { ready: /^listening on (http:\/\/\S+)$/m };
 const LOGGED = { RUST_LOG: 'passport_socketio=info', NO_COLOR: '1' };
 const APP = fileURLToPath(new URL('../app/main.mjs', import.meta.url));
 const APP_OF_KIND = fileURLToPath(new URL('../app/kinds/main.mjs', import.meta.url));
+const APP_ON_PASSPORT = fileURLToPath(new URL('../app/passports/main.mjs', import.meta.url));
 
 const each = (option, values) => values.flatMap((value) => [option, value]);
 const maybe = (option, value) => (value === undefined ? [] : [option, `${value}`]);
@@ -21,10 +22,17 @@ export async function startApp({ store, secrets, cookieName, maxAge }) {
 }
 
 /** The app of another kind of sessions; `cookieName` is the usual one of its kind. */
-export async function startAppOfKind({ kind, store, secrets, cookieName, maxAge }) {
-  const args = [APP_OF_KIND, '--kind', kind, ...each('--secret', secrets)];
-  args.push(...maybe('--store', store), ...maybe('--max-age', maxAge));
-  return reachable(await launch(`the ${kind} app`, process.execPath, args, LISTENING), cookieName);
+export async function startAppOfKind({ kind, store, secrets, cookieName, maxAge, behind, args = [] }) {
+  const options = ['--kind', kind, ...each('--secret', secrets), ...maybe('--store', store), ...args];
+  options.push(...maybe('--max-age', maxAge), ...maybe('--behind', behind));
+  const app = await launch(`the ${kind} app`, process.execPath, [APP_OF_KIND, ...options], LISTENING);
+  return reachable(app, cookieName);
+}
+
+/** The app on the Passport of this package name. */
+export async function startAppOnPassport({ passport, store, secrets, cookieName }) {
+  const args = [APP_ON_PASSPORT, '--passport', passport, '--store', store, ...each('--secret', secrets)];
+  return reachable(await launch(`the app on ${passport}`, process.execPath, args, LISTENING), cookieName);
 }
 
 function reachable(app, cookieName) {

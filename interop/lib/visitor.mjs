@@ -40,19 +40,20 @@ export class Visitor {
   }
 
   async visit() {
-    assert.equal((await this.#request('/visit')).status, 200, 'visit');
+    assert.equal((await this.request('/visit')).status, 200, 'visit');
     return this;
   }
 
   #post(path, body) {
-    return this.#request(path, { method: 'POST', body });
+    return this.request(path, { method: 'POST', body });
   }
 
-  async #request(path, options) {
+  /** Any request to the app, with the cookies that the visitor has; those of the answer are kept. */
+  async request(path, { headers, ...options } = {}) {
     const response = await fetch(new URL(path, this.#url), {
       ...options,
       redirect: 'manual',
-      headers: { cookie: this.cookie },
+      headers: { ...headers, cookie: this.cookie },
     });
     await response.arrayBuffer();
     for (const line of response.headers.getSetCookie()) this.#keep(line);

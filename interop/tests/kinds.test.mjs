@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { runToItsEnd } from '../lib/children.mjs';
 import { hangUp } from '../lib/clients.mjs';
 import { House } from '../lib/house.mjs';
-import { KINDS, tamperings } from '../lib/kinds.mjs';
+import { KINDS, secretsFor, tamperings } from '../lib/kinds.mjs';
 import { demoBinary, unless } from '../lib/requirements.mjs';
 import { assertNothingLeaked } from '../lib/secrecy.mjs';
 import { startAppOfKind, startDemo } from '../lib/servers.mjs';
@@ -16,18 +15,20 @@ const SHORT_MS = 1_200;
 const LONG_AGO = new Date(0).toISOString();
 
 for (const sessions of KINDS) {
-  const { name, kind, cookieName, inRedis, afterLogout } = sessions;
+  const { name, kind, cookieName, inRedis, oneSecret, args = [], afterLogout } = sessions;
   const needs = inRedis ? ['demo', 'redis'] : ['demo'];
 
   describe(`sessions of ${name}`, { skip: unless(...needs) }, () => {
-    const [secret, older] = [randomBytes(24).toString('hex'), randomBytes(24).toString('hex')];
+    const secrets = secretsFor(sessions);
+    const [secret, older] = secrets;
+    // It finds the cookie, the records and the user's key by itself.
+    const demoOptions = { cookieName: undefined, args: ['--kind', kind, ...args] };
     let house;
     let demo;
 
     before(async () => {
-      house = await House.ofKind({ kind, inRedis, cookieName, secrets: [secret, older] });
-      // It finds the cookie, the records and the user's key by itself.
-      demo = await house.open(startDemo, { cookieName: undefined, args: ['--kind', kind] });
+      house = await House.ofKind({ kind, inRedis, cookieName, secrets, args });
+      demo = await house.open(startDemo, demoOptions);
     });
     afterEach(hangUp);
     after(() => house?.close());
@@ -75,13 +76,21 @@ for (const sessions of KINDS) {
       await assertKnown(cookie, 42);
     });
 
-    test('a cookie signed with the older key is good', async () => {
-      const app = await house.open(startAppOfKind, { secrets: [older] });
-      await assertKnown((await app.visitor().login('bob')).cookie, 7);
-    });
+    if (!oneSecret) {
+      test('a cookie of the older key is good, until the app drops that key', async () => {
+        const app = await house.open(startAppOfKind, { secrets: [older], args });
+        const { cookie } = await app.visitor().login('bob');
+        await assertKnown(cookie, 7);
 
-    test('a cookie signed with a foreign key is not', async () => {
-      const app = await house.open(startAppOfKind, { secrets: [randomBytes(24).toString('hex')] });
+        const laterApp = await house.open(startAppOfKind, { secrets: [secret], args });
+        const laterDemo = await house.open(startDemo, { ...demoOptions, secrets: [secret] });
+        await assertRefused(laterDemo, { cookie }, { message: 'unauthorized', code: 'bad_signature' });
+        assert.equal((await laterApp.me(cookie)).status, 401);
+      });
+    }
+
+    test('a cookie of a foreign key is not', async () => {
+      const app = await house.open(startAppOfKind, { secrets: secretsFor(sessions), args });
       await assertUnknown((await app.visitor().login('bob')).cookie, 'bad_signature');
     });
 
@@ -116,6 +125,18 @@ for (const sessions of KINDS) {
       });
     }
 
+    if (kind === 'fastify-secure') {
+      test('a session older than its expiry is refused, and one that is not yet as old is good', async () => {
+        const expiry = oneSecret ? 900 : 86_401;
+        const login = async (behind) => {
+          const app = await house.open(startAppOfKind, { args, behind });
+          return (await app.visitor().login('ann')).cookie;
+        };
+        await assertUnknown(await login(expiry + 1), 'session_expired');
+        await assertKnown(await login(expiry - 60), 42);
+      });
+    }
+
     if (kind === 'fastify' || kind === 'koa-generic') {
       const ends = kind === 'fastify';
       test(`a date in the record that has passed ${ends ? 'ends' : 'does not end'} the session`, async () => {
@@ -128,8 +149,8 @@ for (const sessions of KINDS) {
     test('doctor grants what the demo grants', async () => {
       const { cookie } = await house.login('ann');
       const store = house.store ? ['--store', house.store] : [];
-      const args = ['doctor', '--kind', kind, ...store, '--secret', secret, '--header', `Cookie: ${cookie}`];
-      const { code, stdout, stderr } = await runToItsEnd(demoBinary, args);
+      const options = ['--kind', kind, ...args, ...store, '--secret', secret, '--header', `Cookie: ${cookie}`];
+      const { code, stdout, stderr } = await runToItsEnd(demoBinary, ['doctor', ...options]);
       assert.equal(code, 0, stdout + stderr);
       assert.match(stdout, /granted: the user key is 42/);
     });

@@ -43,6 +43,7 @@
 pub mod cookie;
 pub mod source;
 pub mod store;
+pub mod watch;
 
 mod clock;
 mod json;

@@ -67,6 +67,31 @@ impl SidHash {
         Self(Sha256::digest(text.as_bytes()).into())
     }
 
+    /// All 64 hexadecimal digits.
+    ///
+    /// ```
+    /// use express_session::{SessionId, SidHash};
+    ///
+    /// let hash = SessionId::new("a").hash();
+    /// assert_eq!(SidHash::from_hex(&hash.to_hex()), Some(hash));
+    /// assert_eq!(SidHash::from_hex("ca97"), None);
+    /// ```
+    pub fn to_hex(&self) -> String {
+        self.hex(32)
+    }
+
+    /// Reads what [`to_hex`](Self::to_hex) writes.
+    pub fn from_hex(hex: &str) -> Option<Self> {
+        let mut hash = [0; 32];
+        if hex.len() != 64 || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return None;
+        }
+        for (n, byte) in hash.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(hex.get(2 * n..2 * n + 2)?, 16).ok()?;
+        }
+        Some(Self(hash))
+    }
+
     /// Eight hexadecimal digits: enough to tell sessions apart in a log.
     pub fn short(&self) -> String {
         self.hex(4)

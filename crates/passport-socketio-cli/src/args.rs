@@ -3,6 +3,7 @@
 #![expect(clippy::doc_markdown, reason = "these comments are the text of --help")]
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -72,6 +73,10 @@ pub(crate) struct DemoArgs {
     #[arg(long = "trust-proxy", value_name = "CIDR")]
     pub(crate) trusted_proxies: Vec<String>,
 
+    /// The longest that a login which ended in your app may keep its sockets, while the store answers
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = max_stale)]
+    pub(crate) max_stale: Duration,
+
     /// A Redis that connects several demos to one: broadcasts reach the clients of all
     #[arg(long, value_name = "URL")]
     pub(crate) redis_adapter: Option<String>,
@@ -79,6 +84,15 @@ pub(crate) struct DemoArgs {
     /// Also accept the signed session id from the query `session_id`. URLs end up in logs!
     #[arg(long)]
     pub(crate) insecure_session_id_query: bool,
+}
+
+/// Shorter than what a look at the store takes makes no sense.
+fn max_stale(text: &str) -> Result<Duration, String> {
+    let max_stale = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if max_stale < Duration::from_millis(100) {
+        return Err("it takes at least 100ms".into());
+    }
+    Ok(max_stale)
 }
 
 /// Why is this cookie let in, or not?

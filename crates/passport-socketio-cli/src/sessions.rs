@@ -1,6 +1,7 @@
 //! What sessions your app writes: the options that demo and doctor share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use express_session::cookie::KeygripHash::Sha1;
@@ -31,6 +32,16 @@ pub(crate) struct SessionArgs {
     /// [default: /passport/user, or /passport for Fastify's]
     #[arg(long, value_name = "POINTER")]
     user_pointer: Option<String>,
+
+    /// What your app gives @fastify/secure-session as `salt` beside its `secret`: 16 characters, or
+    /// 16 bytes in base64 [default: the package's own]
+    #[arg(long, value_parser = salt)]
+    salt: Option<[u8; 16]>,
+
+    /// What your app gives @fastify/secure-session as `expiry`, in seconds
+    /// [default: 86401, as there]
+    #[arg(long, value_name = "SECONDS")]
+    expiry: Option<u32>,
 }
 
 /// Who wrote the sessions.
@@ -105,7 +116,7 @@ impl SessionArgs {
             Kind::Koa => Arc::new(KoaSource::in_cookie(name, secrets, Sha1)?),
             Kind::KoaGeneric => Arc::new(KoaGenericSource::new(name, secrets, Sha1)?),
             Kind::Fastify => Arc::new(FastifySource::new(name, secrets)?),
-            Kind::FastifySecure => Arc::new(secure_session(name, secrets)?),
+            Kind::FastifySecure => Arc::new(self.secure_session(secrets)?),
         })
     }
 
@@ -121,15 +132,26 @@ impl SessionArgs {
             _ => builder.source(self.source(secrets, in_store)?),
         })
     }
+
+    /// Under keys if all the secrets are ones, else under what the one secret is stretched to.
+    fn secure_session(&self, secrets: &[String]) -> Result<SecureSessionSource, SourceError> {
+        let name = self.cookie_name();
+        let keys: Option<Vec<[u8; 32]>> =
+            secrets.iter().map(|secret| decode_base64(secret).try_into().ok()).collect();
+        let source = match (keys, secrets) {
+            (Some(keys), [_, ..]) => SecureSessionSource::with_keys(name, keys),
+            (_, [secret]) => SecureSessionSource::with_secret(name, secret, self.salt),
+            _ => SecureSessionSource::with_keys(name, []),
+        }?;
+        Ok(match self.expiry {
+            Some(seconds) => source.with_expiry(Duration::from_secs(seconds.into())),
+            None => source,
+        })
+    }
 }
 
-/// Keys if all of them are ones, else a secret.
-fn secure_session(name: &str, secrets: &[String]) -> Result<SecureSessionSource, SourceError> {
-    let keys: Option<Vec<[u8; 32]>> =
-        secrets.iter().map(|secret| decode_base64(secret).try_into().ok()).collect();
-    match (keys, secrets) {
-        (Some(keys), [_, ..]) => SecureSessionSource::with_keys(name, keys),
-        (_, [secret]) => SecureSessionSource::with_secret(name, secret, None),
-        _ => SecureSessionSource::with_keys(name, []),
-    }
+fn salt(text: &str) -> Result<[u8; 16], String> {
+    let bytes = Some(text.as_bytes().to_vec()).filter(|bytes| bytes.len() == 16);
+    let bytes = bytes.unwrap_or_else(|| decode_base64(text));
+    bytes.try_into().map_err(|_| "a salt has 16 characters, or 16 bytes in base64".into())
 }

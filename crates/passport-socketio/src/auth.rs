@@ -8,9 +8,9 @@ use http::request::Parts;
 use tokio::time::Instant;
 
 use crate::authorizer::{
-    Decider, Decision, Explanation, Failure, Identity, Trace, Unheard, failed_step,
+    Decider, Decision, Denial, Explanation, Failure, Identity, Trace, Unheard, failed_step,
 };
-use crate::live::{Registration, Registry};
+use crate::live::{Keeper, Keeping, LiveSettings, Registration, Registry, Toucher};
 use crate::{AuthorizeError, AuthorizerBuilder};
 
 /// How long the layer's answer may wait for the connect middleware. The two are one handshake, a
@@ -28,8 +28,11 @@ pub struct Authorizer<U> {
 }
 
 struct Inner<U> {
-    decider: Decider<U>,
+    decider: Arc<Decider<U>>,
     registry: Arc<Registry<U>>,
+    keeper: Arc<Keeper<U>>,
+    keeping: Keeping,
+    live: LiveSettings,
     server: ServerOptions,
 }
 
@@ -46,8 +49,14 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
         AuthorizerBuilder::new()
     }
 
-    pub(crate) fn new(decider: Decider<U>, server: ServerOptions) -> Self {
-        Self { inner: Arc::new(Inner { decider, registry: Registry::new(), server }) }
+    pub(crate) fn new(decider: Decider<U>, server: ServerOptions, live: LiveSettings) -> Self {
+        let (decider, registry) = (Arc::new(decider), Registry::new());
+        let touch_every = live.touch_every;
+        let toucher = touch_every.map(|every| Toucher::new(decider.clone(), every));
+        let live = LiveSettings { toucher, ..live };
+        let keeper = Keeper::new(decider.clone(), registry.clone(), live.clone());
+        let keeping = Keeping::default();
+        Self { inner: Arc::new(Inner { decider, registry, keeper, keeping, live, server }) }
     }
 
     /// Decides about any request: checks 1 to 11 (`success` is about namespaces, and is not asked).
@@ -122,6 +131,10 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
             Ok(located) => located,
             Err(failure) => return Attempt { outcome: Err(failure), made: Instant::now() },
         };
+        if self.registry().is_denied(located.id()) {
+            let outcome = Err(Denial::SessionNotFound.into());
+            return Attempt { outcome, made: Instant::now() };
+        }
         let registration = self.registry().register(located.id());
         let asked = Instant::now();
         match self.decider().resolve(located, request, trace).await {
@@ -138,6 +151,16 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
 
     pub(crate) fn registry(&self) -> &Arc<Registry<U>> {
         &self.inner.registry
+    }
+
+    /// Who looks after the sockets that are entered, awake from now on.
+    pub(crate) fn keeper(&self) -> &Keeper<U> {
+        self.inner.keeping.start(&self.inner.keeper);
+        &self.inner.keeper
+    }
+
+    pub(crate) fn live_settings(&self) -> &LiveSettings {
+        &self.inner.live
     }
 
     pub(crate) fn keep_cookies(&self) -> bool {

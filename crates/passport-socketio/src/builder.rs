@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use express_session::source::{ExpressSource, SessionSource, SourceError};
 use express_session::store::SessionStore;
+use express_session::watch::SessionWatch;
 use express_session::{Clock, RecordLimits, SystemClock};
 use serde::de::DeserializeOwned;
 
@@ -15,6 +16,7 @@ use crate::authorizer::{
     AsyncFnDeserializer, BoxError, Decider, FailHook, Limits, Origin, OriginPolicy, SuccessHook,
     UserIdHook, success_hook,
 };
+use crate::live::{Ended, LiveSettings, OverLimit};
 use crate::{Authorizer, Candidate, DeserializeUser, Failure, Reject, UserKey, Verdict};
 
 /// How long a connection may last on a session that nobody can end from outside.
@@ -45,6 +47,7 @@ pub struct AuthorizerBuilder<U> {
     proxies: Vec<String>,
     limits: Limits,
     max_connection_age: Option<Duration>,
+    live: LiveSettings,
     keep_cookies: bool,
     path: String,
     clock: Arc<dyn Clock>,
@@ -85,6 +88,9 @@ pub enum ConfigError {
     /// A proxy's network is none.
     #[error("{0:?} is no network: write an address or a CIDR such as 10.0.0.0/8")]
     Proxy(String),
+    /// `.touch_on_events` with a store that can't, or without one.
+    #[error("the store can't prolong sessions: leave out `.touch_on_events`")]
+    StoreCantTouch,
     /// The user pointer is no JSON pointer.
     #[error("{0:?} is no JSON pointer: write /passport/user, or /passport for @fastify/passport")]
     UserPointer(String),
@@ -107,6 +113,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
             proxies: Vec::new(),
             limits: Limits::default(),
             max_connection_age: None,
+            live: LiveSettings::default(),
             keep_cookies: false,
             path: "/socket.io".into(),
             clock: Arc::new(SystemClock),
@@ -250,6 +257,59 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
         self
     }
 
+    /// The longest that a login which has ended may keep its sockets, while the store answers. 30 s
+    /// by default.
+    ///
+    /// A feed of changes ([`SessionStore::watch`], or [`watch`](Self::watch)) makes it a matter of
+    /// milliseconds; but a feed can miss something, so that every live session is looked at again
+    /// within this time, in batches, spread over it. What it costs the store: live sessions ÷ 100 ÷
+    /// `max_stale` round trips, some 5 each second for 10,000 sessions and 30 s.
+    pub fn max_stale(mut self, max_stale: Duration) -> Self {
+        self.live.max_stale = max_stale;
+        self
+    }
+
+    /// How long live sockets stay while the store does not answer, from when that is noticed. 60 s
+    /// by default. Then they are closed (`store_unavailable`), and invited to come back.
+    ///
+    /// New connections are refused meanwhile (`try_again`), and nobody becomes a guest by it.
+    pub fn outage_grace(mut self, grace: Duration) -> Self {
+        self.live.grace = grace;
+        self
+    }
+
+    /// Another feed of changes, besides the store's own. May be called several times.
+    pub fn watch(mut self, watch: impl SessionWatch) -> Self {
+        self.live.watches.push(Arc::new(watch));
+        self
+    }
+
+    /// Told of each socket whose login has ended, right after it was told to go: for logs and audits.
+    /// Must not block.
+    pub fn on_session_end(mut self, told: impl Fn(&Ended<'_>) + Send + Sync + 'static) -> Self {
+        self.live.on_end = Some(Arc::new(told));
+        self
+    }
+
+    /// Prolongs a session in its store when its user sends an event, at most once in `every`: as the
+    /// app does with each request of theirs. Off by default; heartbeats never count.
+    ///
+    /// `every` has to be well below what a session may live. Counted are events whose handler takes
+    /// [`Auth`](crate::Auth), [`MaybeAuth`](crate::MaybeAuth) or a session, or stands behind
+    /// [`guard`](Authorizer::guard). The new life is the cookie's `originalMaxAge`, or one day if it
+    /// has none. A session that was destroyed meanwhile is not brought back.
+    pub fn touch_on_events(mut self, every: Duration) -> Self {
+        self.live.touch_every = Some(every);
+        self
+    }
+
+    /// How many connections a user may have on this node, and what becomes of one too many. No limit
+    /// by default. Counted are connections (tabs, devices), however many namespaces each is in.
+    pub fn max_connections_per_user(mut self, most: usize, over: OverLimit) -> Self {
+        self.live.limit = Some((most, over));
+        self
+    }
+
     /// The largest cookie header that is read, in bytes. 8 KiB by default.
     pub fn max_cookie_header(mut self, bytes: usize) -> Self {
         self.limits.cookie_header = bytes;
@@ -300,6 +360,12 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
             None if source.needs_store() => return Err(ConfigError::MissingStore),
             store => store,
         };
+        let mut live = self.live;
+        let can_touch = store.as_ref().is_some_and(|store| store.as_touch().is_some());
+        if live.touch_every.is_some() && !can_touch {
+            return Err(ConfigError::StoreCantTouch);
+        }
+        live.watches.extend(store.as_ref().and_then(|store| store.watch()));
         let carried = !source.needs_store();
         let server = ServerOptions {
             keep_cookies: self.keep_cookies,
@@ -321,7 +387,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
             limits: self.limits,
             clock: self.clock,
         };
-        Ok(Authorizer::new(decider, server))
+        Ok(Authorizer::new(decider, server, live))
     }
 
     fn session_source(&self) -> Result<Arc<dyn SessionSource>, ConfigError> {

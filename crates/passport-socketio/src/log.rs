@@ -3,6 +3,7 @@
 
 use std::error::Error;
 
+use crate::live::Ended;
 use crate::{Failure, Identity};
 
 pub(crate) fn granted<U>(identity: &Identity<U>, namespace: &str) {
@@ -23,4 +24,21 @@ pub(crate) fn refused(failure: &Failure, namespace: &str) {
     } else {
         tracing::info!(code, namespace, reason = %failure, "refused");
     }
+}
+
+pub(crate) fn ended(ended: &Ended<'_>) {
+    let (code, namespace) = (ended.reason.code(), ended.namespace);
+    tracing::info!(code, namespace, session = ended.session.hash().short(), "the login ended");
+}
+
+/// An error with all that caused it.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut chain = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        chain.push_str(": ");
+        chain.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    chain
 }

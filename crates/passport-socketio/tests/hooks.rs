@@ -51,7 +51,7 @@ async fn nobody_is_connected_before_success_agrees() {
         client.send("0").await;
         soon(asked.notified()).await;
         assert!(server.io.sockets().is_empty());
-        assert!(server.live.users().is_empty());
+        assert!(server.live.online().is_empty());
         agree.notify_one();
         client.connected("/").await.unwrap();
         eventually("the handler runs", || log.read().len() == 2).await;

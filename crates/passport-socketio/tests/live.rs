@@ -55,7 +55,7 @@ async fn a_user_has_the_sockets_of_all_their_sessions_over_all_namespaces() {
         assert_eq!(namespaces(&live.user(7).sockets()), ["/", "/lobby"]);
         assert!(live.user("42").sockets().is_empty());
         assert_eq!(
-            HashSet::from_iter(live.users()),
+            HashSet::from_iter(live.online()),
             HashSet::<UserKey>::from([42.into(), 7.into()])
         );
 
@@ -66,7 +66,7 @@ async fn a_user_has_the_sockets_of_all_their_sessions_over_all_namespaces() {
         eventually("two are gone", || namespaces(&sockets()) == ["/", "/lobby"]).await;
         eventually("a session is gone", || live.user(42).sessions() == 1).await;
         ann.close().await;
-        eventually("ann is gone", || live.users() == [7.into()]).await;
+        eventually("ann is gone", || live.online() == [7.into()]).await;
     }
 }
 

@@ -29,7 +29,7 @@ async fn refuses_only(
             let mut bob = Client::of(&server.app, "bob").await;
             bob.connect("/").await.unwrap();
             bob.connect("/lobby").await.unwrap();
-            assert_eq!(server.live.users(), [7.into()]);
+            assert_eq!(server.live.online(), [7.into()]);
             bob.close().await;
             eventually("bob is gone", || server.is_empty()).await;
         }

@@ -136,7 +136,7 @@ async fn two_of_one_type_of_user_do_not_answer_for_each_other() {
     }
     let mut ann = Client::of(&app, "ann").await;
     ann.connect("/").await.unwrap();
-    assert!(other.attach(&io).users().is_empty());
+    assert!(other.attach(&io).online().is_empty());
 }
 
 #[tokio::test]

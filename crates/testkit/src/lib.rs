@@ -2,6 +2,7 @@
 //!
 //! - [`conformance`]: what every [`SessionStore`](express_session::store::SessionStore) must do,
 //!   as one suite that each of them runs;
+//! - [`vectors`]: what the real npm packages make, and what they make of it;
 //! - [`CountingStore`], [`FakeClock`]: fakes;
 //! - [`RedisServer`], [`PostgresServer`]: real servers on free ports, for as long as a test runs;
 //! - [`FaultProxy`]: a network that fails when it is told to;
@@ -10,6 +11,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
 pub mod conformance;
+pub mod vectors;
 
 mod clock;
 mod counting;

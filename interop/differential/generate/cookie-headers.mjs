@@ -4,7 +4,7 @@ import { BROKEN_PERCENT, anyText, urlSafe, withAccident } from './text.mjs';
 
 /** What HTTP lets through in a header: tab, printable ASCII, and any byte above (Node reads it as latin1). */
 const isHeaderSafe = (character) => /^[\t\x20-\x7e\x80-\xff]$/.test(character);
-const onlyHeaderSafe = (text) => text.replace(/[^\t\x20-\x7e\x80-\xff]/gu, '');
+export const onlyHeaderSafe = (text) => text.replace(/[^\t\x20-\x7e\x80-\xff]/gu, '');
 
 /** `encodeURIComponent`, of a share of the characters, and of those that no header can carry. */
 const encodedPartly = (random, text, share) =>
@@ -53,7 +53,7 @@ function pair(random, name, value) {
 }
 
 /** A cookie with nearly the name that matters. */
-const namesake = (random, name) => {
+export const namesake = (random, name) => {
   const changed = [name.toUpperCase(), name.slice(1), `${name}x`, `x${name}`, `${name}.sig`, `"${name}"`];
   return random.pick([...changed, encodeURIComponent(name)]);
 };
@@ -103,9 +103,15 @@ const ACCIDENTS = ['"', ';', '=', ' ', '\t', '%', '\xa0', '\xe9', '\x80', 'a'];
 
 /** `Cookie` headers in which a cookie `name` with `value` is found, mostly. One string of latin1 each. */
 export function cookieHeaders(random, name, value) {
-  if (random.chance(0.02)) return random.pick([[], [''], ['', ''], [' '], [noise(random, name)]]);
   const cookies = [pair(random, name, value)];
   if (random.chance(0.12)) cookies.push(duplicate(random, name, value));
+  return headersWith(random, name, cookies);
+}
+
+/** `Cookie` headers with these cookies of that `name`, and others, in any order. */
+export function headersWith(random, name, wanted) {
+  if (random.chance(0.02)) return random.pick([[], [''], ['', ''], [' '], [noise(random, name)]]);
+  const cookies = [...wanted];
   const others = random.weighted([[6, 0], [4, 1], [4, 2], [2, 4], [1, 12]]);
   for (let count = 0; count < others; count++) cookies.push(noise(random, name));
   if (random.chance(0.005)) cookies.push(`long=${urlSafe(random, random.between(500, 12_000))}`);

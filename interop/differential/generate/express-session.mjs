@@ -1,6 +1,7 @@
 /** What the stores of express-session hold: sessions of Passport 0.2 to 0.7, and near misses. */
 
 import { UNHOLDABLE, bytes, nested, number, object, string, value } from './json.mjs';
+import { passport } from './passport.mjs';
 import { anyText } from './text.mjs';
 
 const COOKIES = [
@@ -36,44 +37,10 @@ const cookie = (random) =>
     [1, () => `{"domain":${random.pick(UNHOLDABLE)}}`],
   ]);
 
-/** What an app's `serializeUser` may give, and some things it never would. */
-const user = (random) =>
-  random.weighted([
-    [12, () => String(random.between(1, 100_000))],
-    [12, () => string(random, random.pick(['u1', '507f1f77bcf86cd799439011', 'jane@example.com', anyText(random)]))],
-    [4, () => object(random, [['id', value(random, 1)], ['name', string(random, anyText(random))]])],
-    [3, number],
-    [1, '0'],
-    [1, '"0"'],
-    [1, '-0'],
-    [1, 'null'],
-    [1, 'false'],
-    [1, 'true'],
-    [1, '""'],
-    [1, '[]'],
-    [1, '{}'],
-    [4, value],
-    [1, () => `{"__proto__":${value(random, 1)}}`],
-    [1, () => random.pick(UNHOLDABLE)],
-  ]);
-
-/** `req.session.passport` (0.2 leaves an empty one with every visitor, 0.3 to 0.5 after a logout). */
-const passport = (random) =>
-  random.weighted([
-    [40, () => `{"user":${user(random)}}`],
-    [3, '{}'],
-    [3, () => object(random, [['user', value(random)], ['user', user(random)]])],
-    [2, () => object(random, random.shuffle([['user', user(random)], ['other', value(random)], ['', '1']]))],
-    [2, value],
-    [1, () => random.pick(['null', '[]', '"user"', '[{"user":1}]', '{"user":{"user":1}}'])],
-    [1, () => random.pick(['{"User":1}', '{"user ":1}', '{"users":1}', '{"":1}'])],
-    [1, () => `{"__proto__":{"user":${user(random)}}}`],
-    [1, () => `{"user":1,"beside":${random.pick(UNHOLDABLE)}}`],
-  ]);
-
 /** Names that mean something on a `Session`, or on any object. */
 const OBJECTS_OWN = ['__proto__', 'constructor', 'toJSON', 'save', 'reload', 'touch', 'req', 'id', 'Passport'];
 
+/** `[name, JSON text]` of something else in a session. */
 const other = (random) =>
   random.weighted([
     [3, () => ['views', number(random)]],

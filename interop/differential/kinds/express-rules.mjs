@@ -5,54 +5,28 @@
  * `concerns` limits it to versions of the packages; the newest ones must then agree with us.
  */
 
-const decoded = (payload) => payload?.toString() ?? '';
+import {
+  deepRecords,
+  emptySecrets,
+  forbiddenIds,
+  isBefore,
+  isCorrupt,
+  keptDigits,
+  largeRecords,
+  unholdableBeside,
+  unholdableUsers,
+} from './common-rules.mjs';
+
 const cookieHeader = ({ headers }) => headers.join('; ');
-const isCorrupt = (ours, reason) => ours.session === 'error' && ours.why.includes(reason);
-const major = (version) => version.split('.').map(Number);
-const isBefore = (version, [first, second]) => {
-  const [a, b] = major(version);
-  return a < first || (a === first && b < second);
-};
 
 export const rules = [
-  {
-    name: 'session ids that could escape into keys, patterns or paths',
-    explains: ({ theirs, ours }) =>
-      ours.session === 'new' &&
-      ours.why.includes('forbidden character') &&
-      theirs.asked !== null &&
-      /[\p{Cc}*]|\.\.\//u.test(theirs.asked),
-  },
-  {
-    name: 'empty secrets',
-    explains: ({ testCase, ours }) => ours.session === 'refused' && testCase.secrets.includes(''),
-  },
-  {
-    name: 'records deeper than 64',
-    explains: ({ theirs, ours }) => theirs.session === 'found' && isCorrupt(ours, 'nests deeper'),
-  },
-  {
-    name: 'records larger than 1 MiB',
-    explains: ({ testCase, theirs, ours }) =>
-      theirs.session === 'found' && isCorrupt(ours, 'more than the limit') && testCase.payload.length > 1024 * 1024,
-  },
-  {
-    name: 'lone surrogates and infinite numbers in the user key',
-    explains: ({ theirs, ours }) =>
-      theirs.session === 'found' && isCorrupt(ours, 'not JSON') && hasUnholdable(theirs.user),
-  },
-  {
-    name: 'lone surrogates and infinite numbers beside it, in `passport` or `cookie`',
-    explains: ({ theirs, ours }) =>
-      theirs.session === 'found' &&
-      isCorrupt(ours, 'not JSON') &&
-      !hasUnholdable(theirs.user) &&
-      hasUnholdableBeside(theirs.json),
-  },
-  {
-    name: 'integers beyond 2^53 keep their digits',
-    explains: ({ ours, differs }) => ours.keeps_digits && differs === 'digits',
-  },
+  forbiddenIds,
+  emptySecrets,
+  deepRecords,
+  largeRecords,
+  unholdableUsers,
+  unholdableBeside('passport', 'cookie'),
+  keptDigits,
   {
     name: 'a `__proto__` in the `cookie` that replaces its checks',
     explains: ({ theirs, ours }) =>
@@ -86,20 +60,3 @@ export const rules = [
     explains: ({ theirs, ours }) => theirs.session === 'found' && isCorrupt(ours, '`cookie'),
   },
 ];
-
-/** In a member that is read: in its value, or in a duplicate key's, which `JSON.parse` has forgotten. */
-function hasUnholdableBeside(json) {
-  const { passport, cookie, ...rest } = JSON.parse(json);
-  return hasUnholdable(passport) || hasUnholdable(cookie) || (UNHOLDABLE_LITERAL.test(json) && !hasUnholdable(rest));
-}
-
-const HIGH = String.raw`\\u[dD][89abAB][\da-fA-F]{2}`;
-const LOW = String.raw`\\u[dD][c-fC-F][\da-fA-F]{2}`;
-const UNHOLDABLE_LITERAL = new RegExp(`${HIGH}(?!${LOW})|(?<!${HIGH})${LOW}|\\d[eE]\\+?\\d{3}`);
-
-function hasUnholdable(value) {
-  if (typeof value === 'string') return !value.isWellFormed();
-  if (typeof value === 'number') return !Number.isFinite(value);
-  if (typeof value !== 'object' || value === null) return false;
-  return Object.entries(value).some(([key, member]) => !key.isWellFormed() || hasUnholdable(member));
-}

@@ -1,16 +1,16 @@
 /** express-session and Passport on a store that reads as connect-redis does, against `ExpressSource`. */
 
-import { IncomingMessage } from 'node:http';
 import { createRequire } from 'node:module';
 import { cookieHeaders } from '../generate/cookie-headers.mjs';
 import { storedSession } from '../generate/express-session.mjs';
 import { secrets, sessionId, signed } from '../generate/signed.mjs';
 import { load, versions } from '../packages.mjs';
+import { userOf } from '../passport.mjs';
+import { request } from '../request.mjs';
 
 export { rules } from './express-rules.mjs';
 
 const require = createRequire(import.meta.url);
-const { SessionStrategy } = require('passport').strategies;
 
 export const name = 'express';
 
@@ -107,21 +107,4 @@ function endsIn(session) {
     if (store.asked === null || req.sessionID !== store.asked) throw new Error('a session out of nowhere');
     return { asked: store.asked, session: 'found', json: store.text, ...userOf(req) };
   };
-}
-
-/** A request with these headers, as Node's HTTP parser puts it together. */
-function request(headers) {
-  const req = new IncomingMessage(null);
-  req.url = '/';
-  for (const header of headers) req._addHeaderLine('Cookie', header, req.headers);
-  return req;
-}
-
-/** Whom Passport logs in: `{user}`, or nothing. */
-function userOf(req) {
-  let found = {};
-  const strategy = new SessionStrategy((user) => (found = { user }));
-  strategy.pass = () => {};
-  strategy.authenticate(req);
-  return found;
 }

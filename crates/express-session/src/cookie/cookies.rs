@@ -70,37 +70,3 @@ pub enum Signed<'a> {
     /// One of the keys signed it.
     Verified(&'a str),
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// (header, what cookies 0.9.2 gives for `n`)
-    const CASES: &[(&str, Option<&str>)] = &[
-        ("n=v", Some("v")),
-        ("   n=v", Some("v")),
-        ("\tn=v", None),
-        ("a=1;n=v", Some("v")),
-        ("a=1; n=first; n=second", Some("first")),
-        ("n=; n=second", Some("")),
-        ("n = v", None),
-        ("xn=v", None),
-        ("n=a=b", Some("a=b")),
-        ("n=\"v\"", Some("v")),
-        ("n=\"v", Some("")),
-        ("n=\"vw", Some("v")),
-        ("n=\"", Some("")),
-        ("n=\"é", Some("")),
-        ("n=v ", Some("v ")),
-        ("n=%20", Some("%20")),
-        ("N=v", None),
-        ("", None),
-    ];
-
-    #[test]
-    fn reads_as_npm_cookies_does() {
-        for (header, expected) in CASES {
-            assert_eq!(cookies_get(header, "n"), *expected, "{header:?}");
-        }
-    }
-}

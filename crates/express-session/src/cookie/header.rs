@@ -6,7 +6,10 @@
 //!    empty or broken.
 //! 4. Values are decoded with `decodeURIComponent`; one that can't be decoded stays as it is.
 //!
+//! [`cookie` 1.x] differs in one thing: the quotes belong to the value.
+//!
 //! [`cookie`]: https://github.com/jshttp/cookie/blob/v0.7.2/index.js
+//! [`cookie` 1.x]: https://github.com/jshttp/cookie/blob/v1.1.1/src/index.ts
 
 use std::borrow::Cow;
 
@@ -24,14 +27,21 @@ use percent_encoding::percent_decode_str;
 /// assert_eq!(find("SID=1", "sid"), None);
 /// ```
 pub fn find<'a>(header: &'a str, name: &str) -> Option<Cow<'a, str>> {
-    header
-        .split(';')
-        .filter_map(|pair| pair.split_once('='))
-        .find(|(key, _)| trim(key) == name)
-        .map(|(_, value)| {
-            let value = unquote(trim(value));
-            decode_uri_component(value).unwrap_or(Cow::Borrowed(value))
-        })
+    find_raw(header, name).map(unquote).map(decode)
+}
+
+/// The same as npm cookie 1.x reads it: quotes belong to the value.
+pub(crate) fn find_with_quotes<'a>(header: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    find_raw(header, name).map(decode)
+}
+
+fn find_raw<'a>(header: &'a str, name: &str) -> Option<&'a str> {
+    let mut pairs = header.split(';').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(key, _)| trim(key) == name).map(|(_, value)| trim(value))
+}
+
+fn decode(value: &str) -> Cow<'_, str> {
+    decode_uri_component(value).unwrap_or(Cow::Borrowed(value))
 }
 
 fn trim(text: &str) -> &str {
@@ -106,6 +116,18 @@ mod tests {
     fn reads_as_npm_cookie_does() {
         for (header, expected) in CASES {
             assert_eq!(find(header, "n").as_deref(), *expected, "{header:?}");
+        }
+    }
+
+    #[test]
+    fn quotes_belong_to_the_value_as_in_npm_cookie_1() {
+        for (header, expected) in CASES {
+            let expected = if header.contains('"') {
+                header.strip_prefix("n=").and_then(|value| value.split(';').next())
+            } else {
+                *expected
+            };
+            assert_eq!(find_with_quotes(header, "n").as_deref(), expected, "{header:?}");
         }
     }
 

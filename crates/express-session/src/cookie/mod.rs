@@ -13,6 +13,7 @@ mod signature;
 
 pub use base64::decode_base64;
 pub use cookies::{Signed, cookies_get, cookies_get_signed};
+pub(crate) use header::find_with_quotes;
 pub use header::{decode_uri_component, find};
 pub use keygrip::{Keygrip, KeygripHash};
 pub use signature::{EmptySecret, Signer};

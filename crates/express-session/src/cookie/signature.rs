@@ -140,51 +140,6 @@ impl fmt::Debug for Signer {
 mod tests {
     use super::*;
 
-    /// Made by cookie-signature 1.2.2 (and, the same, 1.0.6).
-    const VECTORS: &[(&str, &str, &str)] = &[
-        (
-            "keyboard cat",
-            "fMPzKu0tTbq0cXx6vWnRr-9_Hg3pY7Ld",
-            "VmhlJ/4qdhEpwTtqewz1qdvbZu+3PMNO29SIKM9YEUw",
-        ),
-        (
-            "sécret ☃",
-            "fMPzKu0tTbq0cXx6vWnRr-9_Hg3pY7Ld",
-            "CKJ2L42moTxlK1eclDXZxyHqML3/YrjURWF3Ne+PjZE",
-        ),
-        ("keyboard cat", "a.b.c", "G8ReS2HiYVtvMBGFvZUGp5RaCauWFLUTjnnTm/EQ2aE"),
-        ("keyboard cat", "", "aJcKKTu8Uv0mRiw7LTI435t+pOa+giU/WLAuLCKGEFc"),
-        ("k", "user:1/+=é", "sACjiWGGTvXLL8eTZkyuSEj1Dj2f6n1xaiQv+W89jpg"),
-    ];
-
-    #[test]
-    fn signs_and_verifies_as_cookie_signature_does() {
-        for (secret, value, signature) in VECTORS {
-            let signer = Signer::new([secret]).unwrap();
-            let text = format!("{value}.{signature}");
-            assert_eq!(signer.sign(value), text);
-            assert_eq!(signer.unsign(&text), Some(*value));
-        }
-    }
-
-    #[test]
-    fn refuses_every_other_spelling_of_a_signature() {
-        let signer = Signer::new(["keyboard cat"]).unwrap();
-        let (value, good) = ("a.b.c", "G8ReS2HiYVtvMBGFvZUGp5RaCauWFLUTjnnTm/EQ2aE");
-        for signature in [
-            &format!("{good}="),
-            &good.replace('/', "_"),
-            &good.to_lowercase(),
-            &good[1..],
-            // The last digit carries two bits that are thrown away: still another text.
-            &good.replace("2aE", "2aF"),
-            "",
-        ] {
-            assert_eq!(signer.unsign(&format!("{value}.{signature}")), None, "{signature}");
-        }
-        assert_eq!(signer.unsign("no signature at all"), None);
-    }
-
     #[test]
     fn every_secret_verifies_and_the_first_signs() {
         let both = Signer::new(["new", "old"]).unwrap();

@@ -35,8 +35,8 @@ pub struct CookieSessionSource {
 }
 
 impl CookieSessionSource {
-    /// Sessions in the cookie `cookie_name` (cookie-session's `name`, by default `session`), signed
-    /// with one of `keys` (its `keys` or `secret`).
+    /// Sessions in the cookie `cookie_name` (cookie-session's `name`, by default `session`, and
+    /// `express:sess` up to version 1), signed with one of `keys` (its `keys` or `secret`).
     ///
     /// # Errors
     /// [`SourceError`] if a key is missing or empty, or the name can't be a cookie's.

@@ -160,7 +160,7 @@ impl SessionSource for ExpressSource {
 }
 
 /// ECMAScript's `ToBoolean`.
-fn is_truthy(value: &Value) -> bool {
+pub(super) fn is_truthy(value: &Value) -> bool {
     match value {
         Value::Null => false,
         Value::Bool(bool) => *bool,

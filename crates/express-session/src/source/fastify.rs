@@ -1,19 +1,26 @@
-//! @fastify/session 11.1.3 (`index.js`) with @fastify/cookie 11 (`signer.js`): as express-session,
-//! but for three things.
+//! @fastify/session 11.1.3 (`index.js`, `lib/session.js`, `lib/cookie.js`) with @fastify/cookie
+//! 11.0.2 (`signer.js`, and npm cookie 1.x): as express-session, but for these.
 //!
 //! 1. The cookie's value is the signed session id without `s:` in front, unless the app has a
-//!    `cookiePrefix` (which is `s:` where it shares sessions with Express).
+//!    `cookiePrefix` (which is `s:` where it shares sessions with Express). Quotes are part of it.
 //! 2. The record's own `cookie.expires` counts, besides the store: a session whose date has passed
-//!    is ended.
+//!    is ended. Where there is none, a negative `originalMaxAge` (or `maxAge`) ends it, too.
 //! 3. A record without `cookie` is a session.
+//! 4. The record's members become the session's own. Those named `get` or `__proto__` so take away
+//!    what @fastify/passport calls, and it throws.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::Value;
-
 use super::{CookieFault, Located, SessionSource, SourceError, cookie_name, date, stored_id};
-use crate::cookie::{Signer, find};
+use crate::cookie::{Signer, find_with_quotes};
+use crate::json::member;
 use crate::{CorruptRecord, RecordLimits, SessionRecord, SessionRequest};
+
+mod expiry;
+#[cfg(test)]
+mod tests;
+
+use expiry::{CookieEnd, cookie_end};
 
 /// Sessions of @fastify/session.
 ///
@@ -59,7 +66,7 @@ impl FastifySource {
 impl SessionSource for FastifySource {
     fn locate(&self, request: &SessionRequest<'_>) -> Result<Located, CookieFault> {
         let cookies = request.cookies().ok_or(CookieFault::Missing)?;
-        let value = find(cookies, &self.cookie_name).ok_or(CookieFault::Missing)?;
+        let value = find_with_quotes(cookies, &self.cookie_name).ok_or(CookieFault::Missing)?;
         let signed = value
             .strip_prefix(&*self.prefix)
             .ok_or(CookieFault::Malformed("it does not begin with the cookie prefix"))?;
@@ -70,32 +77,46 @@ impl SessionSource for FastifySource {
         Ok(Located::Stored(id))
     }
 
+    /// A date that can't be told is corrupt, not "never": the app may have ended the session by it.
     fn read(
         &self,
         payload: &[u8],
         limits: &RecordLimits,
     ) -> Result<Option<SessionRecord>, CorruptRecord> {
-        SessionRecord::parse(payload, limits)
+        let Some(record) = SessionRecord::parse(payload, limits)? else {
+            return Ok(None);
+        };
+        if hides_the_sessions_own(record.json()) {
+            return Err(CorruptRecord::NotASession(
+                "its members `get` or `__proto__` take the place of the session's own",
+            ));
+        }
+        match end_of(&record)? {
+            CookieEnd::Unknown => Err(CorruptRecord::NotASession(
+                "its `cookie.expires` is no date, or its age no number",
+            )),
+            _ => Ok(Some(record)),
+        }
     }
 
-    /// `expiration.getTime() <= Date.now()`, of `new Date(cookie.expires)` if that is truthy.
     fn expiry(&self, record: &SessionRecord) -> Option<SystemTime> {
-        match record.pointer("/cookie/expires").ok()?? {
-            Value::String(text) => iso_date(&text),
-            Value::Number(ms) => ms.as_f64().filter(|ms| *ms != 0.0).and_then(date),
-            Value::Bool(true) => date(1.0),
-            _ => None,
+        match end_of(record) {
+            Ok(CookieEnd::At(end)) => Some(end),
+            Ok(CookieEnd::Never) => None,
+            // `read` gives no such record.
+            Ok(CookieEnd::Unknown) | Err(_) => Some(UNIX_EPOCH),
         }
     }
 }
 
-/// A date as `JSON.stringify` writes it (ISO 8601, in UTC, with milliseconds), or a day. Another
-/// text does not end a session that the store still has; nor does an invalid date in Node.
-fn iso_date(text: &str) -> Option<SystemTime> {
-    if text.starts_with("-0") {
-        // Before the year 0.
-        return Some(UNIX_EPOCH);
-    }
-    let whole_day = || humantime::parse_rfc3339(&format!("{text}T00:00:00Z"));
-    humantime::parse_rfc3339(text).or_else(|_| whole_day()).ok()
+fn end_of(record: &SessionRecord) -> Result<CookieEnd, CorruptRecord> {
+    Ok(cookie_end(&record.pointer("/cookie")?.unwrap_or_default()))
+}
+
+/// `this[key] = prevSession[key]`, for every member of the record. `__proto__` so becomes the
+/// prototype, if it is an object or null.
+fn hides_the_sessions_own(json: &str) -> bool {
+    let raw = |name| member(json, name).ok().flatten();
+    raw("get").is_some()
+        || raw("__proto__").is_some_and(|raw| raw.get().starts_with(['{', '[', 'n']))
 }

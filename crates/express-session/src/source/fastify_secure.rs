@@ -15,7 +15,7 @@ use crypto_secretbox::aead::{Aead as _, KeyInit as _};
 use crypto_secretbox::{Nonce, XSalsa20Poly1305};
 
 use super::{CarriedSession, CookieFault, Located, SessionSource, SourceError, cookie_name, date};
-use crate::cookie::{EmptySecret, decode_base64, find};
+use crate::cookie::{EmptySecret, decode_base64, find_with_quotes};
 use crate::{CorruptRecord, RecordLimits, SessionRecord, SessionRequest};
 
 /// secure-session's `expiry`, where the app gives none.
@@ -90,10 +90,10 @@ impl SecureSessionSource {
         Self::with_keys(name, [key])
     }
 
-    /// secure-session's `expiry` option. 86401 s by default.
+    /// secure-session's `expiry` option. 86401 s by default, and where this is 0, as there.
     #[must_use]
     pub fn with_expiry(mut self, expiry: Duration) -> Self {
-        self.expiry = expiry;
+        self.expiry = if expiry.is_zero() { EXPIRY } else { expiry };
         self
     }
 }
@@ -101,7 +101,11 @@ impl SecureSessionSource {
 impl SessionSource for SecureSessionSource {
     fn locate(&self, request: &SessionRequest<'_>) -> Result<Located, CookieFault> {
         let cookies = request.cookies().ok_or(CookieFault::Missing)?;
-        let value = find(cookies, &self.cookie_name).ok_or(CookieFault::Missing)?;
+        let value = find_with_quotes(cookies, &self.cookie_name).ok_or(CookieFault::Missing)?;
+        // What `Buffer.from` makes of them depends on Node's version: some of them are digits, or an end.
+        if value.chars().any(|c| c > '\u{ff}') {
+            return Err(CookieFault::Malformed("it has a character that is no base64"));
+        }
         let mut parts = value.split(';');
         let (Some(sealed), Some(nonce)) = (parts.next(), parts.next()) else {
             return Err(CookieFault::Malformed("it has no nonce"));
@@ -118,19 +122,28 @@ impl SessionSource for SecureSessionSource {
             .ok_or(CookieFault::BadSignature)
     }
 
-    /// secure-session throws where `JSON.parse` does, and on `null`.
+    /// secure-session throws where `JSON.parse` does, and on everything but objects and arrays. Its
+    /// `__ts` is a number, or there is none; JavaScript's sum with anything else is beyond us.
     fn read(
         &self,
         payload: &[u8],
         limits: &RecordLimits,
     ) -> Result<Option<SessionRecord>, CorruptRecord> {
-        SessionRecord::parse(payload, limits)
+        let record = SessionRecord::parse(payload, limits)?
+            .ok_or(CorruptRecord::NotASession("it is no JSON object"))?;
+        match record.pointer("/__ts")? {
+            None => Ok(Some(record)),
+            Some(written) if written.is_number() => Ok(Some(record)),
+            Some(_) => Err(CorruptRecord::NotASession("its `__ts` is no number")),
+        }
     }
 
-    /// `(__ts + expiry) * 1000 - Date.now() <= 0`. Without a `__ts` it never ends.
+    /// `(__ts + expiry) * 1000 - Date.now() <= 0`, in doubles as there. Without a `__ts` it never
+    /// ends.
     fn expiry(&self, record: &SessionRecord) -> Option<SystemTime> {
         let written = record.pointer("/__ts").ok()??.as_f64()?;
-        date(written * 1000.0)?.checked_add(self.expiry)
+        let end = (written + self.expiry.as_secs_f64()) * 1000.0;
+        date(end.ceil())
     }
 
     fn needs_store(&self) -> bool {
@@ -144,3 +157,6 @@ impl fmt::Debug for SecureSessionSource {
         write!(f, "SecureSessionSource({} keys)", self.keys.len())
     }
 }
+
+#[cfg(test)]
+mod tests;

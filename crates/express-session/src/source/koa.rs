@@ -6,14 +6,18 @@
 //! 2. In the cookie it is base64 of JSON; what does not decode to an object is no session.
 //! 3. In a store the cookie's value **is** the key.
 //! 4. A number `_expire` that is less than now ends it, wherever it is (`valid`).
+//! 5. A record that replaces the session's own `toJSON` is corrupt: koa-session throws.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::value::RawValue;
 
 use super::cookie_session::{tolerant, verified};
 use super::{
     CarriedSession, CookieFault, Located, SessionSource, SourceError, cookie_name, date, stored_id,
 };
 use crate::cookie::{Keygrip, KeygripHash, decode_base64};
+use crate::json::member;
 use crate::{CorruptRecord, RecordLimits, SessionRecord, SessionRequest};
 
 /// Sessions of koa-session.
@@ -78,16 +82,37 @@ impl SessionSource for KoaSource {
         payload: &[u8],
         limits: &RecordLimits,
     ) -> Result<Option<SessionRecord>, CorruptRecord> {
-        tolerant(SessionRecord::parse(payload, limits))
+        match tolerant(SessionRecord::parse(payload, limits))? {
+            Some(record) if hides_to_json(&record) => {
+                Err(CorruptRecord::NotASession("it replaces koa-session's own `toJSON`"))
+            }
+            read => Ok(read),
+        }
     }
 
     fn expiry(&self, record: &SessionRecord) -> Option<SystemTime> {
-        let expire = record.pointer("/_expire").ok()??.as_f64()?;
-        // `_expire < Date.now()`: its own millisecond is the last.
-        date(expire)?.checked_add(Duration::from_millis(1))
+        let expire = json_of(record, "_expire")?;
+        match serde_json::from_str::<f64>(expire) {
+            // `_expire < Date.now()`: its own millisecond is the last.
+            Ok(expire) => date(expire)?.checked_add(Duration::from_millis(1)),
+            // `-1e999` is minus infinity in JavaScript. All others are no numbers, or never less.
+            Err(_) => expire.starts_with('-').then_some(UNIX_EPOCH),
+        }
     }
 
     fn needs_store(&self) -> bool {
         self.in_store
     }
+}
+
+/// `Session` sets each member of a record on itself, `__proto__` on its prototype as well, and
+/// `ContextSession` then calls its `toJSON` (`src/session.ts`, `src/context.ts`).
+fn hides_to_json(record: &SessionRecord) -> bool {
+    json_of(record, "toJSON").is_some()
+        || json_of(record, "__proto__").is_some_and(|json| json.starts_with(['{', '[', 'n']))
+}
+
+/// A member's JSON, which need not be a value that Rust can hold.
+fn json_of<'r>(record: &'r SessionRecord, name: &str) -> Option<&'r str> {
+    member(record.json(), name).ok().flatten().map(RawValue::get)
 }

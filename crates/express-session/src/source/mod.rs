@@ -205,8 +205,9 @@ pub enum SourceError {
 /// A cookie's name, if it can be one (RFC 6265's token).
 fn cookie_name(name: &str) -> Result<Box<str>, SourceError> {
     let is_token = |c: char| c.is_ascii_graphic() && !"()<>@,;:\\\"/[]?={}".contains(c);
-    // koa-session 5 has a name that is no token, and that every parser reads.
-    let can_be = name == "koa:sess" || (!name.is_empty() && name.chars().all(is_token));
+    // The defaults of koa-session 5 and cookie-session 1 are no tokens, and every parser reads them.
+    let can_be = ["koa:sess", "express:sess"].contains(&name)
+        || (!name.is_empty() && name.chars().all(is_token));
     if can_be { Ok(name.into()) } else { Err(SourceError::CookieName) }
 }
 

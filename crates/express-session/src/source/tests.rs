@@ -70,6 +70,13 @@ mod cookie_session {
     }
 
     #[test]
+    fn the_name_that_was_the_default_up_to_version_1_is_one() {
+        let source = |name| CookieSessionSource::new(name, ["k"], KeygripHash::Sha1);
+        assert!(source("express:sess").is_ok());
+        assert_eq!(source("express:session").unwrap_err(), SourceError::CookieName);
+    }
+
+    #[test]
     fn what_is_no_json_object_is_no_session_and_no_error() {
         let source = source(KeygripHash::Sha1);
         for payload in ["", "{", "5", "\"x\"", "null", "[]"] {
@@ -118,6 +125,39 @@ mod koa {
     }
 
     #[test]
+    fn numbers_beyond_rusts_are_infinite_in_javascript() {
+        let source = KoaSource::in_store("koa.sess", ["k"], KeygripHash::Sha1).unwrap();
+        let expiry = |json: &str| {
+            let record = source.read(json.as_bytes(), &RecordLimits::default()).unwrap().unwrap();
+            source.expiry(&record)
+        };
+        assert_eq!(expiry(r#"{"_expire":1e999}"#), None);
+        assert_eq!(expiry(r#"{"_expire":-1e999}"#), Some(UNIX_EPOCH));
+        assert_eq!(expiry(r#"{"_expire":"\ud800"}"#), None);
+    }
+
+    #[test]
+    fn a_record_that_hides_to_json_is_corrupt_since_koa_session_throws() {
+        let source = KoaSource::in_store("koa.sess", ["k"], KeygripHash::Sha1).unwrap();
+        let read = |json: &str| source.read(json.as_bytes(), &RecordLimits::default());
+        for json in [
+            r#"{"toJSON":null}"#,
+            r#"{"toJSON":"\ud800"}"#,
+            r#"{"__proto__":{}}"#,
+            r#"{"__proto__":[]}"#,
+            r#"{"__proto__":null}"#,
+            r#"{"__proto__":{"toJSON":1e999}}"#,
+            r#"{"__proto__":5,"__proto__":{}}"#,
+        ] {
+            assert!(matches!(read(json), Err(CorruptRecord::NotASession(_))), "{json}");
+        }
+        // No setter of a prototype takes these.
+        for json in [r#"{"__proto__":5}"#, r#"{"__proto__":{},"__proto__":"null"}"#, "{}"] {
+            assert!(read(json).unwrap().is_some(), "{json}");
+        }
+    }
+
+    #[test]
     fn in_a_store_the_cookies_value_is_the_key() {
         let source = KoaSource::in_store("koa:sess", ["k"], KeygripHash::Sha1).unwrap();
         assert!(source.needs_store());
@@ -128,107 +168,5 @@ mod koa {
         let key = "app-f2a95ea7-cbea-40fc-9ca7-433c4399dc18";
         assert_eq!(locate(&source, &cookies(key)).unwrap().id().as_str(), key);
         assert!(matches!(locate(&source, &cookies("../x")), Err(CookieFault::Malformed(_))));
-    }
-}
-
-mod fastify {
-    use super::*;
-
-    const SECRET: &str = "a secret with minimum length of 32 characters";
-    const SIGNED: &str =
-        "akH_lIVypdA-pMAB0UA4_7a0qflvOr2N.LQMPwSNUts46Y0M7uJwESsOKh+U32rlVpkn0eOZlEwU";
-
-    #[test]
-    fn reads_what_fastify_session_wrote_encoded_or_not() {
-        let source = FastifySource::new("sessionId", [SECRET]).unwrap();
-        for value in [SIGNED.to_owned(), SIGNED.replace('+', "%2B")] {
-            let located = locate(&source, &format!("sessionId={value}")).unwrap();
-            assert_eq!(located.id().as_str(), "akH_lIVypdA-pMAB0UA4_7a0qflvOr2N");
-        }
-        assert_eq!(
-            locate(&source, &format!("sessionId=s:{SIGNED}")),
-            Err(CookieFault::BadSignature),
-            "another id"
-        );
-    }
-
-    #[test]
-    fn a_cookie_prefix_is_needed_where_the_app_has_one() {
-        let source = FastifySource::new("sessionId", [SECRET]).unwrap().with_cookie_prefix("s:");
-        assert!(locate(&source, &format!("sessionId=s%3A{SIGNED}")).is_ok());
-        let without = locate(&source, &format!("sessionId={SIGNED}"));
-        assert!(matches!(without, Err(CookieFault::Malformed(_))));
-    }
-
-    #[test]
-    fn the_records_own_date_ends_it() {
-        let source = FastifySource::new("sessionId", [SECRET]).unwrap();
-        let expiry = |json: &str| {
-            let record = source.read(json.as_bytes(), &RecordLimits::default()).unwrap().unwrap();
-            source.expiry(&record)
-        };
-        let end = UNIX_EPOCH + Duration::from_millis(1_795_401_605_979);
-        assert_eq!(expiry(r#"{"cookie":{"expires":"2026-11-23T02:40:05.979Z"}}"#), Some(end));
-        assert_eq!(expiry(r#"{"cookie":{"expires":1795401605979}}"#), Some(end));
-        let day = UNIX_EPOCH + Duration::from_secs(1_577_836_800);
-        assert_eq!(expiry(r#"{"cookie":{"expires":"2020-01-01"}}"#), Some(day));
-        assert!(expiry(r#"{"cookie":{"expires":"-000001-01-01T00:00:00.000Z"}}"#) < Some(day));
-        assert!(expiry(r#"{"cookie":{"expires":true}}"#) < Some(day));
-        for json in [
-            r#"{"cookie":{"expires":null}}"#,
-            r#"{"cookie":{"expires":0}}"#,
-            r#"{"cookie":{"expires":"never"}}"#,
-            r#"{"cookie":{}}"#,
-            "{}",
-        ] {
-            assert_eq!(expiry(json), None, "{json}");
-        }
-    }
-}
-
-#[cfg(feature = "secure-session")]
-mod fastify_secure {
-    use super::*;
-
-    const SEALED: &str = "gpKSDf99+9D6GghKRgXxsXiPdTueuNEmJW88LL2YQea3TJw4K3Pt1oNT1tcu7m6RuA==;ET/4CjzHOmReNsxWgLROnG7w1rSbdhCz";
-
-    fn cookies(value: &str) -> String {
-        format!("session={}", value.replace(';', "%3B").replace('+', "%2B").replace('/', "%2F"))
-    }
-
-    #[test]
-    fn opens_what_secure_session_sealed_and_knows_when_that_ends() {
-        let source = SecureSessionSource::with_keys("session", [[1; 32], [7; 32]]).unwrap();
-        assert_eq!(user(&source, &cookies(SEALED), "/passport"), Some(42.into()));
-        let Ok(Located::Carried(carried)) = locate(&source, &cookies(SEALED)) else { panic!() };
-        let record = source.read(carried.payload(), &RecordLimits::default()).unwrap().unwrap();
-        let end = UNIX_EPOCH + Duration::from_secs(1_795_401_405 + 86_401);
-        assert_eq!(source.expiry(&record), Some(end));
-        let shorter = source.with_expiry(Duration::from_secs(60));
-        assert_eq!(shorter.expiry(&record), Some(end - Duration::from_secs(86_401 - 60)));
-    }
-
-    /// Made by secure-session 8.4.0 with `secret`, and without `salt`.
-    #[test]
-    fn a_secret_is_stretched_as_libsodium_does() {
-        let sealed = "g8rXTFaKI9O2mWkEBT60w+etJ6qqwrkXk1X6/SxAECptdGKS3sxanaQb3fGWjUD1;CyrTQPfw/eGwGid0Fq9ksePTENg4OPnB";
-        let secret = "averylogphrasebiggerthanthirtytwochars";
-        let source = SecureSessionSource::with_secret("session", secret, None).unwrap();
-        assert_eq!(user(&source, &cookies(sealed), "/passport"), Some(7.into()));
-    }
-
-    #[test]
-    fn what_no_key_opens_is_refused() {
-        let source = SecureSessionSource::with_keys("session", [[7; 32]]).unwrap();
-        let other = SecureSessionSource::with_keys("session", [[8; 32]]).unwrap();
-        assert_eq!(locate(&other, &cookies(SEALED)), Err(CookieFault::BadSignature));
-        let tampered = cookies(&SEALED.replace("gpKS", "gpKT"));
-        assert_eq!(locate(&source, &tampered), Err(CookieFault::BadSignature));
-        for malformed in ["x", "x%3By", "", "%3B"] {
-            let fault = locate(&source, &format!("session={malformed}"));
-            assert!(matches!(fault, Err(CookieFault::Malformed(_))), "{malformed}");
-        }
-        let short = locate(&source, "session=QQ%3BET%2F4CjzHOmReNsxWgLROnG7w1rSbdhCz");
-        assert_eq!(short, Err(CookieFault::BadSignature));
     }
 }

@@ -20,6 +20,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 
 use crate::SessionId;
+use crate::watch::SessionWatch;
 
 mod memory;
 #[cfg(feature = "postgres")]
@@ -88,6 +89,11 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
             sessions.push(self.load(sid).await?);
         }
         Ok(sessions)
+    }
+
+    /// The store's own feed of changes, if it has one.
+    fn watch(&self) -> Option<Arc<dyn SessionWatch>> {
+        None
     }
 
     /// This store as one that can prolong sessions, if it can.
@@ -274,6 +280,10 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
         sids: &[SessionId],
     ) -> Result<Vec<Option<StoredSession>>, StoreError> {
         (**self).load_many(sids).await
+    }
+
+    fn watch(&self) -> Option<Arc<dyn SessionWatch>> {
+        (**self).watch()
     }
 
     fn as_touch(&self) -> Option<&dyn TouchSession> {

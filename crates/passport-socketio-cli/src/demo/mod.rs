@@ -54,6 +54,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failed> {
         .sessions
         .authorizer(&secrets, store.is_some())?
         .trust_proxy(&args.trusted_proxies)
+        .max_stale(args.max_stale)
         .deserialize_user(async move |key| Ok::<_, Infallible>(users.find(key)));
     let mut auth = args.origins.iter().fold(auth, AuthorizerBuilder::origin);
     if let Some(store) = store {

@@ -101,12 +101,8 @@ impl<U: Send + Sync + 'static> Decider<U> {
         trace.passed(Check::Deserializer, String::new);
         let user = user.ok_or(Denial::UserNotFound)?;
         trace.passed(Check::User, String::new);
-        let user_key = match &self.user_id {
-            Some(user_id) => catch_unwind(AssertUnwindSafe(|| user_id(&user)))
-                .map_err(|_panic| deserializer_panicked())?,
-            None => UserKey::from(key),
-        };
-        Ok(Identity::new(user, user_key, session))
+        let user_key = self.key_of(&user, &session).ok_or_else(deserializer_panicked)?;
+        Ok(Identity::new(Arc::new(user), user_key, session))
     }
 
     /// Checks 5 to 9.
@@ -115,11 +111,11 @@ impl<U: Send + Sync + 'static> Decider<U> {
         located: Located,
         trace: &mut impl Trace,
     ) -> Result<(Session, Value), Failure> {
-        let (sid, stored) = match located {
+        match located {
             Located::Carried(carried) => {
                 trace.passed(Check::Store, || "not needed: the cookie carries the session".into());
                 let stored = StoredSession::new(carried.payload(), Life::Forever);
-                (carried.id().clone(), stored)
+                self.read(carried.id().clone(), Some(stored), trace)
             }
             Located::Stored(sid) => {
                 let asked = Instant::now();
@@ -127,9 +123,19 @@ impl<U: Send + Sync + 'static> Decider<U> {
                 trace.passed(Check::Store, || {
                     format!("within {} ms", asked.elapsed().as_millis() + 1)
                 });
-                (sid, stored.ok_or(Denial::SessionNotFound)?)
+                self.read(sid, stored, trace)
             }
-        };
+        }
+    }
+
+    /// Checks 6 to 9: what the store's answer says.
+    pub(crate) fn read(
+        &self,
+        sid: SessionId,
+        stored: Option<StoredSession>,
+        trace: &mut impl Trace,
+    ) -> Result<(Session, Value), Failure> {
+        let stored = stored.ok_or(Denial::SessionNotFound)?;
         let read = unpanicked(|| self.source.read(stored.payload(), &self.limits.record))?;
         if read == Ok(None) {
             return Err(Denial::SessionNotFound.into());
@@ -150,25 +156,56 @@ impl<U: Send + Sync + 'static> Decider<U> {
         }
         trace.passed(Check::Expiry, || describe_life(life, now));
         let key = record.pointer(&self.user_pointer).map_err(AuthorizeError::CorruptSession)?;
-        let session = Session::new(sid, record, life);
         match key {
             Some(key) if is_user(&key) => {
                 trace.passed(Check::UserKey, || format!("{} is {key}", self.user_pointer));
-                Ok((session, key))
+                let user_key = Some(UserKey::from(key.clone()));
+                Ok((Session::new(sid, record, life, now, user_key), key))
             }
-            _ => Err(Denial::NotLoggedIn { session }.into()),
+            _ => {
+                let session = Session::new(sid, record, life, now, None);
+                Err(Denial::NotLoggedIn { session }.into())
+            }
         }
     }
 
-    /// Check 5. A store that panics could not tell.
-    async fn ask_store(&self, sid: &SessionId) -> Result<Option<StoredSession>, AuthorizeError> {
-        let Some(store) = &self.store else {
-            return Err(AuthorizeError::StoreUnavailable(StoreError::message("there is none")));
-        };
+    /// Check 5.
+    pub(crate) async fn ask_store(
+        &self,
+        sid: &SessionId,
+    ) -> Result<Option<StoredSession>, AuthorizeError> {
+        let store = self.known_store()?;
+        self.in_time(async { store.load(sid).await }).await
+    }
+
+    /// The same for many at once: one answer each, in their order.
+    pub(crate) async fn ask_store_for(
+        &self,
+        sids: &[SessionId],
+    ) -> Result<Vec<Option<StoredSession>>, AuthorizeError> {
+        let store = self.known_store()?;
+        let stored = self.in_time(async { store.load_many(sids).await }).await?;
+        if stored.len() == sids.len() {
+            Ok(stored)
+        } else {
+            let error = StoreError::message("it answered for fewer sessions, or for more");
+            Err(AuthorizeError::StoreUnavailable(error))
+        }
+    }
+
+    fn known_store(&self) -> Result<&dyn SessionStore, AuthorizeError> {
+        let none = || AuthorizeError::StoreUnavailable(StoreError::message("there is none"));
+        self.store.as_deref().ok_or_else(none)
+    }
+
+    /// A store that panics could not tell.
+    async fn in_time<T>(
+        &self,
+        asked: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, AuthorizeError> {
         let after = self.limits.store_timeout;
-        let load = AssertUnwindSafe(async { store.load(sid).await }).catch_unwind();
-        match timeout(after, load).await {
-            Ok(Ok(Ok(stored))) => Ok(stored),
+        match timeout(after, AssertUnwindSafe(asked).catch_unwind()).await {
+            Ok(Ok(Ok(answer))) => Ok(answer),
             Ok(Ok(Err(error))) => Err(AuthorizeError::StoreUnavailable(error)),
             Ok(Err(_panic)) => {
                 Err(AuthorizeError::StoreUnavailable(StoreError::message("it panicked")))
@@ -187,6 +224,49 @@ impl<U: Send + Sync + 'static> Decider<U> {
             Ok(Err(_panic)) => Err(deserializer_panicked()),
             Err(_) => Err(AuthorizeError::DeserializerTimeout { after }),
         }
+    }
+
+    /// What the user is addressed by. `None` if the app's `user_id` panics.
+    pub(crate) fn key_of(&self, user: &U, session: &Session) -> Option<UserKey> {
+        match &self.user_id {
+            Some(user_id) => catch_unwind(AssertUnwindSafe(|| user_id(user))).ok(),
+            None => session.user_key().cloned(),
+        }
+    }
+
+    /// The user of a session that is known, loaded anew.
+    pub(crate) async fn load_user(
+        &self,
+        session: &Session,
+        request: &Parts,
+    ) -> Result<Option<U>, AuthorizeError> {
+        match session.get::<Value>(&self.user_pointer) {
+            Some(key) => self.deserialize(&key, request).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Lets a session live for `life` from now, if it is still there.
+    pub(crate) async fn touch(
+        &self,
+        sid: &SessionId,
+        life: Duration,
+    ) -> Result<(), AuthorizeError> {
+        match self.known_store()?.as_touch() {
+            Some(store) => {
+                self.in_time(async { store.touch(sid, life).await }).await.map(|_was_there| ())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Lets the store forget a session.
+    pub(crate) async fn destroy(&self, sid: &SessionId) -> Result<(), AuthorizeError> {
+        let store = self.known_store()?.as_destroy().ok_or_else(|| {
+            let error = StoreError::message("it can't destroy sessions");
+            AuthorizeError::StoreUnavailable(error)
+        })?;
+        self.in_time(async { store.destroy(sid).await }).await.map(|_was_there| ())
     }
 
     /// Check 12, for one namespace. An app's policy that panics has not agreed.

@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use express_session::store::Life;
 use express_session::{CorruptRecord, SessionCookie, SessionId, SessionRecord};
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use super::UserKey;
 
@@ -17,8 +19,12 @@ pub struct Identity<U> {
 }
 
 impl<U> Identity<U> {
-    pub(crate) fn new(user: U, user_key: UserKey, session: Session) -> Self {
-        Self { user: Arc::new(user), user_key, session }
+    pub(crate) fn new(user: Arc<U>, user_key: UserKey, session: Session) -> Self {
+        Self { user, user_key, session }
+    }
+
+    pub(crate) fn shared_user(&self) -> &Arc<U> {
+        &self.user
     }
 
     /// What the deserializer returned.
@@ -63,11 +69,36 @@ pub struct Session {
     id: SessionId,
     record: SessionRecord,
     life: Life,
+    /// The same, by this process' own clock.
+    ends: Option<Instant>,
+    user_key: Option<UserKey>,
 }
 
 impl Session {
-    pub(crate) fn new(id: SessionId, record: SessionRecord, life: Life) -> Self {
-        Self { id, record, life }
+    /// Just loaded, at `now` of the app's clock.
+    pub(crate) fn new(
+        id: SessionId,
+        record: SessionRecord,
+        life: Life,
+        now: SystemTime,
+        user_key: Option<UserKey>,
+    ) -> Self {
+        let left = match life {
+            Life::Forever => None,
+            Life::For(left) => Some(left),
+            Life::Until(end) => Some(end.duration_since(now).unwrap_or_default()),
+        };
+        let ends = left.and_then(|left| Instant::now().checked_add(left));
+        Self { id, record, life, ends, user_key }
+    }
+
+    pub(crate) fn ends(&self) -> Option<Instant> {
+        self.ends
+    }
+
+    /// Who is logged in, by the session itself.
+    pub(crate) fn user_key(&self) -> Option<&UserKey> {
+        self.user_key.as_ref()
     }
 
     /// The session's id. It is a secret: log its [`hash`](SessionId::hash).

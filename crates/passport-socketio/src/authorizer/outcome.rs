@@ -65,6 +65,9 @@ pub enum Denial {
     /// 12. The app's `success` hook said no.
     #[error("rejected by the app: {0}")]
     Rejected(Reject),
+    /// With 12, where `.max_connections_per_user` was set: the user has as many as allowed.
+    #[error("the user has as many connections as allowed")]
+    TooManyConnections,
 }
 
 /// Could not tell. Lets nobody in, not even as a guest.
@@ -125,6 +128,7 @@ impl Denial {
             Self::NotLoggedIn { .. } => "not_logged_in",
             Self::UserNotFound => "user_not_found",
             Self::Rejected(_) => "rejected",
+            Self::TooManyConnections => "too_many_connections",
         }
     }
 
@@ -139,7 +143,7 @@ impl Denial {
             Self::SessionExpired { .. } => Check::Expiry,
             Self::NotLoggedIn { .. } => Check::UserKey,
             Self::UserNotFound => Check::User,
-            Self::Rejected(_) => Check::Success,
+            Self::Rejected(_) | Self::TooManyConnections => Check::Success,
         }
     }
 
@@ -148,6 +152,7 @@ impl Denial {
         match self {
             Self::OriginNotAllowed { .. } => "forbidden".into(),
             Self::Rejected(reject) => reject.text().to_owned().into(),
+            Self::TooManyConnections => self.code().into(),
             _ => "unauthorized".into(),
         }
     }
@@ -155,7 +160,10 @@ impl Denial {
     /// Whether who is denied for this may come in as a guest: a client that could have reached the
     /// same by dropping its cookie.
     pub fn allows_guest(&self) -> bool {
-        !matches!(self, Self::OriginNotAllowed { .. } | Self::Rejected(_))
+        !matches!(
+            self,
+            Self::OriginNotAllowed { .. } | Self::Rejected(_) | Self::TooManyConnections
+        )
     }
 }
 

@@ -17,7 +17,7 @@ use socketioxide::{SendError, SocketError};
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
-use super::registry::Connection;
+use super::socket::Connection;
 
 /// A full buffer empties at the client's speed; a handshake takes a few round trips.
 const FIRST_RETRY: Duration = Duration::from_millis(10);
@@ -47,6 +47,12 @@ pub enum EndReason {
     /// The connection is as old as it may get on a session that its cookie carries: the client may
     /// come back with the cookie that it has now.
     ConnectionAge,
+    /// The user was loaded anew, and `success` agreed no longer.
+    Rejected,
+    /// An operator closed it, or the user has more connections than allowed.
+    Evicted,
+    /// The store stayed away for longer than live sessions are trusted.
+    StoreUnavailable,
 }
 
 impl EndReason {
@@ -57,12 +63,15 @@ impl EndReason {
             Self::Expired | Self::ConnectionAge => "expired",
             Self::Revoked => "revoked",
             Self::UserChanged => "user_changed",
+            Self::Rejected => "rejected",
+            Self::Evicted => "evicted",
+            Self::StoreUnavailable => "store_unavailable",
         }
     }
 
     /// Whether the client is invited to come back, and be somebody again.
     pub fn reconnect(self) -> bool {
-        matches!(self, Self::UserChanged | Self::ConnectionAge)
+        matches!(self, Self::UserChanged | Self::ConnectionAge | Self::StoreUnavailable)
     }
 }
 
@@ -90,6 +99,14 @@ impl<A: Adapter> Host<A> {
 impl<A: Adapter> Connection for Host<A> {
     fn is_connected(&self) -> bool {
         self.socket.upgrade().is_some_and(|socket| socket.connected())
+    }
+
+    fn remove(&self) {
+        let _entered = self.runtime.enter();
+        if let Some(socket) = self.socket.upgrade() {
+            // The first disconnect ran its handler, which panicked; the second has none to run.
+            let _ = socket.disconnect();
+        }
     }
 
     fn end(&self, reason: EndReason) {

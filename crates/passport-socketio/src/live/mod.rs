@@ -14,29 +14,48 @@ use socketioxide::extract::SocketRef;
 
 use crate::{Authorizer, UserKey};
 
+mod activity;
+#[cfg(feature = "redis")]
+pub mod cluster;
+mod denied;
 mod end;
+mod feeds;
+mod keeper;
+mod refresh;
 mod registry;
+mod revoke;
+mod schedule;
+mod settings;
+mod socket;
+mod user;
 
 pub use end::EndReason;
+pub use refresh::Refreshed;
+pub use revoke::Revoked;
+pub use settings::OverLimit;
+pub use socket::Ended;
+pub use user::LiveUser;
 
+pub(crate) use activity::Toucher;
 pub(crate) use end::Host;
-pub(crate) use registry::{LiveSocket, Membership, Registration, Registry};
+pub(crate) use keeper::{Keeper, Keeping};
+pub(crate) use registry::{Membership, NotEntered, Registration, Registry};
+pub(crate) use settings::LiveSettings;
+pub(crate) use socket::{LiveSocket, Login};
+
+use socket::{Ending, OnEnd};
 
 /// The operators' side of an [`Authorizer`] on one Socket.IO server. Made by
 /// [`Authorizer::attach`]; cheap to clone.
 pub struct Live<U, A: Adapter = LocalAdapter> {
-    registry: Arc<Registry<U>>,
+    auth: Authorizer<U>,
     io: SocketIo<A>,
-}
-
-/// One user's sockets on this node. Made by [`Live::user`].
-pub struct LiveUser<'l, U, A: Adapter = LocalAdapter> {
-    live: &'l Live<U, A>,
-    key: UserKey,
 }
 
 impl<U: Send + Sync + 'static> Authorizer<U> {
     /// The live sessions of this authorizer on `io`.
+    ///
+    /// Only operators need it: sockets end with their login with or without it.
     ///
     /// ```
     /// # use passport_socketio::{Authorizer, store::MemoryStore};
@@ -48,28 +67,31 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     /// io.ns("/", async || {});
     /// let live = auth.attach(&io);
     /// assert!(live.user(42).sockets().is_empty());
+    /// assert_eq!(live.revoke_user(42).await.sockets, 0);
     /// # }
     /// ```
     pub fn attach<A: Adapter>(&self, io: &SocketIo<A>) -> Live<U, A> {
-        Live { registry: self.registry().clone(), io: io.clone() }
+        Live { auth: self.clone(), io: io.clone() }
     }
 }
 
 impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
     /// The user with this key: the session's user key (`42`, `"ann"`), or what `.user_id` gave.
     pub fn user(&self, key: impl Into<UserKey>) -> LiveUser<'_, U, A> {
-        LiveUser { live: self, key: key.into() }
+        LiveUser::new(self, key.into())
     }
 
     /// The keys of the users with sockets on this node, in no order.
-    pub fn users(&self) -> Vec<UserKey> {
-        self.registry.users()
+    pub fn online(&self) -> Vec<UserKey> {
+        self.registry().users()
     }
 
     /// Says that a session was changed or ended: what was loaded of it before no longer counts.
-    /// A handshake that is under way with it asks the store again.
+    /// A handshake that is under way with it asks the store again, and live sockets are looked at.
+    ///
+    /// For apps that keep their own sessions, and stores that give no feed of changes.
     pub fn session_changed(&self, sid: &SessionId) {
-        self.registry.session_changed(sid);
+        self.registry().session_changed(sid);
     }
 
     /// Ends the live session of whoever was just logged out, on this node: its sockets get the event
@@ -77,44 +99,38 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
     /// sockets that were.
     ///
     /// For apps that keep their own sessions, after they have destroyed one. It does not ask or
-    /// change the store.
+    /// change the store; [`revoke_session`](Self::revoke_session) does.
     pub fn end_session(&self, sid: &SessionId, reason: EndReason) -> usize {
-        self.registry.end_session(sid, reason)
-    }
-}
-
-impl<U: Send + Sync + 'static, A: Adapter> LiveUser<'_, U, A> {
-    /// The user's sockets on this node, over all namespaces. Takes as long as the user has sockets,
-    /// however many others there are.
-    pub fn sockets(&self) -> Vec<SocketRef<A>> {
-        // Live ones only, before the host is asked: under the same id it may have a later socket.
-        let sockets = self.live.registry.sockets_of(&self.key);
-        sockets
-            .iter()
-            .filter_map(|socket| self.live.io.of(socket.namespace())?.get_socket(socket.id()))
-            .collect()
+        self.registry().end_session(sid, reason)
     }
 
-    /// How many sessions the user is logged in to here.
-    pub fn sessions(&self) -> usize {
-        self.live.registry.sessions_of(&self.key)
+    fn auth(&self) -> &Authorizer<U> {
+        &self.auth
+    }
+
+    fn registry(&self) -> &Arc<Registry<U>> {
+        self.auth.registry()
+    }
+
+    fn io(&self) -> &SocketIo<A> {
+        &self.io
+    }
+
+    /// The host's socket, if it still has it.
+    fn host_socket(&self, socket: &LiveSocket<U>) -> Option<SocketRef<A>> {
+        self.io.of(socket.namespace())?.get_socket(socket.id())
     }
 }
 
 impl<U, A: Adapter> Clone for Live<U, A> {
     fn clone(&self) -> Self {
-        Self { registry: self.registry.clone(), io: self.io.clone() }
+        Self { auth: self.auth.clone(), io: self.io.clone() }
     }
 }
 
-impl<U, A: Adapter> fmt::Debug for Live<U, A> {
+/// How many there are, never who.
+impl<U: Send + Sync + 'static, A: Adapter> fmt::Debug for Live<U, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Live").field("registry", &self.registry).finish_non_exhaustive()
-    }
-}
-
-impl<U, A: Adapter> fmt::Debug for LiveUser<'_, U, A> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LiveUser").field("key", &self.key).finish_non_exhaustive()
+        f.debug_struct("Live").field("registry", self.registry()).finish_non_exhaustive()
     }
 }

@@ -4,137 +4,85 @@
 //! 2. [`Registration::activate`] enters the socket, if no change was announced in between: the
 //!    comparison and the entry are one act, under one lock.
 //! 3. The [`Membership`] lies in the socket's extensions, and takes the entry out with the socket.
+//!
+//! A session with sockets is looked at again when it is [due](super::schedule).
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use express_session::SessionId;
+use express_session::{SessionId, SidHash};
 use socketioxide::socket::Sid;
+use tokio::sync::Notify;
+use tokio::time::Instant;
 
-use super::EndReason;
-use crate::{Identity, UserKey};
+use super::denied::Denied;
+use super::schedule::{Schedule, Slot};
+use super::{EndReason, Ending, LiveSocket, OverLimit};
+use crate::UserKey;
 
 /// All live sessions of one authorizer on this node.
-pub(crate) struct Registry<U>(Mutex<State<U>>);
+pub(crate) struct Registry<U> {
+    state: Mutex<State<U>>,
+    /// Something is due earlier than what was due first.
+    pub(super) sooner: Notify,
+}
 
-struct State<U> {
-    sessions: HashMap<SessionId, Entry<U>>,
+pub(super) struct State<U> {
+    pub(super) sessions: HashMap<SessionId, Entry<U>>,
     users: HashMap<UserKey, HashSet<SessionId>>,
+    /// For feeds that tell hashes.
+    hashes: HashMap<SidHash, SessionId>,
     next_socket: u64,
+    pub(super) schedule: Schedule,
+    pub(super) denied: Denied,
 }
 
 /// A session that somebody is connected with, or is about to.
-struct Entry<U> {
+pub(super) struct Entry<U> {
     /// Counts announced changes.
-    epoch: u64,
+    pub(super) epoch: u64,
     /// Handshakes that have registered and not finished.
-    pending: usize,
-    sockets: HashMap<u64, Arc<LiveSocket<U>>>,
-}
-
-impl<U> Default for Entry<U> {
-    fn default() -> Self {
-        Self { epoch: 0, pending: 0, sockets: HashMap::new() }
-    }
-}
-
-/// One socket of a logged-in user, in one namespace.
-pub(crate) struct LiveSocket<U> {
-    identity: Identity<U>,
-    namespace: Box<str>,
-    id: Sid,
-    connection: Box<dyn Connection>,
-    ended: Arc<AtomicBool>,
-}
-
-/// The host's socket, with its adapter's type forgotten.
-pub(crate) trait Connection: Send + Sync {
-    /// Whether it is connected to its namespace.
-    fn is_connected(&self) -> bool;
-
-    /// Takes it out of its rooms, says `session_ended`, and disconnects it: as soon as it can be.
-    fn end(&self, reason: EndReason);
-}
-
-impl<U> LiveSocket<U> {
-    pub(crate) fn new(
-        identity: Identity<U>,
-        namespace: &str,
-        id: Sid,
-        connection: impl Connection + 'static,
-    ) -> Self {
-        Self {
-            identity,
-            namespace: namespace.into(),
-            id,
-            connection: Box::new(connection),
-            ended: Arc::default(),
-        }
-    }
-
-    pub(crate) fn identity(&self) -> &Identity<U> {
-        &self.identity
-    }
-
-    pub(crate) fn namespace(&self) -> &str {
-        &self.namespace
-    }
-
-    pub(crate) fn id(&self) -> Sid {
-        self.id
-    }
-
-    /// Ends this one socket.
-    pub(crate) fn end(&self, reason: EndReason) {
-        if self.flag() {
-            self.connection.end(reason);
-        }
-    }
-
-    /// Sets the flag. `false` if it was set before.
-    fn flag(&self) -> bool {
-        !self.ended.swap(true, Ordering::SeqCst)
-    }
-
-    /// The flag itself, for extractors that do not know `U`.
-    pub(crate) fn flag_of_end(&self) -> Arc<AtomicBool> {
-        self.ended.clone()
-    }
-
-    /// Set before anything else happens when the login ends; never unset.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.ended.load(Ordering::SeqCst)
-    }
-
-    pub(crate) fn is_live(&self) -> bool {
-        !self.has_ended() && self.connection.is_connected()
-    }
+    pub(super) pending: usize,
+    pub(super) sockets: HashMap<u64, Arc<LiveSocket<U>>>,
+    /// When it is looked at again; `None` while it is being looked at, and while it has no socket.
+    pub(super) due: Option<Slot>,
+    pub(super) checked: Instant,
+    /// Since when the store's answer about it makes no sense.
+    pub(super) failing: Option<Instant>,
 }
 
 impl<U> Registry<U> {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(State {
+        let state = State {
             sessions: HashMap::new(),
             users: HashMap::new(),
+            hashes: HashMap::new(),
             next_socket: 0,
-        })))
+            schedule: Schedule::default(),
+            denied: Denied::default(),
+        };
+        Arc::new(Self { state: Mutex::new(state), sooner: Notify::new() })
     }
 
     /// Enters a session that a handshake is about to load.
     pub(crate) fn register(self: &Arc<Self>, sid: &SessionId) -> Registration<U> {
         let mut state = self.state();
-        let entry = state.sessions.entry(sid.clone()).or_default();
+        let state = &mut *state;
+        let entry = state.sessions.entry(sid.clone()).or_insert_with(|| {
+            state.hashes.insert(sid.hash(), sid.clone());
+            Entry {
+                epoch: 0,
+                pending: 0,
+                sockets: HashMap::new(),
+                due: None,
+                checked: Instant::now(),
+                failing: None,
+            }
+        });
         entry.pending += 1;
-        Registration { registry: self.clone(), sid: sid.clone(), epoch: entry.epoch }
-    }
-
-    /// Announces that what was loaded of this session before now no longer counts.
-    pub(crate) fn session_changed(&self, sid: &SessionId) {
-        if let Some(entry) = self.state().sessions.get_mut(sid) {
-            entry.epoch += 1;
-        }
+        let (epoch, began) = (entry.epoch, Instant::now());
+        Registration { registry: self.clone(), sid: sid.clone(), epoch, began }
     }
 
     /// Ends all sockets of a session, and makes the handshakes that are under way with it start
@@ -148,12 +96,12 @@ impl<U> Registry<U> {
             entry.epoch += 1;
             entry.sockets.values().cloned().collect()
         };
-        // All flags first: from here on no extractor gives the user to a handler.
-        let ending: Vec<_> = sockets.into_iter().filter(|socket| socket.flag()).collect();
-        for socket in &ending {
-            socket.connection.end(reason);
-        }
-        ending.len()
+        end_all(&sockets, reason)
+    }
+
+    /// The session with this hash, if somebody is connected with it.
+    pub(super) fn by_hash(&self, hash: &SidHash) -> Option<SessionId> {
+        self.state().hashes.get(hash).cloned()
     }
 
     /// The users with a live socket.
@@ -163,21 +111,45 @@ impl<U> Registry<U> {
         users.cloned().collect()
     }
 
-    /// How many sessions the user has live sockets with.
-    pub(crate) fn sessions_of(&self, user: &UserKey) -> usize {
+    /// The sessions that the user has live sockets with.
+    pub(crate) fn sessions_of(&self, user: &UserKey) -> HashSet<SessionId> {
         let state = self.state();
-        let sessions = state.live_sockets_of(user).map(|socket| socket.identity.session().id());
-        sessions.collect::<HashSet<_>>().len()
+        state.live_sockets_of(user).map(|socket| socket.sid().clone()).collect()
     }
 
     pub(crate) fn sockets_of(&self, user: &UserKey) -> Vec<Arc<LiveSocket<U>>> {
         self.state().live_sockets_of(user).cloned().collect()
     }
 
-    /// No code that holds the lock can panic, so a poisoned one is whole.
-    fn state(&self) -> MutexGuard<'_, State<U>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Every socket of every session.
+    pub(super) fn all_sockets(&self) -> Vec<Arc<LiveSocket<U>>> {
+        let state = self.state();
+        let sockets = state.sessions.values().flat_map(|entry| entry.sockets.values());
+        sockets.cloned().collect()
     }
+
+    /// Forgets a socket that its host only remembers.
+    pub(super) fn forget(&self, number: u64, socket: &LiveSocket<U>) {
+        let mut state = self.state();
+        state.leave(socket.sid(), |entry| {
+            entry.sockets.remove(&number);
+        });
+        state.forget_user(socket.user_key(), socket.sid());
+    }
+
+    /// No code that holds the lock can panic, so a poisoned one is whole.
+    pub(super) fn state(&self) -> MutexGuard<'_, State<U>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// All flags first: from here on no extractor gives the user to a handler. How many they were.
+pub(super) fn end_all<U>(sockets: &[Arc<LiveSocket<U>>], reason: EndReason) -> usize {
+    let ending: Vec<Ending<'_, U>> =
+        sockets.iter().filter_map(|socket| socket.begin_end(reason)).collect();
+    let ended = ending.len();
+    ending.into_iter().for_each(Ending::go_on);
+    ended
 }
 
 impl<U> State<U> {
@@ -190,7 +162,37 @@ impl<U> State<U> {
         let sessions = self.users.get(user).into_iter().flatten();
         let entries = sessions.filter_map(|sid| self.sessions.get(sid));
         let sockets = entries.flat_map(|entry| entry.sockets.values());
-        sockets.filter(move |socket| socket.identity.user_key() == user && socket.is_live())
+        sockets.filter(move |socket| socket.user_key() == user && socket.is_live())
+    }
+
+    /// The sockets that must go so that this one can come: none, or those of the oldest connection.
+    fn make_room(
+        &self,
+        socket: &LiveSocket<U>,
+        most: usize,
+        over: OverLimit,
+    ) -> Result<Vec<Arc<LiveSocket<U>>>, NotEntered> {
+        let sessions = self.users.get(socket.user_key()).into_iter().flatten();
+        let entries = sessions.filter_map(|sid| self.sessions.get(sid));
+        let theirs = entries.flat_map(|entry| entry.sockets.values()).filter(|other| {
+            other.user_key() == socket.user_key() && !other.has_ended() && !other.is_left_behind()
+        });
+        // One connection has a socket in each of its namespaces, all with its id.
+        let mut connections = HashMap::<Sid, Instant>::new();
+        for other in theirs.clone() {
+            let entered = connections.entry(other.id()).or_insert(other.entered());
+            *entered = other.entered().min(*entered);
+        }
+        if connections.contains_key(&socket.id()) || connections.len() < most {
+            return Ok(Vec::new());
+        }
+        let oldest = connections.iter().min_by_key(|(_, entered)| **entered);
+        match (over, oldest) {
+            (OverLimit::EvictOldest, Some((oldest, _))) => {
+                Ok(theirs.filter(|other| other.id() == *oldest).cloned().collect())
+            }
+            _ => Err(NotEntered::TooMany),
+        }
     }
 
     /// Changes an entry, and removes it when nobody is left in it.
@@ -199,8 +201,12 @@ impl<U> State<U> {
             return;
         };
         change(entry);
-        if entry.pending == 0 && entry.sockets.is_empty() {
-            self.sessions.remove(sid);
+        if entry.sockets.is_empty() {
+            self.schedule.remove(entry.due.take());
+            if entry.pending == 0 {
+                self.sessions.remove(sid);
+                self.hashes.remove(&sid.hash());
+            }
         }
     }
 
@@ -208,7 +214,7 @@ impl<U> State<U> {
     fn forget_user(&mut self, user: &UserKey, sid: &SessionId) {
         let entry = self.sessions.get(sid);
         let mut sockets = entry.into_iter().flat_map(|entry| entry.sockets.values());
-        if sockets.any(|socket| socket.identity.user_key() == user) {
+        if sockets.any(|socket| socket.user_key() == user) {
             return;
         }
         if let Some(sessions) = self.users.get_mut(user) {
@@ -238,27 +244,57 @@ pub(crate) struct Registration<U> {
     registry: Arc<Registry<U>>,
     sid: SessionId,
     epoch: u64,
+    began: Instant,
 }
 
-/// A change of the session was announced after the handshake registered.
+/// Why a socket was not entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stale;
+pub(crate) enum NotEntered {
+    /// A change of the session was announced after the handshake registered: look again.
+    Stale,
+    /// An operator revoked it.
+    Revoked,
+    /// The user has as many connections as allowed.
+    TooMany,
+}
 
 impl<U> Registration<U> {
-    /// Enters the socket, if what was loaded still counts.
-    pub(crate) fn activate(&self, socket: LiveSocket<U>) -> Result<Membership<U>, Stale> {
+    /// Enters the socket, if what was loaded still counts, to be looked at again at `due`. All
+    /// checks and the entry are one act, so that of many at once no more come in than may.
+    pub(crate) fn activate(
+        &self,
+        socket: LiveSocket<U>,
+        due: Instant,
+        limit: Option<(usize, OverLimit)>,
+    ) -> Result<Membership<U>, NotEntered> {
         let socket = Arc::new(socket);
-        let user = socket.identity.user_key();
         let mut guard = self.registry.state();
         let state = &mut *guard;
-        let entry = state.sessions.get_mut(&self.sid).ok_or(Stale)?;
+        let user = socket.user_key();
+        if state.denied.has_session(&self.sid) || state.denied.has_handshake(user, self.began) {
+            return Err(NotEntered::Revoked);
+        }
+        let evicted = match limit {
+            Some((most, over)) => state.make_room(&socket, most, over)?,
+            None => Vec::new(),
+        };
+        let entry = state.sessions.get_mut(&self.sid).ok_or(NotEntered::Stale)?;
         if entry.epoch != self.epoch {
-            return Err(Stale);
+            return Err(NotEntered::Stale);
         }
         let number = state.next_socket;
         state.next_socket += 1;
         entry.sockets.insert(number, socket.clone());
-        state.users.entry(user.clone()).or_default().insert(self.sid.clone());
+        state.users.entry(socket.user_key().clone()).or_default().insert(self.sid.clone());
+        if entry.sockets.len() == 1 {
+            entry.checked = Instant::now();
+        }
+        let sooner = state.schedule.at_most(&self.sid, &mut entry.due, due);
+        drop(guard);
+        if sooner {
+            self.registry.sooner.notify_one();
+        }
+        end_all(&evicted, EndReason::Evicted);
         Ok(Membership { registry: self.registry.clone(), socket, number })
     }
 }
@@ -284,14 +320,8 @@ impl<U> Membership<U> {
 
 impl<U> Drop for Membership<U> {
     fn drop(&mut self) {
-        self.socket.ended.store(true, Ordering::SeqCst);
-        let identity = &self.socket.identity;
-        let sid = identity.session().id();
-        let mut state = self.registry.state();
-        state.leave(sid, |entry| {
-            entry.sockets.remove(&self.number);
-        });
-        state.forget_user(identity.user_key(), sid);
+        self.socket.flag();
+        self.registry.forget(self.number, &self.socket);
     }
 }
 

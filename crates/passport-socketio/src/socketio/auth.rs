@@ -51,18 +51,21 @@ impl<U> Clone for LiveUserOf<U> {
 ///     });
 /// }
 /// ```
-pub struct Auth<U>(Arc<LiveSocket<U>>);
+pub struct Auth<U> {
+    socket: Arc<LiveSocket<U>>,
+    identity: Identity<U>,
+}
 
 impl<U> Auth<U> {
     /// Whether the login still stands and the socket is connected. A handler that takes its time
     /// asks again before it acts.
     pub fn is_live(&self) -> bool {
-        self.0.is_live()
+        self.socket.is_live()
     }
 
-    /// The user with their session.
+    /// The user with their session, as they were when the handler was called.
     pub fn identity(&self) -> &Identity<U> {
-        self.0.identity()
+        &self.identity
     }
 
     /// What the user is addressed by.
@@ -86,7 +89,7 @@ impl<U> Deref for Auth<U> {
 
 impl<U> Clone for Auth<U> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self { socket: self.socket.clone(), identity: self.identity.clone() }
     }
 }
 
@@ -104,8 +107,10 @@ pub struct NotAuthorized;
 fn extract<A: Adapter, U: Send + Sync + 'static>(
     socket: &Socket<A>,
 ) -> Result<Auth<U>, NotAuthorized> {
-    let live = LiveUserOf::find(socket).ok_or(NotAuthorized)?;
-    if live.has_ended() { Err(NotAuthorized) } else { Ok(Auth(live)) }
+    let socket = LiveUserOf::find(socket).ok_or(NotAuthorized)?;
+    let identity = socket.identity();
+    // The flag last: what was read before it is then of a login that still stood.
+    if socket.has_ended() { Err(NotAuthorized) } else { Ok(Auth { socket, identity }) }
 }
 
 impl<A: Adapter, U: Send + Sync + 'static> FromConnectParts<A> for Auth<U> {
@@ -127,6 +132,8 @@ impl<A: Adapter, U: Send + Sync + 'static> FromMessageParts<A> for Auth<U> {
         _: &mut Value,
         _: &Option<i64>,
     ) -> Result<Self, NotAuthorized> {
-        extract(socket)
+        let auth = extract(socket)?;
+        auth.socket.login().was_active();
+        Ok(auth)
     }
 }

@@ -20,7 +20,7 @@ use tokio::time::sleep;
 use super::{session_room, user_room};
 use crate::authorizer::{Answer, Denial};
 use crate::handshake::Handover;
-use crate::live::{EndReason, Host, LiveSocket};
+use crate::live::{EndReason, Host, LiveSocket, NotEntered};
 use crate::log;
 use crate::socketio::auth::LiveUserOf;
 use crate::socketio::session::SocketSession;
@@ -103,12 +103,23 @@ impl<U: Send + Sync + 'static> Gate<U> {
                 log::refused(&rejected.into(), socket.ns());
                 return Err(text);
             }
-            let live = LiveSocket::new(identity.clone(), socket.ns(), socket.id, Host::of(socket));
-            let Ok(membership) = registration.activate(live) else {
-                continue;
+            let settings = self.auth.live_settings();
+            let host = Host::of(socket);
+            let live = LiveSocket::new(&identity, socket.ns(), socket.id, host, settings);
+            let session = identity.session();
+            let due = self.auth.keeper().next_look(session.ends());
+            let membership = match registration.activate(live, due, settings.limit) {
+                Ok(membership) => membership,
+                Err(NotEntered::Stale) => continue,
+                Err(NotEntered::Revoked) => {
+                    return self.refuse(socket, Denial::SessionNotFound.into());
+                }
+                Err(NotEntered::TooMany) => {
+                    return self.refuse(socket, Denial::TooManyConnections.into());
+                }
             };
-            let (session, live) = (identity.session(), membership.socket().clone());
-            SocketSession::of_member(session.clone(), live.flag_of_end()).enter(socket);
+            let live = membership.socket().clone();
+            SocketSession::of_member(live.login().clone()).enter(socket);
             socket.extensions.insert(LiveUserOf::from(membership));
             socket.join([user_room(identity.user_key()), session_room(session.id())]);
             if live.has_ended() {

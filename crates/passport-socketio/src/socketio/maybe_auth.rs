@@ -35,12 +35,20 @@ use crate::live::LiveSocket;
 ///     });
 /// }
 /// ```
-pub struct MaybeAuth<U>(Option<Arc<LiveSocket<U>>>);
+pub struct MaybeAuth<U>(Option<Member<U>>);
+
+struct Member<U> {
+    socket: Arc<LiveSocket<U>>,
+    identity: Identity<U>,
+}
 
 impl<U: Send + Sync + 'static> MaybeAuth<U> {
     /// The user behind any socket, such as those of [`SocketIo::sockets`](socketioxide::SocketIo::sockets).
     pub fn of<A: Adapter>(socket: &Socket<A>) -> Self {
-        Self(LiveUserOf::find(socket))
+        Self(LiveUserOf::find(socket).map(|socket: Arc<LiveSocket<U>>| {
+            let identity = socket.identity();
+            Member { socket, identity }
+        }))
     }
 }
 
@@ -52,19 +60,23 @@ impl<U> MaybeAuth<U> {
 
     /// The user with their session, or `None` for a guest.
     pub fn identity(&self) -> Option<&Identity<U>> {
-        self.0.as_ref().map(|live| live.identity())
+        self.0.as_ref().map(|member| &member.identity)
     }
 
     /// Whether somebody is logged in: the original's `socket.request.user.logged_in`. `false` once
     /// the login has ended.
     pub fn logged_in(&self) -> bool {
-        self.0.as_ref().is_some_and(|live| !live.has_ended())
+        self.0.as_ref().is_some_and(|member| !member.socket.has_ended())
     }
 }
 
 impl<U> Clone for MaybeAuth<U> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        let member = self.0.as_ref();
+        Self(member.map(|Member { socket, identity }| Member {
+            socket: socket.clone(),
+            identity: identity.clone(),
+        }))
     }
 }
 
@@ -79,7 +91,7 @@ fn extract<A: Adapter, U: Send + Sync + 'static>(
 ) -> Result<MaybeAuth<U>, NotAuthorized> {
     let user = MaybeAuth::of(socket);
     match &user.0 {
-        Some(live) if live.has_ended() => Err(NotAuthorized),
+        Some(member) if member.socket.has_ended() => Err(NotAuthorized),
         _ => Ok(user),
     }
 }
@@ -103,7 +115,11 @@ impl<A: Adapter, U: Send + Sync + 'static> FromMessageParts<A> for MaybeAuth<U> 
         _: &mut Value,
         _: &Option<i64>,
     ) -> Result<Self, NotAuthorized> {
-        extract(socket)
+        let user = extract(socket)?;
+        if let Some(member) = &user.0 {
+            member.socket.login().was_active();
+        }
+        Ok(user)
     }
 }
 

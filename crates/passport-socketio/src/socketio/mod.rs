@@ -10,6 +10,7 @@
 mod auth;
 mod filter;
 mod gate;
+mod guard;
 mod maybe_auth;
 mod rooms;
 mod session;
@@ -17,6 +18,7 @@ mod session;
 pub use auth::{Auth, NotAuthorized};
 pub use filter::filter_sockets_by_user;
 pub use gate::{Gate, GateMarker};
+pub use guard::Guard;
 pub use maybe_auth::MaybeAuth;
 pub use rooms::{session_room, user_room};
 pub use session::{MaybeSession, NoSession};

@@ -2,36 +2,35 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use socketioxide::adapter::Adapter;
 use socketioxide::handler::{FromConnectParts, FromDisconnectParts, FromMessageParts, Value};
 use socketioxide::socket::{DisconnectReason, Socket};
 
 use crate::Session;
+use crate::live::Login;
 
 /// The socket's session, in its extensions.
 #[derive(Clone)]
-pub(super) struct SocketSession {
-    session: Session,
-    /// Of the login; `None` for a guest's session.
-    ended: Option<Arc<AtomicBool>>,
+pub(super) enum SocketSession {
+    Guest(Session),
+    Member(Arc<Login>),
 }
 
 impl SocketSession {
     pub(super) fn of_guest(session: Session) -> Self {
-        Self { session, ended: None }
+        Self::Guest(session)
     }
 
-    pub(super) fn of_member(session: Session, ended: Arc<AtomicBool>) -> Self {
-        Self { session, ended: Some(ended) }
+    pub(super) fn of_member(login: Arc<Login>) -> Self {
+        Self::Member(login)
     }
 
     /// Where two authorizers guard one namespace, a member's session counts before a guest's, and
     /// else the first.
     pub(super) fn enter<A: Adapter>(self, socket: &Socket<A>) {
         let replace = match socket.extensions.get::<Self>() {
-            Some(other) => other.ended.is_none() && self.ended.is_some(),
+            Some(other) => matches!((other, &self), (Self::Guest(_), Self::Member(_))),
             None => true,
         };
         if replace {
@@ -40,7 +39,14 @@ impl SocketSession {
     }
 
     fn has_ended(&self) -> bool {
-        self.ended.as_ref().is_some_and(|ended| ended.load(Ordering::SeqCst))
+        matches!(self, Self::Member(login) if login.has_ended())
+    }
+
+    fn into_session(self) -> Session {
+        match self {
+            Self::Guest(session) => session,
+            Self::Member(login) => login.session(),
+        }
     }
 }
 
@@ -48,7 +54,13 @@ impl SocketSession {
 fn find<A: Adapter>(socket: &Socket<A>) -> Result<Option<Session>, NoSession> {
     match socket.extensions.get::<SocketSession>() {
         Some(found) if found.has_ended() => Err(NoSession),
-        found => Ok(found.map(|found| found.session)),
+        found => Ok(found.map(SocketSession::into_session)),
+    }
+}
+
+fn note_activity<A: Adapter>(socket: &Socket<A>) {
+    if let Some(SocketSession::Member(login)) = socket.extensions.get() {
+        login.was_active();
     }
 }
 
@@ -91,14 +103,16 @@ impl<A: Adapter> FromMessageParts<A> for Session {
         _: &mut Value,
         _: &Option<i64>,
     ) -> Result<Self, NoSession> {
-        find(socket)?.ok_or(NoSession)
+        let session = find(socket)?.ok_or(NoSession)?;
+        note_activity(socket);
+        Ok(session)
     }
 }
 
 impl MaybeSession {
     /// The session of any socket, such as those of [`SocketIo::sockets`](socketioxide::SocketIo::sockets).
     pub fn of<A: Adapter>(socket: &Socket<A>) -> Self {
-        Self(socket.extensions.get::<SocketSession>().map(|found| found.session))
+        Self(socket.extensions.get::<SocketSession>().map(SocketSession::into_session))
     }
 }
 
@@ -118,7 +132,9 @@ impl<A: Adapter> FromMessageParts<A> for MaybeSession {
         _: &mut Value,
         _: &Option<i64>,
     ) -> Result<Self, NoSession> {
-        find(socket).map(Self)
+        let session = find(socket)?;
+        note_activity(socket);
+        Ok(Self(session))
     }
 }
 

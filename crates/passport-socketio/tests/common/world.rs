@@ -21,7 +21,7 @@ use socketioxide::SocketIo;
 use socketioxide::extract::SocketRef;
 use testkit::CountingStore;
 
-const SECRET: &str = "keyboard cat";
+pub(crate) const SECRET: &str = "keyboard cat";
 
 /// Who may be a guest, and would otherwise be `unauthorized`.
 pub(crate) const GUESTS: [&str; 4] = ["unknown", "expired", "anonymous", "ghost"];
@@ -56,11 +56,15 @@ impl SessionStore for Scripted {
     }
 }
 
+/// A session of this user.
+pub(crate) fn user_session(id: i64) -> String {
+    format!(r#"{{"cookie":{{}},"passport":{{"user":{id}}},"views":3}}"#)
+}
+
 pub(crate) type Store = Arc<CountingStore<Scripted>>;
 
 pub(crate) fn store() -> Store {
     let store = MemoryStore::for_tests();
-    let user = |id: i64| format!(r#"{{"cookie":{{}},"passport":{{"user":{id}}},"views":3}}"#);
     for (sid, id) in [
         ("ann", 42),
         ("ann-too", 42),
@@ -69,10 +73,10 @@ pub(crate) fn store() -> Store {
         ("undecided", 500),
         ("user-panics", 666),
     ] {
-        store.set(sid, user(id), Life::Forever);
+        store.set(sid, user_session(id), Life::Forever);
     }
     let past = Life::Until(UNIX_EPOCH + Duration::from_secs(1));
-    store.set("expired", user(42), past);
+    store.set("expired", user_session(42), past);
     store.set("anonymous", r#"{"cookie":{},"views":1}"#, Life::Forever);
     store.set("corrupt", "{", Life::Forever);
     Arc::new(CountingStore::new(Scripted(store)))

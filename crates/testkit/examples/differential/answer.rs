@@ -1,6 +1,6 @@
 //! What a request ends with, in the words that the harness uses for Node's middleware, too.
 
-use express_session::{CorruptRecord, SessionRecord};
+use express_session::SessionRecord;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ pub(crate) struct Answer {
     /// The user has an integer that is another one in JavaScript.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     keeps_digits: bool,
-    /// The session's JSON.
+    /// The session's JSON, from the store or the cookie, as JavaScript decodes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     json: Option<String>,
     /// Why there is no session: for the rules, never compared.
@@ -50,16 +50,8 @@ impl Answer {
         }
     }
 
-    /// The session and user in what a source read.
-    pub(crate) fn of(
-        read: Result<Option<SessionRecord>, CorruptRecord>,
-        user_pointer: &str,
-    ) -> Self {
-        let record = match read {
-            Ok(Some(record)) => record,
-            Ok(None) => return Self::without(Session::New, &"there is no session"),
-            Err(corrupt) => return Self::without(Session::Error, &corrupt),
-        };
+    /// A session, and who is logged in.
+    pub(crate) fn of(record: &SessionRecord, user_pointer: &str) -> Self {
         match record.pointer(user_pointer) {
             Err(corrupt) => Self::without(Session::Error, &corrupt),
             Ok(user) => {

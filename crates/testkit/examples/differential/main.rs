@@ -3,7 +3,13 @@
 //! packages, and the harness compares.
 
 mod answer;
+mod cookie_session;
 mod express;
+mod fastify;
+mod fastify_secure;
+mod keygrip;
+mod koa;
+mod koa_generic;
 mod request;
 
 use std::error::Error;
@@ -17,12 +23,22 @@ use serde::Deserialize;
 #[serde(tag = "kind", rename_all = "kebab-case")]
 enum Case {
     Express(express::Case),
+    CookieSession(cookie_session::Case),
+    Koa(koa::Case),
+    KoaGeneric(koa_generic::Case),
+    Fastify(fastify::Case),
+    FastifySecure(fastify_secure::Case),
 }
 
 impl Case {
     fn answer(&self) -> Answer {
         match self {
             Self::Express(case) => case.answer(),
+            Self::CookieSession(case) => case.answer(),
+            Self::Koa(case) => case.answer(),
+            Self::KoaGeneric(case) => case.answer(),
+            Self::Fastify(case) => case.answer(),
+            Self::FastifySecure(case) => case.answer(),
         }
     }
 }

@@ -6,13 +6,17 @@ use ::redis::aio::{ConnectionLike, MultiplexedConnection};
 use ::redis::cluster::ClusterClient;
 use ::redis::cluster_async::ClusterConnection;
 use ::redis::{
-    AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, Pipeline, RedisError, RedisFuture,
-    TlsCertificates, Value,
+    AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, IntoConnectionInfo as _, Pipeline,
+    ProtocolVersion, PushInfo, RedisError, RedisFuture, TlsCertificates, Value,
 };
+use tokio::sync::broadcast;
 use tokio::time::timeout;
 
 use super::super::{StoreError, StoreUrl};
-use super::told::told;
+use super::told::{blames_connection, told};
+
+/// What the server tells unasked.
+pub(crate) type Pushes = broadcast::Sender<PushInfo>;
 
 /// A server that is there accepts within this.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -24,7 +28,11 @@ const RETRY_MS: (u64, u64) = (20, 500);
 
 /// Where to connect.
 pub(super) enum Address {
-    Server(Box<Client>),
+    /// RESP3 first, in which a server can tell of changes (Redis 6.0), unless the URL says otherwise.
+    Server {
+        resp3: Option<Box<Client>>,
+        client: Box<Client>,
+    },
     Cluster(Box<ClusterClient>),
 }
 
@@ -48,7 +56,7 @@ impl Address {
         let nodes = nodes(&url.rest());
         let address = match nodes.as_slice() {
             _ if cluster => Self::cluster(nodes, certificates),
-            [server] => Self::server(server, certificates),
+            [server] => Self::server(server, certificates.as_ref()),
             _ => {
                 return Err(StoreError::message(
                     "a Redis URL with several servers needs ?cluster=true",
@@ -59,12 +67,21 @@ impl Address {
         Ok((address, prefix))
     }
 
-    fn server(url: &str, certificates: Option<TlsCertificates>) -> Result<Self, RedisError> {
-        let client = match certificates {
-            Some(certificates) => Client::build_with_tls(url, certificates)?,
-            None => Client::open(url)?,
+    fn server(url: &str, certificates: Option<&TlsCertificates>) -> Result<Self, RedisError> {
+        let open = |protocol: Option<ProtocolVersion>| {
+            let mut info = url.into_connection_info()?;
+            if let Some(protocol) = protocol {
+                let redis = info.redis_settings().clone().set_protocol(protocol);
+                info = info.set_redis_settings(redis);
+            }
+            Ok::<_, RedisError>(Box::new(match certificates {
+                Some(certificates) => Client::build_with_tls(info, certificates.clone())?,
+                None => Client::open(info)?,
+            }))
         };
-        Ok(Self::Server(Box::new(client)))
+        let is_open = !url.contains("protocol=");
+        let resp3 = if is_open { Some(open(Some(ProtocolVersion::RESP3))?) } else { None };
+        Ok(Self::Server { resp3, client: open(None)? })
     }
 
     fn cluster(
@@ -89,17 +106,27 @@ impl Address {
         matches!(self, Self::Cluster(_))
     }
 
-    /// A new connection, made within a few seconds.
-    pub(super) async fn connect(&self) -> Result<Connection, StoreError> {
+    /// A new connection, made within a few seconds. What the server tells unasked goes to `pushes`.
+    pub(super) async fn connect(&self, pushes: &Pushes) -> Result<Connection, StoreError> {
         let connecting = async {
             match self {
-                Self::Server(client) => {
+                Self::Server { resp3, client } => {
                     let config = AsyncConnectionConfig::new()
                         .set_connection_timeout(Some(CONNECT_TIMEOUT))
                         // How long a call may take is for `Link` to say.
                         .set_response_timeout(None);
-                    let connecting = client.get_multiplexed_async_connection_with_config(&config);
-                    connecting.await.map(Connection::Server)
+                    if let Some(client) = resp3 {
+                        let config = config.clone().set_push_sender(pushes.clone());
+                        let to = client.get_multiplexed_async_connection_with_config(&config).await;
+                        match to {
+                            Ok(to) => return Ok(Connection::Server { to, tells_changes: true }),
+                            Err(error) if blames_connection(&error) => return Err(error),
+                            // An older server, or one that permits no HELLO.
+                            Err(_) => {}
+                        }
+                    }
+                    let to = client.get_multiplexed_async_connection_with_config(&config).await?;
+                    Ok(Connection::Server { to, tells_changes: false })
                 }
                 Self::Cluster(client) => {
                     client.get_async_connection().await.map(Connection::Cluster)
@@ -116,7 +143,7 @@ impl Address {
 /// To a server, or to a cluster. Clones share it.
 #[derive(Clone)]
 pub(super) enum Connection {
-    Server(MultiplexedConnection),
+    Server { to: MultiplexedConnection, tells_changes: bool },
     Cluster(ClusterConnection),
 }
 
@@ -124,12 +151,17 @@ impl Connection {
     pub(super) fn is_cluster(&self) -> bool {
         matches!(self, Self::Cluster(_))
     }
+
+    /// Whether it speaks RESP3, and so can tell of changes unasked.
+    pub(crate) fn tells_changes(&self) -> bool {
+        matches!(self, Self::Server { tells_changes: true, .. })
+    }
 }
 
 impl ConnectionLike for Connection {
     fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
         match self {
-            Self::Server(connection) => connection.req_packed_command(command),
+            Self::Server { to, .. } => to.req_packed_command(command),
             Self::Cluster(connection) => connection.req_packed_command(command),
         }
     }
@@ -141,14 +173,14 @@ impl ConnectionLike for Connection {
         count: usize,
     ) -> RedisFuture<'a, Vec<Value>> {
         match self {
-            Self::Server(connection) => connection.req_packed_commands(commands, offset, count),
+            Self::Server { to, .. } => to.req_packed_commands(commands, offset, count),
             Self::Cluster(connection) => connection.req_packed_commands(commands, offset, count),
         }
     }
 
     fn get_db(&self) -> i64 {
         match self {
-            Self::Server(connection) => connection.get_db(),
+            Self::Server { to, .. } => to.get_db(),
             Self::Cluster(connection) => connection.get_db(),
         }
     }

@@ -12,12 +12,12 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ::redis::RedisError;
-use tokio::sync::{mpsc, watch};
+use ::redis::{PushInfo, RedisError};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::super::StoreError;
-use super::address::{Address, Connection};
+use super::address::{Address, Connection, Pushes};
 use super::told::{blames_connection, told};
 
 /// A backstop: who asks gives up earlier by itself (the authorizer's `store_timeout`), and says so
@@ -29,12 +29,15 @@ const SILENCE: Duration = Duration::from_secs(1);
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 /// A connection that lived for so long did some good.
 const SETTLED: Duration = Duration::from_secs(5);
+/// Changes that a slow listener may be behind; who is further behind is told so.
+const PUSHES: usize = 4096;
 
 #[derive(Clone)]
 pub(super) struct Link {
     state: watch::Receiver<State>,
     faults: mpsc::Sender<u64>,
     patience: Patience,
+    pushes: Pushes,
 }
 
 /// How to tell that nobody will answer.
@@ -73,13 +76,14 @@ struct Asked {
 impl Link {
     /// Connects.
     pub(super) async fn open(address: Address) -> Result<Self, StoreError> {
-        let live = Live::new(0, address.connect().await?);
+        let pushes = Pushes::new(PUSHES);
+        let live = Live::new(0, address.connect(&pushes).await?);
         let patience = if address.is_cluster() { Patience::WithNode } else { Patience::WithServer };
         let (publish, state) = watch::channel(State::Up(Arc::new(live)));
         // One report is enough: those that find no room tell of the same fault.
         let (faults, reported) = mpsc::channel(1);
-        tokio::spawn(keep(address, publish, reported));
-        Ok(Self { state, faults, patience })
+        tokio::spawn(keep(address, publish, reported, pushes.clone()));
+        Ok(Self { state, faults, patience, pushes })
     }
 
     /// Asks, on the connection that there is now.
@@ -98,6 +102,25 @@ impl Link {
             Ok(answer) => answer,
             Err(late) => Err(StoreError::new("asking Redis", late)),
         }
+    }
+
+    /// What the server tells unasked, from now on.
+    pub(super) fn pushes(&self) -> broadcast::Receiver<PushInfo> {
+        self.pushes.subscribe()
+    }
+
+    /// Returns when there is another connection than this one.
+    pub(super) async fn replaced(&self, number: u64) -> Result<(), StoreError> {
+        let mut state = self.state.clone();
+        let other = |state: &State| matches!(state, State::Up(live) if live.number != number);
+        let replaced = state.wait_for(other).await;
+        replaced.map(|_| ()).map_err(|error| StoreError::new("waiting for Redis", error))
+    }
+
+    /// The connection that there is now, and which one it is.
+    pub(super) async fn current(&self) -> Result<(u64, Connection), StoreError> {
+        let live = self.live().await?;
+        Ok((live.number, live.connection.clone()))
     }
 
     async fn live(&self) -> Result<Arc<Live>, StoreError> {
@@ -176,7 +199,12 @@ impl Drop for Question<'_> {
 }
 
 /// Replaces the connection whenever a fault is reported, until the last link is gone.
-async fn keep(address: Address, state: watch::Sender<State>, mut faults: mpsc::Receiver<u64>) {
+async fn keep(
+    address: Address,
+    state: watch::Sender<State>,
+    mut faults: mpsc::Receiver<u64>,
+    pushes: Pushes,
+) {
     let (mut number, mut since, mut pause) = (0, Instant::now(), Duration::ZERO);
     while let Some(faulty) = faults.recv().await {
         if faulty != number {
@@ -199,7 +227,7 @@ async fn keep(address: Address, state: watch::Sender<State>, mut faults: mpsc::R
             if faults.is_closed() {
                 return;
             }
-            match address.connect().await {
+            match address.connect(&pushes).await {
                 Ok(connection) => {
                     number += 1;
                     since = Instant::now();

@@ -7,9 +7,10 @@
 //! - An empty value is no session (`if (!data)`).
 //!
 //! One concept a file: [`address`] is what a URL says, [`link`] the connection that comes back,
-//! [`told`] what an error may say.
+//! [`tracking`] the feed of changes, [`told`] what an error may say.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::redis::{FromRedisValue, Pipeline, RedisError, Value};
@@ -20,13 +21,16 @@ use super::{
     DestroySession, Life, SessionStore, StoreError, StoredSession, TouchSession, UpdateSession,
 };
 use crate::SessionId;
+use crate::watch::SessionWatch;
 
 mod address;
 mod link;
 mod told;
+mod tracking;
 
 use address::{Address, Connection};
 use link::Link;
+use tracking::Tracking;
 
 /// connect-redis' default.
 const PREFIX: &str = "sess:";
@@ -171,6 +175,10 @@ impl SessionStore for RedisStore {
         }
         let keys: Vec<_> = sids.iter().map(|sid| self.key(sid)).collect();
         self.link.ask(|connection| load_keys(connection, keys)).await
+    }
+
+    fn watch(&self) -> Option<Arc<dyn SessionWatch>> {
+        Some(Arc::new(Tracking::new(self.link.clone(), self.prefix.clone())))
     }
 
     fn as_touch(&self) -> Option<&dyn TouchSession> {

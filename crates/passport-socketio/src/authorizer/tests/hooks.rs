@@ -11,7 +11,7 @@ fn every_failure() -> Vec<(Failure, bool)> {
     let now = FakeClock::default().now();
     let after = Duration::from_secs(2);
     let record = SessionRecord::parse(b"{}", &RecordLimits::default());
-    let session = Session::new(SID.into(), record.unwrap().unwrap(), Life::Forever);
+    let session = Session::new(SID.into(), record.unwrap().unwrap(), Life::Forever, now, None);
     let denied = |denial: Denial, guest| (Failure::from(denial), guest);
     let error = |error: AuthorizeError| (Failure::from(error), false);
     let down = || Arc::from(BoxError::from("down"));

@@ -1,8 +1,14 @@
 use express_session::store::Life;
 use express_session::{RecordLimits, SessionRecord};
 
+use std::time::UNIX_EPOCH;
+
+use socketioxide::socket::Sid;
+
 use super::*;
-use crate::Session;
+use crate::live::LiveSettings;
+use crate::live::socket::Connection;
+use crate::{Identity, Session};
 
 struct Connected;
 
@@ -12,12 +18,16 @@ impl Connection for Connected {
     }
 
     fn end(&self, _: EndReason) {}
+
+    fn remove(&self) {}
 }
 
 fn socket(user: i64, sid: &SessionId) -> LiveSocket<i64> {
     let record = SessionRecord::parse(b"{}", &RecordLimits::default()).unwrap().unwrap();
-    let session = Session::new(sid.clone(), record, Life::Forever);
-    LiveSocket::new(Identity::new(user, user.into(), session), "/", Sid::new(), Connected)
+    let key = Some(user.into());
+    let session = Session::new(sid.clone(), record, Life::Forever, UNIX_EPOCH, key);
+    let identity = Identity::new(Arc::new(user), user.into(), session);
+    LiveSocket::new(&identity, "/", Sid::new(), Connected, &LiveSettings::default())
 }
 
 fn is_empty(registry: &Registry<i64>) -> bool {
@@ -28,17 +38,29 @@ fn is_empty(registry: &Registry<i64>) -> bool {
 fn a_socket_is_found_by_its_user_until_it_leaves() {
     let registry = Registry::new();
     let (phone, laptop) = (SessionId::from("phone"), SessionId::from("laptop"));
-    let first = registry.register(&phone).activate(socket(42, &phone)).unwrap();
-    let second = registry.register(&phone).activate(socket(42, &phone)).unwrap();
-    let third = registry.register(&laptop).activate(socket(42, &laptop)).unwrap();
-    let other = registry.register(&"other".into()).activate(socket(7, &"other".into())).unwrap();
+    let first =
+        registry.register(&phone).activate(socket(42, &phone), Instant::now(), None).unwrap();
+    let second =
+        registry.register(&phone).activate(socket(42, &phone), Instant::now(), None).unwrap();
+    let third =
+        registry.register(&laptop).activate(socket(42, &laptop), Instant::now(), None).unwrap();
+    let other = registry
+        .register(&"other".into())
+        .activate(socket(7, &"other".into()), Instant::now(), None)
+        .unwrap();
 
     assert_eq!(registry.sockets_of(&42.into()).len(), 3);
-    assert_eq!(registry.sessions_of(&42.into()), 2);
+    assert_eq!(registry.sessions_of(&42.into()).len(), 2);
     drop(first);
-    assert_eq!((registry.sockets_of(&42.into()).len(), registry.sessions_of(&42.into())), (2, 2));
+    assert_eq!(
+        (registry.sockets_of(&42.into()).len(), registry.sessions_of(&42.into()).len()),
+        (2, 2)
+    );
     drop(second);
-    assert_eq!((registry.sockets_of(&42.into()).len(), registry.sessions_of(&42.into())), (1, 1));
+    assert_eq!(
+        (registry.sockets_of(&42.into()).len(), registry.sessions_of(&42.into()).len()),
+        (1, 1)
+    );
     drop(third);
     assert_eq!(registry.users(), [7.into()]);
     drop(other);
@@ -51,10 +73,13 @@ fn a_change_announced_between_registering_and_activating_makes_the_handshake_sta
     let sid = SessionId::from("sid");
     let registration = registry.register(&sid);
     registry.session_changed(&sid);
-    assert!(matches!(registration.activate(socket(42, &sid)), Err(Stale)));
+    assert!(matches!(
+        registration.activate(socket(42, &sid), Instant::now(), None),
+        Err(NotEntered::Stale)
+    ));
 
     let again = registry.register(&sid);
-    assert!(again.activate(socket(42, &sid)).is_ok());
+    assert!(again.activate(socket(42, &sid), Instant::now(), None).is_ok());
 }
 
 #[test]
@@ -64,7 +89,7 @@ fn a_change_of_another_session_or_before_registering_does_not() {
     registry.session_changed(&sid);
     let registration = registry.register(&sid);
     registry.session_changed(&"other".into());
-    assert!(registration.activate(socket(42, &sid)).is_ok());
+    assert!(registration.activate(socket(42, &sid), Instant::now(), None).is_ok());
 }
 
 #[test]
@@ -81,12 +106,12 @@ fn an_abandoned_handshake_leaves_nothing_behind() {
 fn a_session_that_changes_hands_belongs_to_both_users_while_both_have_sockets() {
     let registry = Registry::new();
     let sid = SessionId::from("sid");
-    let ann = registry.register(&sid).activate(socket(42, &sid)).unwrap();
-    let bob = registry.register(&sid).activate(socket(7, &sid)).unwrap();
+    let ann = registry.register(&sid).activate(socket(42, &sid), Instant::now(), None).unwrap();
+    let bob = registry.register(&sid).activate(socket(7, &sid), Instant::now(), None).unwrap();
     assert_eq!(registry.sockets_of(&42.into()).len(), 1);
     drop(ann);
     assert!(registry.sockets_of(&42.into()).is_empty());
-    assert_eq!(registry.sessions_of(&42.into()), 0);
+    assert_eq!(registry.sessions_of(&42.into()).len(), 0);
     assert_eq!(registry.sockets_of(&7.into()).len(), 1);
     drop(bob);
     assert!(is_empty(&registry));
@@ -96,7 +121,8 @@ fn a_session_that_changes_hands_belongs_to_both_users_while_both_have_sockets() 
 fn a_socket_is_no_longer_live_once_it_has_left() {
     let registry = Registry::new();
     let sid = SessionId::from("sid");
-    let membership = registry.register(&sid).activate(socket(42, &sid)).unwrap();
+    let membership =
+        registry.register(&sid).activate(socket(42, &sid), Instant::now(), None).unwrap();
     let socket = membership.socket().clone();
     assert!(socket.is_live());
     drop(membership);
@@ -107,15 +133,17 @@ fn a_socket_is_no_longer_live_once_it_has_left() {
 fn ending_a_session_ends_its_sockets_once_and_no_others() {
     let registry = Registry::new();
     let (ours, other) = (SessionId::from("ours"), SessionId::from("other"));
-    let first = registry.register(&ours).activate(socket(42, &ours)).unwrap();
-    let second = registry.register(&ours).activate(socket(42, &ours)).unwrap();
-    let bystander = registry.register(&other).activate(socket(42, &other)).unwrap();
+    let first = registry.register(&ours).activate(socket(42, &ours), Instant::now(), None).unwrap();
+    let second =
+        registry.register(&ours).activate(socket(42, &ours), Instant::now(), None).unwrap();
+    let bystander =
+        registry.register(&other).activate(socket(42, &other), Instant::now(), None).unwrap();
     let under_way = registry.register(&ours);
 
     assert_eq!(registry.end_session(&ours, EndReason::LoggedOut), 2);
     assert!(first.socket().has_ended() && second.socket().has_ended());
     assert!(bystander.socket().is_live());
-    assert!(under_way.activate(socket(42, &ours)).is_err());
+    assert!(under_way.activate(socket(42, &ours), Instant::now(), None).is_err());
     assert_eq!(registry.end_session(&ours, EndReason::LoggedOut), 0);
     assert_eq!(registry.end_session(&"never there".into(), EndReason::LoggedOut), 0);
 }

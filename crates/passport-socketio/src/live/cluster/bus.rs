@@ -1,0 +1,335 @@
+//! The nodes' channel over Redis: who is there, orders to all, answers to one.
+//!
+//! A node is there while its heartbeat is: a sorted set of names, by the time of Redis' own clock. An
+//! order is published to all, each answers on the asker's own channel, and the asker waits until all
+//! that were there have answered. A connection that is lost is made anew; a node without one still
+//! does what it is told itself, and says that it reached nobody.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use express_session::store::StoreError;
+use futures_util::future::BoxFuture;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, FromRedisValue as _, PushInfo, PushKind, Script};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+
+use super::message::{Answer, NodeId, Order, Report, Request, Seal, random};
+
+const BEAT: Duration = Duration::from_secs(2);
+/// A node whose last heartbeat is older is not there any more. In milliseconds.
+const ALIVE_MS: u64 = 6000;
+/// A Redis that takes longer for a heartbeat is as good as gone.
+const SILENCE: Duration = Duration::from_secs(2);
+const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// How old, or how far in the future, an order may be. In milliseconds.
+const FRESH_MS: u64 = 30_000;
+
+/// Notes that this node is there, and says which are, and what time it is.
+const HEARTBEAT: &str = r"
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[2] * 10)
+return {now, redis.call('ZRANGE', KEYS[1], 0, -1)}
+";
+
+/// Does what a node is ordered.
+pub(super) type Obey = Box<dyn Fn(Order) -> BoxFuture<'static, Option<Report>> + Send + Sync>;
+
+pub(super) struct Bus {
+    node: NodeId,
+    seal: Seal,
+    names: Names,
+    obey: Obey,
+    connection: watch::Sender<Option<MultiplexedConnection>>,
+    state: Mutex<State>,
+    ignored: AtomicU64,
+}
+
+#[derive(Default)]
+struct State {
+    /// Orders of this node, and who collects their answers.
+    asked: HashMap<String, mpsc::UnboundedSender<(NodeId, Report)>>,
+    /// Orders that were obeyed already: nobody repeats them.
+    obeyed: HashMap<String, Instant>,
+    nodes: Vec<NodeId>,
+    /// Redis' clock at a moment of ours.
+    time: Option<(u64, Instant)>,
+}
+
+struct Names {
+    nodes: String,
+    orders: String,
+    answers: String,
+}
+
+/// What all nodes said.
+pub(super) struct Collected {
+    pub(super) reports: Vec<(NodeId, Report)>,
+    pub(super) missing: Vec<NodeId>,
+    pub(super) is_reached: bool,
+}
+
+/// Ends the task with the last handle.
+pub(super) struct Member {
+    pub(super) bus: Arc<Bus>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Bus {
+    /// Connects, and is there.
+    pub(super) async fn join(
+        client: Client,
+        name: &str,
+        seal: Seal,
+        obey: Obey,
+    ) -> Result<Member, StoreError> {
+        let node = NodeId::new();
+        let names = Names {
+            nodes: format!("{name}:nodes"),
+            orders: format!("{name}:orders"),
+            answers: format!("{name}:answers:{}", node.as_str()),
+        };
+        let bus = Arc::new(Self {
+            node,
+            seal,
+            names,
+            obey,
+            connection: watch::Sender::new(None),
+            state: Mutex::default(),
+            ignored: AtomicU64::new(0),
+        });
+        let pushes = bus.connect(&client).await?;
+        let task = tokio::spawn(keep(Arc::downgrade(&bus), client, pushes));
+        Ok(Member { bus, task })
+    }
+
+    pub(super) fn node(&self) -> &NodeId {
+        &self.node
+    }
+
+    /// Messages that were not of this cluster, or of no use.
+    pub(super) fn ignored(&self) -> u64 {
+        self.ignored.load(Ordering::Relaxed)
+    }
+
+    /// Lets the other nodes do something, and waits for their answers.
+    pub(super) async fn order(&self, order: Order, patience: Duration) -> Collected {
+        let until = Instant::now() + patience;
+        let id = random();
+        let (collect, mut collected) = mpsc::unbounded_channel();
+        self.state().asked.insert(id.clone(), collect);
+        let published = timeout(patience, self.publish_order(&id, order)).await;
+        let is_reached = matches!(published, Ok(Ok(())));
+        let others = self.state().nodes.clone().into_iter().filter(|node| *node != self.node);
+        let mut missing: HashSet<NodeId> = others.collect();
+        let mut reports = Vec::new();
+        while is_reached && !missing.is_empty() {
+            let left = until.saturating_duration_since(Instant::now());
+            let Ok(Some((node, report))) = timeout(left, collected.recv()).await else {
+                break;
+            };
+            missing.remove(&node);
+            reports.push((node, report));
+        }
+        self.state().asked.remove(&id);
+        if let Ok(Err(error)) = published {
+            tracing::error!(why = crate::log::chain(&error), "the other nodes were not reached");
+        }
+        Collected { reports, missing: missing.into_iter().collect(), is_reached }
+    }
+
+    async fn publish_order(&self, id: &str, order: Order) -> Result<(), StoreError> {
+        let mut connection = self.connection()?;
+        let at = self.beat(&mut connection).await?;
+        let request = Request { id: id.to_owned(), from: self.node.clone(), at, order };
+        self.publish(&mut connection, &self.names.orders, &request).await
+    }
+
+    async fn publish(
+        &self,
+        connection: &mut MultiplexedConnection,
+        channel: &str,
+        message: &impl serde::Serialize,
+    ) -> Result<(), StoreError> {
+        let sealed = self.seal.close(channel, message);
+        let sealed = sealed.ok_or_else(|| StoreError::message("what can't be JSON"))?;
+        let mut publish = redis::cmd("PUBLISH");
+        publish.arg(channel).arg(sealed);
+        publish.exec_async(connection).await.map_err(|error| StoreError::new("PUBLISH", error))
+    }
+
+    fn connection(&self) -> Result<MultiplexedConnection, StoreError> {
+        let away = || StoreError::message("the nodes' Redis is away");
+        self.connection.borrow().clone().ok_or_else(away)
+    }
+
+    /// Leaves the other nodes, who then do not wait for this one.
+    pub(super) async fn leave(&self) -> Result<(), StoreError> {
+        let mut connection = self.connection()?;
+        let mut remove = redis::cmd("ZREM");
+        remove.arg(&self.names.nodes).arg(self.node.as_str());
+        remove.exec_async(&mut connection).await.map_err(|error| StoreError::new("ZREM", error))
+    }
+
+    /// A heartbeat. Redis' time.
+    async fn beat(&self, connection: &mut MultiplexedConnection) -> Result<u64, StoreError> {
+        let script = Script::new(HEARTBEAT);
+        let mut beat = script.prepare_invoke();
+        beat.key(&self.names.nodes).arg(self.node.as_str()).arg(ALIVE_MS);
+        let beaten = timeout(SILENCE, beat.invoke_async::<(u64, Vec<String>)>(connection)).await;
+        let beaten = beaten.map_err(|late| StoreError::new("a heartbeat", late))?;
+        let (now, nodes) = beaten.map_err(|error| StoreError::new("a heartbeat", error))?;
+        let mut state = self.state();
+        state.nodes = nodes.into_iter().map(NodeId::from).collect();
+        state.time = Some((now, Instant::now()));
+        Ok(now)
+    }
+
+    async fn connect(
+        &self,
+        client: &Client,
+    ) -> Result<mpsc::UnboundedReceiver<PushInfo>, StoreError> {
+        let failed = |error| StoreError::new("connecting to the nodes' Redis", error);
+        let (push, pushes) = mpsc::unbounded_channel();
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(SILENCE))
+            .set_response_timeout(Some(SILENCE))
+            .set_push_sender(push);
+        let connecting = client.get_multiplexed_async_connection_with_config(&config);
+        let mut connection = connecting.await.map_err(failed)?;
+        connection.subscribe(&[&self.names.orders, &self.names.answers]).await.map_err(failed)?;
+        self.beat(&mut connection).await?;
+        self.connection.send_replace(Some(connection));
+        Ok(pushes)
+    }
+
+    fn hear(self: &Arc<Self>, push: &PushInfo) {
+        if push.kind != PushKind::Message {
+            return;
+        }
+        let mut said = push.data.iter().map(|part| String::from_redis_value_ref(part).ok());
+        let (Some(Some(channel)), Some(Some(sealed))) = (said.next(), said.next()) else {
+            return self.ignore();
+        };
+        if channel == self.names.answers {
+            match self.seal.open::<Answer>(&channel, &sealed) {
+                Some(answer) => self.hear_answer(answer),
+                None => self.ignore(),
+            }
+        } else {
+            match self.seal.open::<Request>(&channel, &sealed) {
+                Some(request) if request.from == self.node => {}
+                Some(request) if self.is_new(&request) => self.clone().obey(request),
+                _ => self.ignore(),
+            }
+        }
+    }
+
+    fn ignore(&self) {
+        self.ignored.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!("a message among the nodes was none of this cluster, or old: ignored");
+    }
+
+    fn hear_answer(&self, answer: Answer) {
+        if let Some(collect) = self.state().asked.get(&answer.id) {
+            // Whoever asked may have gone.
+            let _ = collect.send((answer.from, answer.report));
+        }
+    }
+
+    /// Not older than half a minute, and not heard before.
+    fn is_new(&self, request: &Request) -> bool {
+        let now = Instant::now();
+        let mut state = self.state();
+        let fresh = state.time.is_some_and(|(redis, then)| {
+            let passed = u64::try_from((now - then).as_millis()).unwrap_or(u64::MAX);
+            redis.saturating_add(passed).abs_diff(request.at) <= FRESH_MS
+        });
+        state.obeyed.retain(|_, obeyed| now - *obeyed < Duration::from_millis(3 * FRESH_MS));
+        fresh && state.obeyed.insert(request.id.clone(), now).is_none()
+    }
+
+    fn obey(self: Arc<Self>, request: Request) {
+        tokio::spawn(async move {
+            let report = (self.obey)(request.order).await;
+            let answer = Answer {
+                id: request.id,
+                from: self.node.clone(),
+                report: report.unwrap_or(Report::Failed),
+            };
+            let prefix = self.names.answers.trim_end_matches(self.node.as_str());
+            let channel = format!("{prefix}{}", request.from.as_str());
+            let sent = async { self.publish(&mut self.connection()?, &channel, &answer).await };
+            if let Err(error) = sent.await {
+                let why = crate::log::chain(&error);
+                tracing::warn!(why, "an order was obeyed, and its answer lost");
+            }
+        });
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Hears and beats, and connects anew, for as long as somebody has the bus.
+async fn keep(bus: Weak<Bus>, client: Client, mut pushes: mpsc::UnboundedReceiver<PushInfo>) {
+    let mut pause = PAUSE.0;
+    loop {
+        let Some(this) = bus.upgrade() else { return };
+        let error = hear_and_beat(&this, &mut pushes).await;
+        this.connection.send_replace(None);
+        tracing::warn!(why = crate::log::chain(&error), "the nodes' Redis is away");
+        loop {
+            sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
+            match this.connect(&client).await {
+                Ok(connected) => {
+                    pushes = connected;
+                    pause = PAUSE.0;
+                    tracing::info!("the nodes' Redis is back");
+                    break;
+                }
+                Err(_) => pause = PAUSE.1.min(pause * 2),
+            }
+        }
+    }
+}
+
+/// Until it fails.
+async fn hear_and_beat(
+    bus: &Arc<Bus>,
+    pushes: &mut mpsc::UnboundedReceiver<PushInfo>,
+) -> StoreError {
+    let mut beats = interval(BEAT);
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            push = pushes.recv() => match push {
+                Some(push) if push.kind != PushKind::Disconnection => bus.hear(&push),
+                _ => return StoreError::message("its connection was lost"),
+            },
+            _ = beats.tick() => {
+                let mut connection = match bus.connection() {
+                    Ok(connection) => connection,
+                    Err(error) => return error,
+                };
+                if let Err(error) = bus.beat(&mut connection).await {
+                    return error;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! What nodes say to each other: signed, and good for half a minute.
+//!
+//! `hex(HMAC-SHA256(secret, channel NUL body)) "." body`, the body in JSON. User keys go as they are
+//! (the sessions in the same Redis hold them); session ids go as hashes.
+
+use std::fmt;
+
+use express_session::SidHash;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::Sha256;
+
+use crate::UserKey;
+use crate::live::Revoked;
+
+/// The name of a node, new with each process.
+///
+/// ```
+/// # use passport_socketio::live::cluster::NodeId;
+/// fn say(missing: &[NodeId]) {
+///     println!("did not answer: {missing:?}");
+/// }
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct NodeId(Box<str>);
+
+impl NodeId {
+    pub(super) fn new() -> Self {
+        Self(random().into())
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for NodeId {
+    fn from(name: String) -> Self {
+        Self(name.into())
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Escaped: it may have come from somebody else who writes to the same Redis.
+        write!(f, "{}", self.0.escape_debug())
+    }
+}
+
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NodeId({self})")
+    }
+}
+
+/// 128 bits that nobody else has.
+pub(super) fn random() -> String {
+    format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..))
+}
+
+/// What every node is asked to do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Order {
+    RevokeUser { user: Value },
+    RevokeSession { sha256: String },
+    DisconnectUser { user: Value },
+    RefreshUser { user: Value },
+    Online,
+}
+
+/// What a node did.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Report {
+    Revoked {
+        sockets: usize,
+        sessions: usize,
+        destroyed: usize,
+    },
+    Disconnected {
+        sockets: usize,
+    },
+    Refreshed {
+        kept: usize,
+        ended: usize,
+    },
+    Users(Vec<Value>),
+    /// It tried, and could not tell.
+    Failed,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Request {
+    pub(super) id: String,
+    pub(super) from: NodeId,
+    /// By Redis' clock, in milliseconds since 1970.
+    pub(super) at: u64,
+    pub(super) order: Order,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Answer {
+    pub(super) id: String,
+    pub(super) from: NodeId,
+    pub(super) report: Report,
+}
+
+/// Signs messages, and knows its own.
+pub(super) struct Seal(Hmac<Sha256>);
+
+impl Seal {
+    /// `None` for an empty secret, with which anybody could sign.
+    pub(super) fn new(secret: &[u8]) -> Option<Self> {
+        if secret.is_empty() {
+            return None;
+        }
+        // Not the secret itself: it signs cookies, too.
+        let key = [b"passport-socketio control\0", secret].concat();
+        Hmac::new_from_slice(&key).ok().map(Self)
+    }
+
+    pub(super) fn close(&self, channel: &str, message: &impl Serialize) -> Option<String> {
+        let body = serde_json::to_string(message).ok()?;
+        let mac = self.mac(channel, &body).finalize().into_bytes();
+        let hex = mac.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        Some(format!("{hex}.{body}"))
+    }
+
+    /// `None` for what was not signed so, or is not understood.
+    pub(super) fn open<T: DeserializeOwned>(&self, channel: &str, sealed: &str) -> Option<T> {
+        let (hex, body) = sealed.split_once('.')?;
+        let mac = (0..hex.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok())
+            .collect::<Option<Vec<u8>>>()?;
+        self.mac(channel, body).verify_slice(&mac).ok()?;
+        serde_json::from_str(body).ok()
+    }
+
+    fn mac(&self, channel: &str, body: &str) -> Hmac<Sha256> {
+        self.0.clone().chain_update(channel).chain_update([0]).chain_update(body)
+    }
+}
+
+impl From<Revoked> for Report {
+    fn from(revoked: Revoked) -> Self {
+        let Revoked { sockets, sessions, destroyed } = revoked;
+        Self::Revoked { sockets, sessions, destroyed }
+    }
+}
+
+/// A user key on its way.
+pub(super) fn to_value(key: &UserKey) -> Value {
+    serde_json::from_str(key.as_json()).unwrap_or_default()
+}
+
+pub(super) fn to_hash(sha256: &str) -> Option<SidHash> {
+    SidHash::from_hex(sha256)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_opened_by_who_has_the_secret_and_on_the_channel_it_was_meant_for() {
+        let (ours, others) = (Seal::new(b"ours").unwrap(), Seal::new(b"others").unwrap());
+        let order = Order::RevokeUser { user: 42.into() };
+        let sealed = ours.close("control", &order).unwrap();
+        assert!(matches!(
+            ours.open("control", &sealed),
+            Some(Order::RevokeUser { user }) if user == 42
+        ));
+        assert!(ours.open::<Order>("answers", &sealed).is_none());
+        assert!(others.open::<Order>("control", &sealed).is_none());
+        let body = sealed.split_once('.').unwrap().1;
+        for forged in ["", ".", "x", "0.{}", "zz.{}", "é.{}", body, &sealed.replace("42", "43")] {
+            assert!(ours.open::<Order>("control", forged).is_none(), "{forged}");
+        }
+        assert!(Seal::new(b"").is_none());
+    }
+}

@@ -1,0 +1,268 @@
+//! Several nodes as one, for what an operator wants acknowledged.
+//!
+//! Logouts and expiries need none of this: every node watches the store. Neither does what is sent
+//! to a user, which goes through the host's own adapter. But an adapter's messages carry no
+//! acknowledgement, so revocations have a control channel over Redis: each returns when every live
+//! node has answered, or names those that did not.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use express_session::SessionId;
+use express_session::store::StoreError;
+use socketioxide::adapter::{Adapter, LocalAdapter};
+
+use super::{EndReason, Live, Revoked};
+use crate::UserKey;
+
+mod bus;
+mod message;
+
+use bus::{Bus, Collected, Member, Obey};
+use message::{Order, Report, Seal, to_hash, to_value};
+
+pub use message::NodeId;
+
+/// A node may have to destroy sessions in a slow store before it answers.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// All nodes of a server. Made by [`Live::join`]; cheap to clone. A node leaves with its last clone.
+pub struct Cluster<U, A: Adapter = LocalAdapter> {
+    live: Live<U, A>,
+    member: Arc<Member>,
+    patience: Duration,
+}
+
+/// What the nodes answered.
+///
+/// ```
+/// # use passport_socketio::live::{Revoked, cluster::Answers};
+/// fn say(answers: &Answers<Revoked>) {
+///     let sockets: usize = answers.answers.iter().map(|(_, revoked)| revoked.sockets).sum();
+///     println!("{sockets} sockets closed on {} nodes", answers.answers.len());
+///     if !answers.is_complete() {
+///         println!("not confirmed by {:?}", answers.missing);
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Answers<T> {
+    /// What each node did: this one first.
+    pub answers: Vec<(NodeId, T)>,
+    /// Live nodes that did not answer in time, or could not do it.
+    pub missing: Vec<NodeId>,
+    /// Whether the others could be asked at all.
+    pub is_reached: bool,
+}
+
+impl<T> Answers<T> {
+    /// Whether every live node has answered.
+    pub fn is_complete(&self) -> bool {
+        self.is_reached && self.missing.is_empty()
+    }
+}
+
+/// What [`Cluster::refresh_user`] did on a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RefreshedCount {
+    /// Sockets that stay, with the user as they are now.
+    pub kept: usize,
+    /// Sockets that were closed.
+    pub ended: usize,
+}
+
+impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
+    /// Joins the other nodes that share this Redis, name and secret. The secret signs what they say
+    /// to each other; who does not know it can give no orders.
+    ///
+    /// ```no_run
+    /// # use passport_socketio::Live;
+    /// # async fn start(live: Live<i64>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let cluster = live.join("redis://127.0.0.1/", "my-app", "a long secret").await?;
+    /// let revoked = cluster.revoke_user(42).await;
+    /// assert!(revoked.is_complete(), "not confirmed by {:?}", revoked.missing);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`StoreError`] if the URL is none, Redis can't be reached, or the secret is empty. Once joined,
+    /// a Redis that goes away is connected to anew.
+    pub async fn join(
+        &self,
+        redis_url: &str,
+        name: &str,
+        secret: impl AsRef<[u8]>,
+    ) -> Result<Cluster<U, A>, StoreError> {
+        let seal = Seal::new(secret.as_ref())
+            .ok_or_else(|| StoreError::message("the nodes need a secret to sign with"))?;
+        let url =
+            format!("{redis_url}{}protocol=resp3", if redis_url.contains('?') { '&' } else { '?' });
+        let client = redis::Client::open(url)
+            .map_err(|error| StoreError::new("reading the Redis URL", error))?;
+        let live = self.clone();
+        let obey: Obey = Box::new(move |order| {
+            let live = live.clone();
+            Box::pin(async move { live.obey(order).await })
+        });
+        let member = Bus::join(client, name, seal, obey).await?;
+        Ok(Cluster { live: self.clone(), member: Arc::new(member), patience: PATIENCE })
+    }
+
+    /// What another node's operator wants of this one. `None` if it could not tell.
+    async fn obey(&self, order: Order) -> Option<Report> {
+        Some(match order {
+            Order::RevokeUser { user } => self.revoke_user(UserKey::from(user)).await.into(),
+            Order::RevokeSession { sha256 } => {
+                let hash = to_hash(&sha256)?;
+                self.registry().deny_hash(hash, None);
+                let sid = self.registry().by_hash(&hash);
+                let sockets =
+                    sid.map_or(0, |sid| self.registry().end_session(&sid, EndReason::Revoked));
+                // Who was asked first destroys it.
+                Revoked { sockets, ..Revoked::default() }.into()
+            }
+            Order::DisconnectUser { user } => {
+                Report::Disconnected { sockets: self.disconnect_user(UserKey::from(user)) }
+            }
+            Order::RefreshUser { user } => {
+                let refreshed = self.refresh_user(UserKey::from(user)).await.ok()?;
+                Report::Refreshed { kept: refreshed.kept.len(), ended: refreshed.ended }
+            }
+            Order::Online => Report::Users(self.online().iter().map(to_value).collect()),
+        })
+    }
+}
+
+impl<U: Send + Sync + 'static, A: Adapter> Cluster<U, A> {
+    /// Waits so long for the other nodes' answers. 5 s by default.
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// This node.
+    pub fn node(&self) -> &NodeId {
+        self.member.bus.node()
+    }
+
+    /// How many messages were ignored: forged, malformed or old ones.
+    pub fn ignored(&self) -> u64 {
+        self.member.bus.ignored()
+    }
+
+    /// [`Live::revoke_user`] on every node.
+    pub async fn revoke_user(&self, key: impl Into<UserKey>) -> Answers<Revoked> {
+        let key = key.into();
+        let order = Order::RevokeUser { user: to_value(&key) };
+        self.everywhere(self.live.revoke_user(key), order, revoked).await
+    }
+
+    /// [`Live::revoke_session`] on every node. This one destroys it in the store.
+    pub async fn revoke_session(&self, sid: &SessionId) -> Answers<Revoked> {
+        let order = Order::RevokeSession { sha256: sid.hash().to_hex() };
+        self.everywhere(self.live.revoke_session(sid), order, revoked).await
+    }
+
+    /// [`Live::disconnect_user`] on every node: how many sockets.
+    pub async fn disconnect_user(&self, key: impl Into<UserKey>) -> Answers<usize> {
+        let key = key.into();
+        let order = Order::DisconnectUser { user: to_value(&key) };
+        let here = async { self.live.disconnect_user(key) };
+        self.everywhere(here, order, |report| match report {
+            Report::Disconnected { sockets } => Some(sockets),
+            _ => None,
+        })
+        .await
+    }
+
+    /// [`Live::refresh_user`] on every node. A node whose deserializer could not tell is missing.
+    ///
+    /// # Errors
+    /// That of this node's own deserializer, after the others were asked.
+    pub async fn refresh_user(
+        &self,
+        key: impl Into<UserKey>,
+    ) -> Result<Answers<RefreshedCount>, crate::AuthorizeError> {
+        let key = key.into();
+        let order = Order::RefreshUser { user: to_value(&key) };
+        let here = async {
+            let refreshed = self.live.refresh_user(key).await?;
+            Ok(RefreshedCount { kept: refreshed.kept.len(), ended: refreshed.ended })
+        };
+        let answers = self.everywhere(here, order, |report| match report {
+            Report::Refreshed { kept, ended } => Some(Ok(RefreshedCount { kept, ended })),
+            _ => None,
+        });
+        let Answers { answers, missing, is_reached } = answers.await;
+        let answers = answers.into_iter().map(|(node, count)| Ok((node, count?)));
+        Ok(Answers { answers: answers.collect::<Result<_, _>>()?, missing, is_reached })
+    }
+
+    /// The keys of the users with sockets on any node, and what each node said.
+    pub async fn online(&self) -> (HashSet<UserKey>, Answers<usize>) {
+        let here = async { self.live.online() };
+        let answers = self.everywhere(here, Order::Online, |report| match report {
+            Report::Users(users) => Some(users.into_iter().map(UserKey::from).collect()),
+            _ => None,
+        });
+        let Answers { answers, missing, is_reached } = answers.await;
+        let counts = answers.iter().map(|(node, users)| (node.clone(), users.len())).collect();
+        let users = answers.into_iter().flat_map(|(_, users)| users).collect();
+        (users, Answers { answers: counts, missing, is_reached })
+    }
+
+    /// Says that this node is going: the others do not wait for it any more.
+    ///
+    /// # Errors
+    /// [`StoreError`] if Redis could not be told: then they find out within 6 seconds.
+    pub async fn leave(self) -> Result<(), StoreError> {
+        self.member.bus.leave().await
+    }
+
+    /// Here and on all other nodes, at the same time.
+    async fn everywhere<T>(
+        &self,
+        here: impl Future<Output = T>,
+        order: Order,
+        read: impl Fn(Report) -> Option<T>,
+    ) -> Answers<T> {
+        let there = self.member.bus.order(order, self.patience);
+        let (done, collected) = futures_util::future::join(here, there).await;
+        let Collected { reports, mut missing, is_reached } = collected;
+        let mut answers = vec![(self.node().clone(), done)];
+        for (node, report) in reports {
+            match read(report) {
+                Some(answer) => answers.push((node, answer)),
+                None => missing.push(node),
+            }
+        }
+        Answers { answers, missing, is_reached }
+    }
+}
+
+fn revoked(report: Report) -> Option<Revoked> {
+    match report {
+        Report::Revoked { sockets, sessions, destroyed } => {
+            Some(Revoked { sockets, sessions, destroyed })
+        }
+        _ => None,
+    }
+}
+
+impl<U, A: Adapter> Clone for Cluster<U, A> {
+    fn clone(&self) -> Self {
+        let (live, member) = (self.live.clone(), self.member.clone());
+        Self { live, member, patience: self.patience }
+    }
+}
+
+impl<U, A: Adapter> fmt::Debug for Cluster<U, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cluster").field("node", self.member.bus.node()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,218 @@
+//! The task that keeps the live sessions true to the store.
+//!
+//! 1. It takes what is [due](super::schedule), some sessions at a time, loads them in one round
+//!    trip, and settles what it found: a login that ended takes its sockets with it.
+//! 2. It listens to the [feeds of changes](super::feeds), which make sessions due at once.
+//! 3. While the store is away it only asks whether it is back. Sockets stay for a grace, and are
+//!    closed then; when the store is back, everybody is looked at again, one after the other.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use express_session::SessionId;
+use express_session::store::StoredSession;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::feeds::Feeds;
+use super::registry::end_all;
+use super::schedule::{Due, Finding};
+use super::{EndReason, LiveSettings, Registry};
+use crate::AuthorizeError;
+use crate::authorizer::{Decider, Denial, Failure, Unheard};
+use crate::log::chain;
+
+/// Sessions that are loaded in one round trip.
+const BATCH: usize = 100;
+/// Round trips under way at once.
+const IN_FLIGHT: usize = 4;
+/// What becomes due within this is looked at together.
+const COALESCE: Duration = Duration::from_millis(5);
+/// A store whose clock ends a life a moment later is not asked without a pause.
+const SOONEST: Duration = Duration::from_millis(50);
+/// So many failures one after the other are the store's, and not a session's.
+const AWAY: usize = 3;
+/// How often a store that is away is asked whether it is back: from, to.
+const PROBE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+/// Looks after one authorizer's live sessions.
+pub(crate) struct Keeper<U> {
+    decider: Arc<Decider<U>>,
+    registry: Arc<Registry<U>>,
+    settings: LiveSettings,
+}
+
+/// A keeper's task, which ends with this.
+#[derive(Default)]
+pub(crate) struct Keeping(Mutex<Option<JoinHandle<()>>>);
+
+impl Keeping {
+    /// Starts the task, unless it is running. To be called in a runtime.
+    pub(crate) fn start<U: Send + Sync + 'static>(&self, keeper: &Arc<Keeper<U>>) {
+        let mut task = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Its runtime may have ended, and this is another one.
+        if task.as_ref().is_none_or(JoinHandle::is_finished) {
+            *task = Some(tokio::spawn(keeper.clone().keep()));
+        }
+    }
+}
+
+impl Drop for Keeping {
+    fn drop(&mut self) {
+        let task = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(task) = task.take() {
+            task.abort();
+        }
+    }
+}
+
+impl<U: Send + Sync + 'static> Keeper<U> {
+    pub(crate) fn new(
+        decider: Arc<Decider<U>>,
+        registry: Arc<Registry<U>>,
+        settings: LiveSettings,
+    ) -> Arc<Self> {
+        Arc::new(Self { decider, registry, settings })
+    }
+
+    /// When a session that was just loaded, and will be over at `ends`, is looked at again.
+    pub(crate) fn next_look(&self, ends: Option<Instant>) -> Instant {
+        let now = Instant::now();
+        // Spread, so that sessions which came together do not stay together.
+        let turn = now + self.settings.max_stale.mul_f64(0.5 + 0.4 * fastrand::f64());
+        ends.map_or(turn, |ends| ends.max(now + SOONEST).min(turn))
+    }
+
+    async fn keep(self: Arc<Self>) {
+        let _feeds = Feeds::start(&self.settings, &self.registry);
+        let mut looks = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                Some(looked) = looks.next() => if let Err(away) = looked {
+                    // They would only fail, too.
+                    while looks.next().await.is_some() {}
+                    self.wait_for_store(&away).await;
+                },
+                due = self.due(), if looks.len() < IN_FLIGHT => looks.push(self.look_at(due)),
+            }
+        }
+    }
+
+    /// The next sessions that are due.
+    async fn due(&self) -> Vec<Due> {
+        loop {
+            let sooner = self.registry.sooner.notified();
+            match self.registry.next_due() {
+                Some(at) if at <= Instant::now() => {
+                    sleep(COALESCE).await;
+                    return self.registry.take_due(BATCH);
+                }
+                Some(at) => tokio::select! {
+                    () = sleep_until(at) => {}
+                    () = sooner => {}
+                },
+                None => sooner.await,
+            }
+        }
+    }
+
+    /// Looks at these sessions. The error is that of a store that is away.
+    async fn look_at(&self, due: Vec<Due>) -> Result<(), AuthorizeError> {
+        let reaped = self.registry.reap(&due);
+        if reaped > 0 {
+            tracing::warn!(sockets = reaped, "disconnect handlers panicked: cleaned up after them");
+        }
+        if self.decider.store.is_none() {
+            // The cookie carries the session: there is nobody to ask.
+            self.registry.put_back(&due, self.settings.max_stale);
+            return Ok(());
+        }
+        let sids: Vec<_> = due.iter().map(|due| due.sid.clone()).collect();
+        match self.decider.ask_store_for(&sids).await {
+            Ok(stored) => {
+                for (due, stored) in due.iter().zip(stored) {
+                    self.settle(due, stored);
+                }
+                Ok(())
+            }
+            Err(_) => self.look_at_each(due).await,
+        }
+    }
+
+    /// One session may be such that the store fails for it: the others shall not suffer.
+    async fn look_at_each(&self, due: Vec<Due>) -> Result<(), AuthorizeError> {
+        let mut unclear = Vec::new();
+        for (n, one) in due.iter().enumerate() {
+            match self.decider.ask_store(&one.sid).await {
+                Ok(stored) => {
+                    self.settle(one, stored);
+                    unclear.iter().for_each(|due| self.settle_unclear(due));
+                    unclear.clear();
+                }
+                Err(error) => {
+                    unclear.push(one.clone());
+                    if unclear.len() == AWAY.min(due.len()) {
+                        self.registry.put_back(&unclear, Duration::ZERO);
+                        self.registry
+                            .put_back(due.get(n + 1..).unwrap_or_default(), Duration::ZERO);
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        unclear.iter().for_each(|due| self.settle_unclear(due));
+        Ok(())
+    }
+
+    fn settle(&self, due: &Due, stored: Option<StoredSession>) {
+        let finding = match self.decider.read(due.sid.clone(), stored, &mut Unheard) {
+            Ok((session, _)) => Finding::Stands(session),
+            Err(Failure::Denied(Denial::SessionNotFound)) => Finding::Gone,
+            Err(Failure::Denied(Denial::SessionExpired { .. })) => {
+                Finding::Over(EndReason::Expired)
+            }
+            Err(Failure::Denied(_)) => Finding::Over(EndReason::LoggedOut),
+            Err(Failure::Error(error)) => {
+                let session = due.sid.hash().short();
+                tracing::warn!(session, %error, "a live session can't be read");
+                Finding::Unclear
+            }
+        };
+        let ends = match &finding {
+            Finding::Stands(session) => session.ends(),
+            _ => None,
+        };
+        self.registry.settle(due, &finding, self.next_look(ends), self.settings.grace);
+    }
+
+    fn settle_unclear(&self, due: &Due) {
+        let soon = self.next_look(Some(Instant::now() + PROBE.1));
+        self.registry.settle(due, &Finding::Unclear, soon, self.settings.grace);
+    }
+
+    /// Returns when the store answers again.
+    async fn wait_for_store(&self, away: &AuthorizeError) {
+        let since = Instant::now();
+        let (why, grace) = (chain(away), self.settings.grace);
+        tracing::warn!(why, ?grace, "the store is away: live sessions stay for a grace");
+        let mut closed = false;
+        let mut pause = PROBE.0;
+        // Any answer will do.
+        let probe = SessionId::new("passport-socketio");
+        loop {
+            sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
+            if self.decider.ask_store(&probe).await.is_ok() {
+                break;
+            }
+            pause = PROBE.1.min(pause * 2);
+            if !closed && since.elapsed() >= self.settings.grace {
+                let sockets = end_all(&self.registry.all_sockets(), EndReason::StoreUnavailable);
+                tracing::error!(sockets, "the store stayed away: live sessions are closed");
+                closed = true;
+            }
+        }
+        tracing::info!(after = ?since.elapsed(), "the store is back");
+        self.registry.all_changed(self.settings.max_stale / 2);
+    }
+}

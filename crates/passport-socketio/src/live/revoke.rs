@@ -1,0 +1,91 @@
+//! An operator ends logins: so that they stay ended, not only until the client comes back.
+
+use std::time::Duration;
+
+use express_session::SessionId;
+use socketioxide::adapter::Adapter;
+use tokio::time::Instant;
+
+use super::{EndReason, Live};
+use crate::UserKey;
+
+/// A request of the app that began before the session was destroyed may write it once more.
+const LATE_WRITERS: Duration = Duration::from_secs(300);
+
+/// What a revocation did, on this node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Revoked {
+    /// Sockets that were closed.
+    pub sockets: usize,
+    /// Sessions that were revoked.
+    pub sessions: usize,
+    /// Of these, sessions that are in the store no more.
+    pub destroyed: usize,
+}
+
+impl Revoked {
+    /// Whether no session is left that another node, or this one after a restart, would still
+    /// believe: where the store can't destroy, or did not answer, only this node refuses it.
+    pub fn is_final(&self) -> bool {
+        self.destroyed == self.sessions
+    }
+
+    fn and(self, other: &Self) -> Self {
+        Self {
+            sockets: self.sockets + other.sockets,
+            sessions: self.sessions + other.sessions,
+            destroyed: self.destroyed + other.destroyed,
+        }
+    }
+}
+
+impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
+    /// Closes the user's sockets on this node (`evicted`). Their sessions stay as they are: a client
+    /// may come back at once. How many sockets they were.
+    pub fn disconnect_user(&self, key: impl Into<UserKey>) -> usize {
+        let sockets = self.registry().sockets_of(&key.into());
+        super::registry::end_all(&sockets, EndReason::Evicted)
+    }
+
+    /// Ends a session for good: its sockets on this node are closed (`revoked`), the store destroys
+    /// it, and this node believes it no more, whoever writes it again.
+    ///
+    /// Where the store can't destroy sessions, or does not answer, this node refuses it until it is
+    /// over (see [`Revoked::is_final`]); other nodes find out if it disappears.
+    pub async fn revoke_session(&self, sid: &SessionId) -> Revoked {
+        let registry = self.registry();
+        // First the door, then the room: nobody comes in any more who would have to be found again.
+        registry.deny_session(sid, None);
+        let sockets = registry.end_session(sid, EndReason::Revoked);
+        let destroyed = self.auth().decider().destroy(sid).await;
+        match &destroyed {
+            Ok(()) => registry.deny_session(sid, Some(Instant::now() + LATE_WRITERS)),
+            Err(error) => {
+                let why = crate::log::chain(error);
+                let session = sid.hash().short();
+                tracing::error!(
+                    session,
+                    why,
+                    "a revoked session could not be destroyed: denied here"
+                );
+            }
+        }
+        Revoked { sockets, sessions: 1, destroyed: usize::from(destroyed.is_ok()) }
+    }
+
+    /// Revokes every session that the user is connected with on this node, and whatever connection
+    /// of theirs is being made at this moment.
+    ///
+    /// Sessions that nobody is connected with are not known here, and stay: let the app destroy them,
+    /// or its deserializer refuse the user.
+    pub async fn revoke_user(&self, key: impl Into<UserKey>) -> Revoked {
+        let key = key.into();
+        self.registry().deny_handshakes_of(&key);
+        let mut revoked = Revoked::default();
+        for sid in self.registry().sessions_of(&key) {
+            revoked = revoked.and(&self.revoke_session(&sid).await);
+        }
+        revoked
+    }
+}

@@ -1,0 +1,229 @@
+//! When each live session is looked at again.
+//!
+//! One time for each: the end of its life, its turn in the sweep, or at once, if a change was told.
+//! Whoever looks [takes](Registry::take_due) what is due, asks the store, and
+//! [settles](Registry::settle) what came of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use express_session::SessionId;
+use tokio::time::Instant;
+
+use super::registry::{State, end_all};
+use super::{EndReason, LiveSocket, Registry};
+use crate::Session;
+
+/// An app writes a session several times in a row, and each write is told.
+const DEBOUNCE: Duration = Duration::from_millis(100);
+
+/// A place in the schedule. The number tells apart what is due at the same moment.
+pub(super) type Slot = (Instant, u64);
+
+#[derive(Default)]
+pub(super) struct Schedule {
+    slots: BTreeMap<Slot, SessionId>,
+    next: u64,
+}
+
+impl Schedule {
+    /// Moves a session to `at`. Whether it is the first now.
+    fn put(&mut self, sid: &SessionId, due: &mut Option<Slot>, at: Instant) -> bool {
+        self.remove(due.take());
+        let slot = (at, self.next);
+        self.next += 1;
+        self.slots.insert(slot, sid.clone());
+        *due = Some(slot);
+        self.slots.first_key_value().is_some_and(|(first, _)| *first == slot)
+    }
+
+    /// Moves a session to `at`, unless it is due earlier anyway.
+    pub(super) fn at_most(&mut self, sid: &SessionId, due: &mut Option<Slot>, at: Instant) -> bool {
+        due.is_none_or(|(due, _)| at < due) && self.put(sid, due, at)
+    }
+
+    pub(super) fn remove(&mut self, due: Option<Slot>) {
+        if let Some(slot) = due {
+            self.slots.remove(&slot);
+        }
+    }
+
+    fn pop(&mut self, now: Instant) -> Option<SessionId> {
+        let first = self.slots.first_entry()?;
+        (first.key().0 <= now).then(|| first.remove())
+    }
+}
+
+/// A session that is being looked at.
+#[derive(Clone, Debug)]
+pub(super) struct Due {
+    pub(super) sid: SessionId,
+    epoch: u64,
+    /// Before the store was asked.
+    taken: Instant,
+}
+
+/// What a look at the store gave.
+pub(super) enum Finding {
+    /// There it is, with a user in it.
+    Stands(Session),
+    /// It is not there any more: somebody destroyed it, or its time was over.
+    Gone,
+    /// It is over.
+    Over(EndReason),
+    /// It can't be told, and that is no fault of the store as a whole.
+    Unclear,
+}
+
+impl<U> Registry<U> {
+    /// When the next session is due.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.state().schedule.slots.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// Takes what is due, at most so many.
+    pub(super) fn take_due(&self, at_most: usize) -> Vec<Due> {
+        let now = Instant::now();
+        let mut state = self.state();
+        let state = &mut *state;
+        let mut taken = Vec::new();
+        while taken.len() < at_most
+            && let Some(sid) = state.schedule.pop(now)
+        {
+            if let Some(entry) = state.sessions.get_mut(&sid) {
+                entry.due = None;
+                entry.checked = now;
+                taken.push(Due { sid, epoch: entry.epoch, taken: now });
+            }
+        }
+        taken
+    }
+
+    /// What was loaded of this session before now no longer counts: handshakes start over, and it
+    /// is looked at soon.
+    pub(crate) fn session_changed(&self, sid: &SessionId) {
+        let now = Instant::now();
+        let mut state = self.state();
+        let sooner = state.with_entry(sid, |schedule, entry| {
+            entry.epoch += 1;
+            let at = now.max(entry.checked + DEBOUNCE);
+            !entry.sockets.is_empty() && schedule.at_most(sid, &mut entry.due, at)
+        });
+        drop(state);
+        if sooner == Some(true) {
+            self.sooner.notify_one();
+        }
+    }
+
+    /// The same for all of them, looked at one after the other within `window`.
+    pub(super) fn all_changed(&self, window: Duration) {
+        let now = Instant::now();
+        let mut state = self.state();
+        let State { sessions, schedule, .. } = &mut *state;
+        for (sid, entry) in sessions {
+            entry.epoch += 1;
+            if !entry.sockets.is_empty() {
+                let at = now + window.mul_f64(fastrand::f64());
+                schedule.at_most(sid, &mut entry.due, at);
+            }
+        }
+        drop(state);
+        self.sooner.notify_one();
+    }
+
+    /// Puts what was taken, and came to nothing, back to be due within `window`.
+    pub(super) fn put_back(&self, due: &[Due], window: Duration) {
+        let now = Instant::now();
+        let mut state = self.state();
+        for Due { sid, .. } in due {
+            let at = now + window.mul_f64(fastrand::f64());
+            state.with_entry(sid, |schedule, entry| {
+                !entry.sockets.is_empty() && schedule.at_most(sid, &mut entry.due, at)
+            });
+        }
+        drop(state);
+        self.sooner.notify_one();
+    }
+
+    /// Acts on what was found, and says when to look again. Nothing is done if the session changed
+    /// while the store was asked, nor to sockets that came meanwhile: then it is looked at once more.
+    pub(super) fn settle(&self, due: &Due, finding: &Finding, again: Instant, grace: Duration) {
+        let now = Instant::now();
+        let mut state = self.state();
+        let settled = state.with_entry(&due.sid, |schedule, entry| {
+            if entry.sockets.is_empty() {
+                return None;
+            }
+            let known = |socket: &&Arc<LiveSocket<U>>| socket.entered() < due.taken;
+            let sockets: Vec<_> = entry.sockets.values().filter(known).cloned().collect();
+            let changed = entry.epoch != due.epoch;
+            let unsettled = changed || sockets.len() < entry.sockets.len();
+            let next = if unsettled { now.max(entry.checked + DEBOUNCE) } else { again };
+            schedule.at_most(&due.sid, &mut entry.due, next);
+            if changed {
+                return None;
+            }
+            entry.failing = match finding {
+                Finding::Unclear => entry.failing.or(Some(now)),
+                _ => None,
+            };
+            match finding {
+                Finding::Stands(session) => {
+                    let (same, other): (Vec<_>, Vec<_>) =
+                        sockets.into_iter().partition(|socket| socket.is_of(session));
+                    same.iter().for_each(|socket| socket.refresh_session(session));
+                    Some((other, EndReason::UserChanged))
+                }
+                Finding::Gone | Finding::Over(_) => {
+                    // A handshake that found it just before must look again.
+                    entry.epoch += 1;
+                    let reason = match finding {
+                        Finding::Over(reason) => *reason,
+                        _ if sockets.iter().any(|socket| socket.has_outlived_its_session()) => {
+                            EndReason::Expired
+                        }
+                        _ => EndReason::LoggedOut,
+                    };
+                    Some((sockets, reason))
+                }
+                Finding::Unclear if entry.failing.is_some_and(|since| since + grace <= now) => {
+                    Some((sockets, EndReason::StoreUnavailable))
+                }
+                Finding::Unclear => None,
+            }
+        });
+        drop(state);
+        if let Some((sockets, reason)) = settled.flatten() {
+            end_all(&sockets, reason);
+        }
+        self.sooner.notify_one();
+    }
+
+    /// Forgets the sockets that their host only remembers, of these sessions. How many they were.
+    pub(super) fn reap(&self, due: &[Due]) -> usize {
+        let left_behind: Vec<(u64, Arc<LiveSocket<U>>)> = {
+            let state = self.state();
+            let entries = due.iter().filter_map(|due| state.sessions.get(&due.sid));
+            let sockets = entries.flat_map(|entry| &entry.sockets);
+            let left = sockets.filter(|(_, socket)| socket.is_left_behind());
+            left.map(|(number, socket)| (*number, socket.clone())).collect()
+        };
+        for (number, socket) in &left_behind {
+            socket.remove();
+            self.forget(*number, socket);
+        }
+        left_behind.len()
+    }
+}
+
+impl<U> State<U> {
+    fn with_entry<T>(
+        &mut self,
+        sid: &SessionId,
+        change: impl FnOnce(&mut Schedule, &mut super::registry::Entry<U>) -> T,
+    ) -> Option<T> {
+        let Self { sessions, schedule, .. } = self;
+        sessions.get_mut(sid).map(|entry| change(schedule, entry))
+    }
+}

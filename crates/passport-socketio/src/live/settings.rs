@@ -1,0 +1,45 @@
+//! What the builder says about live sessions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use express_session::watch::SessionWatch;
+
+use super::{OnEnd, Toucher};
+
+#[derive(Clone)]
+pub(crate) struct LiveSettings {
+    /// How long a login that ended may keep its sockets, while the store answers.
+    pub(crate) max_stale: Duration,
+    /// How long live sockets stay while the store does not answer.
+    pub(crate) grace: Duration,
+    pub(crate) watches: Vec<Arc<dyn SessionWatch>>,
+    pub(crate) on_end: Option<OnEnd>,
+    pub(crate) limit: Option<(usize, OverLimit)>,
+    pub(crate) touch_every: Option<Duration>,
+    /// Made of `touch_every`, once there is somebody who can touch.
+    pub(crate) toucher: Option<Toucher>,
+}
+
+/// What becomes of a user's connection that is one too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OverLimit {
+    /// It is refused (`too_many_connections`).
+    Refuse,
+    /// It comes in, and the user's oldest connection is closed (`evicted`).
+    EvictOldest,
+}
+
+impl Default for LiveSettings {
+    fn default() -> Self {
+        Self {
+            max_stale: Duration::from_secs(30),
+            grace: Duration::from_secs(60),
+            watches: Vec::new(),
+            on_end: None,
+            limit: None,
+            touch_every: None,
+            toucher: None,
+        }
+    }
+}

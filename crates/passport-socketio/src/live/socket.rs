@@ -1,0 +1,242 @@
+//! One socket of a logged-in user, and how its end begins.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use express_session::SessionId;
+use socketioxide::socket::Sid;
+use tokio::time::Instant;
+
+use super::activity::Activity;
+use super::{EndReason, LiveSettings, Toucher};
+use crate::{Identity, Session, UserKey};
+
+/// A handshake that takes longer will not be finished: its host gives up earlier.
+const HANDSHAKE: Duration = Duration::from_secs(120);
+/// A store may end a session a moment before it said.
+const SLACK: Duration = Duration::from_millis(1100);
+
+/// One socket of a logged-in user, in one namespace.
+pub(crate) struct LiveSocket<U> {
+    sid: SessionId,
+    /// The session's user key, whatever the user is addressed by.
+    passport_key: Option<UserKey>,
+    login: Arc<Login>,
+    user: RwLock<Arc<U>>,
+    user_key: UserKey,
+    namespace: Box<str>,
+    id: Sid,
+    connection: Box<dyn Connection>,
+    entered: Instant,
+    was_connected: AtomicBool,
+    on_end: Option<OnEnd>,
+}
+
+/// What is known of the login behind a socket, without the user's type.
+pub(crate) struct Login {
+    ended: AtomicBool,
+    session: RwLock<Session>,
+    activity: Option<Activity>,
+}
+
+/// Told of each socket that a login's end takes with it.
+pub(super) type OnEnd = Arc<dyn Fn(&Ended<'_>) + Send + Sync>;
+
+/// A socket whose login has ended: what `.on_session_end` is told.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Ended<'e> {
+    /// Why.
+    pub reason: EndReason,
+    /// The session. Log its [`hash`](SessionId::hash), never the id.
+    pub session: &'e SessionId,
+    /// Whose it was.
+    pub user: &'e UserKey,
+    /// Where the socket was connected to.
+    pub namespace: &'e str,
+    /// The socket's id.
+    pub socket: Sid,
+}
+
+/// The host's socket, with its adapter's type forgotten.
+pub(crate) trait Connection: Send + Sync {
+    /// Whether it is connected to its namespace.
+    fn is_connected(&self) -> bool;
+
+    /// Takes it out of its rooms, says `session_ended`, and disconnects it: as soon as it can be.
+    fn end(&self, reason: EndReason);
+
+    /// Takes it out of its namespace, where it stays behind when a disconnect handler panics.
+    fn remove(&self);
+}
+
+impl Login {
+    fn new(session: Session, toucher: Option<Toucher>) -> Arc<Self> {
+        let session = RwLock::new(session);
+        let activity = toucher.map(Activity::new);
+        Arc::new(Self { ended: AtomicBool::new(false), session, activity })
+    }
+
+    /// The client said something.
+    pub(crate) fn was_active(&self) {
+        if let Some(activity) = &self.activity {
+            activity.happened(|| self.session());
+        }
+    }
+
+    /// As it was when it was last loaded.
+    pub(crate) fn session(&self) -> Session {
+        self.session.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Set before anything else happens when the login ends; never unset.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::SeqCst)
+    }
+}
+
+impl<U> LiveSocket<U> {
+    pub(crate) fn new(
+        identity: &Identity<U>,
+        namespace: &str,
+        id: Sid,
+        connection: impl Connection + 'static,
+        settings: &LiveSettings,
+    ) -> Self {
+        Self {
+            sid: identity.session().id().clone(),
+            passport_key: identity.session().user_key().cloned(),
+            login: Login::new(identity.session().clone(), settings.toucher.clone()),
+            user: RwLock::new(identity.shared_user().clone()),
+            user_key: identity.user_key().clone(),
+            namespace: namespace.into(),
+            id,
+            connection: Box::new(connection),
+            entered: Instant::now(),
+            was_connected: AtomicBool::new(false),
+            on_end: settings.on_end.clone(),
+        }
+    }
+
+    /// The user and the session as they were when they were last loaded.
+    pub(crate) fn identity(&self) -> Identity<U> {
+        let user = self.user.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Identity::new(user, self.user_key.clone(), self.login.session())
+    }
+
+    pub(crate) fn login(&self) -> &Arc<Login> {
+        &self.login
+    }
+
+    pub(crate) fn sid(&self) -> &SessionId {
+        &self.sid
+    }
+
+    pub(crate) fn user_key(&self) -> &UserKey {
+        &self.user_key
+    }
+
+    /// Whether the session's own user key is still the one that this socket was let in with.
+    pub(super) fn is_of(&self, session: &Session) -> bool {
+        self.passport_key.as_ref() == session.user_key()
+    }
+
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    pub(crate) fn id(&self) -> Sid {
+        self.id
+    }
+
+    /// Ends this one socket.
+    pub(crate) fn end(&self, reason: EndReason) {
+        if let Some(ending) = self.begin_end(reason) {
+            ending.go_on();
+        }
+    }
+
+    /// Sets the flag. `None` if it was set before.
+    pub(super) fn begin_end(&self, reason: EndReason) -> Option<Ending<'_, U>> {
+        self.flag().then_some(Ending { socket: self, reason })
+    }
+
+    /// Sets the flag. `false` if it was set before.
+    pub(super) fn flag(&self) -> bool {
+        !self.login.ended.swap(true, Ordering::SeqCst)
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.login.has_ended()
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        !self.has_ended() && self.connection.is_connected()
+    }
+
+    /// When it was entered, after its session was loaded.
+    pub(super) fn entered(&self) -> Instant {
+        self.entered
+    }
+
+    /// Whether its session's time is over, as far as was known when it was last loaded.
+    pub(super) fn has_outlived_its_session(&self) -> bool {
+        let ends = self.login.session().ends();
+        ends.is_some_and(|end| end <= Instant::now() + SLACK)
+    }
+
+    /// Takes over what was just loaded of the session.
+    pub(super) fn refresh_session(&self, session: &Session) {
+        *self.login.session.write().unwrap_or_else(PoisonError::into_inner) = session.clone();
+    }
+
+    pub(super) fn refresh_user(&self, user: Arc<U>) {
+        *self.user.write().unwrap_or_else(PoisonError::into_inner) = user;
+    }
+
+    /// Whether it was connected and is no more, and yet has not been forgotten: what is left when a
+    /// disconnect handler panics. To be asked from time to time.
+    pub(super) fn is_left_behind(&self) -> bool {
+        if self.connection.is_connected() {
+            self.was_connected.store(true, Ordering::Relaxed);
+            return false;
+        }
+        self.was_connected.load(Ordering::Relaxed) || self.entered.elapsed() > HANDSHAKE
+    }
+
+    /// Takes it out of its namespace.
+    pub(super) fn remove(&self) {
+        self.flag();
+        self.connection.remove();
+    }
+}
+
+/// A socket whose flag is set, and nothing else has happened yet.
+#[must_use]
+pub(super) struct Ending<'e, U> {
+    socket: &'e LiveSocket<U>,
+    reason: EndReason,
+}
+
+impl<U> Ending<'_, U> {
+    /// Tells the client and disconnects it, and then tells the app.
+    pub(super) fn go_on(self) {
+        let socket = self.socket;
+        socket.connection.end(self.reason);
+        let ended = Ended {
+            reason: self.reason,
+            session: socket.sid(),
+            user: socket.user_key(),
+            namespace: socket.namespace(),
+            socket: socket.id,
+        };
+        crate::log::ended(&ended);
+        if let Some(on_end) = &socket.on_end {
+            let told = std::panic::AssertUnwindSafe(|| on_end(&ended));
+            if std::panic::catch_unwind(told).is_err() {
+                tracing::error!("the app's on_session_end panicked");
+            }
+        }
+    }
+}

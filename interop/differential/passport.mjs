@@ -1,0 +1,12 @@
+import { createRequire } from 'node:module';
+
+const { SessionStrategy } = createRequire(import.meta.url)('passport').strategies;
+
+/** Whom Passport logs in with this request's session: `{user}`, or nothing. */
+export function userOf(req) {
+  let found = {};
+  const strategy = new SessionStrategy((user) => (found = { user }));
+  strategy.pass = () => {};
+  strategy.authenticate(req);
+  return found;
+}
