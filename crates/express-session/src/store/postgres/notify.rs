@@ -1,8 +1,8 @@
 //! The triggers that let PostgreSQL tell of changes. We never install them: `notify.sql` is for the
 //! operator, and here it gets the names of the store's own table.
 //!
-//! Each table has its own channel, named after the table's number (oid), so that what other apps'
-//! tables tell reaches nobody here, and a table that is renamed is still heard.
+//! Each table has its own channel, named after the table's number (oid), so that what is told of other
+//! apps' tables reaches nobody here.
 
 use super::table::Table;
 
@@ -36,4 +36,32 @@ pub(super) fn sql(table: &Table) -> String {
         json = json,
         end = end,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::StoreUrl;
+    use super::*;
+
+    fn sql_for(query: &str) -> String {
+        let mut url = StoreUrl::new(&format!("postgres://h/db{query}"));
+        sql(&Table::from_url(&mut url).unwrap())
+    }
+
+    #[test]
+    fn the_documents_sql_is_this_one() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/postgres-notify.md");
+        let document = std::fs::read_to_string(path).unwrap();
+        let sql = sql_for("");
+        assert!(document.contains(&format!("```sql\n{sql}```")), "{sql}");
+    }
+
+    #[test]
+    fn names_are_quoted_wherever_they_stand() {
+        let sql = sql_for("?schema=App%22s&table=My%20--%20Sessions");
+        assert!(sql.contains(r#"FUNCTION "App""s".express_session_notify_sess()"#), "{sql}");
+        assert!(sql.contains(r#"AFTER DELETE ON "App""s"."My -- Sessions" FOR EACH ROW"#), "{sql}");
+        let statements = sql.lines().filter(|line| line.contains("Sessions"));
+        assert_eq!(statements.count(), 6, "and in no comment, which a name could end");
+    }
 }

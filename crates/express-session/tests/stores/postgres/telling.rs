@@ -244,7 +244,7 @@ async fn schema_and_table_may_have_any_name_and_other_tables_are_not_heard() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_renamed_is_heard_and_whoever_writes_needs_no_right_of_its_own() {
+async fn whoever_writes_needs_no_right_to_the_triggers() {
     let Some(server) = PostgresServer::start("UTC").await else {
         return;
     };
