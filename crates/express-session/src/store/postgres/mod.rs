@@ -47,7 +47,7 @@ const NO_IDS: [&str; 0] = [];
 
 /// Sessions in PostgreSQL.
 ///
-/// Up to 8 connections, opened when they are needed. Each call takes one round trip and ends within
+/// Up to 8 connections, opened when they are needed, and one that listens. Each call takes one round trip and ends within
 /// 10 seconds; connections come back by themselves after an outage. Cheap to clone.
 ///
 /// ```no_run
