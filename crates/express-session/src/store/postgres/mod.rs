@@ -47,8 +47,9 @@ const NO_IDS: [&str; 0] = [];
 
 /// Sessions in PostgreSQL.
 ///
-/// Up to 8 connections, opened when they are needed, and one that listens. Each call takes one round trip and ends within
-/// 10 seconds; connections come back by themselves after an outage. Cheap to clone.
+/// Up to 8 connections, opened when they are needed, and one for [`watch`](SessionStore::watch). Each
+/// call takes one round trip and ends within 10 seconds; connections come back by themselves after an
+/// outage. Cheap to clone.
 ///
 /// ```no_run
 /// # async fn connect() -> Result<(), Box<dyn std::error::Error>> {
