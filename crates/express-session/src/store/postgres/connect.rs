@@ -8,7 +8,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Config, Error as DriverError};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Client, Config, Error as DriverError, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::super::{StoreError, StoreUrl};
@@ -50,7 +51,16 @@ impl Connector {
         }
         Ok(Self { config, tls })
     }
+
+    /// A connection of the caller's own, who keeps it going.
+    pub(super) async fn open(&self) -> Result<(Client, Connection), DriverError> {
+        self.config.connect(self.tls.clone()).await
+    }
 }
+
+/// The half of a connection that speaks with the server, encrypted or not.
+pub(super) type Connection =
+    tokio_postgres::Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
 
 /// Without the address and the password.
 impl fmt::Debug for Connector {

@@ -11,6 +11,7 @@
 //!
 //! `layout.rs` is the rules, `table.rs` the statements, `connect.rs` and `tls.rs` the way to the
 //! server, `pool.rs` what happens when that fails, `error.rs` what may be told about it.
+//! `notify.sql` lets PostgreSQL tell of changes, and `listen.rs` listens.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -24,17 +25,21 @@ use tokio_postgres::types::{FromSqlOwned, Type};
 use super::{
     DestroySession, SessionStore, StoreError, StoreUrl, StoredSession, TouchSession, UpdateSession,
 };
+use crate::watch::SessionWatch;
 use crate::{Clock, SessionId, SystemClock};
 
 mod connect;
 mod error;
 mod layout;
+mod listen;
+mod notify;
 mod pool;
 mod table;
 mod tls;
 
 use connect::Connector;
 use layout::Layout;
+use listen::Listening;
 use pool::Connections;
 use table::{HAS_UPDATED_AT, Table};
 
@@ -42,8 +47,9 @@ const NO_IDS: [&str; 0] = [];
 
 /// Sessions in PostgreSQL.
 ///
-/// Up to 8 connections, opened when they are needed. Each call takes one round trip and ends within
-/// 10 seconds; connections come back by themselves after an outage. Cheap to clone.
+/// Up to 8 connections, opened when they are needed, and one for [`watch`](SessionStore::watch). Each
+/// call takes one round trip and ends within 10 seconds; connections come back by themselves after an
+/// outage. Cheap to clone.
 ///
 /// ```no_run
 /// # async fn connect() -> Result<(), Box<dyn std::error::Error>> {
@@ -58,6 +64,7 @@ const NO_IDS: [&str; 0] = [];
 /// ```
 #[derive(Clone)]
 pub struct PostgresStore {
+    connector: Connector,
     connections: Connections,
     statements: Arc<Statements>,
     clock: Arc<dyn Clock>,
@@ -65,8 +72,7 @@ pub struct PostgresStore {
 
 /// Made once, when it is known what columns there are.
 struct Statements {
-    layout: Layout,
-    table: String,
+    table: Table,
     load: String,
     touch: String,
     update: String,
@@ -93,7 +99,8 @@ impl PostgresStore {
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         let mut url = StoreUrl::new(url);
         let table = Table::from_url(&mut url)?;
-        let connections = Connections::new(Connector::from_url(url)?)?;
+        let connector = Connector::from_url(url)?;
+        let connections = Connections::new(connector.clone())?;
         let load = table.load();
         connections
             .ask("connecting to PostgreSQL", &load, &[(&NO_IDS.as_slice(), Type::TEXT_ARRAY)])
@@ -102,15 +109,33 @@ impl PostgresStore {
         let stamped =
             table.layout == Layout::Sequelize && has_updated_at(&connections, &table).await?;
         let statements = Statements {
-            layout: table.layout,
             load,
             touch: table.touch(stamped),
             update: table.update(stamped),
             destroy: table.destroy(),
-            table: table.quoted,
+            table,
         };
         let clock = Arc::new(SystemClock);
-        Ok(Self { connections, statements: statements.into(), clock })
+        Ok(Self { connector, connections, statements: statements.into(), clock })
+    }
+
+    /// The SQL of the triggers that let PostgreSQL tell [`watch`](SessionStore::watch) which sessions
+    /// were destroyed or have another user, for the store's own table. We never run it: the table's
+    /// owner does, once, on PostgreSQL 11 or later. It begins with how to uninstall it.
+    ///
+    /// A change is told by a hash of the session's id. Neither a touch nor the pruning of sessions
+    /// that are over is told, nor a save that leaves the user as it is. The user is looked for in
+    /// `passport`; for another `user_pointer`, write its first name instead.
+    ///
+    /// ```no_run
+    /// # use express_session::store::postgres::PostgresStore;
+    /// # async fn print() -> Result<(), express_session::store::StoreError> {
+    /// let store = PostgresStore::connect("postgres://app:secret@db/app?layout=knex&schema=web").await?;
+    /// println!("{}", store.notify_trigger());
+    /// # Ok(()) }
+    /// ```
+    pub fn notify_trigger(&self) -> String {
+        notify::sql(&self.statements.table)
     }
 
     /// The rows of these ids, by id.
@@ -129,7 +154,7 @@ impl PostgresStore {
             let sid: String = column(row, 0)?;
             // `JSON.parse(null)` is null: no session.
             let json = column::<Option<String>>(row, 1)?.unwrap_or_else(|| "null".to_owned());
-            let life = self.statements.layout.life(column(row, 2)?);
+            let life = self.statements.table.layout.life(column(row, 2)?);
             Ok(life.map(|life| (sid, StoredSession::new(json, life))))
         };
         rows.iter().filter_map(|row| read(row).transpose()).collect()
@@ -137,7 +162,7 @@ impl PostgresStore {
 
     /// What the Node package would take for the time.
     fn now(&self) -> SystemTime {
-        self.statements.layout.now(self.clock.now())
+        self.statements.table.layout.now(self.clock.now())
     }
 }
 
@@ -160,8 +185,8 @@ fn column<T: FromSqlOwned>(row: &Row, index: usize) -> Result<T, StoreError> {
 impl fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresStore")
-            .field("layout", &self.statements.layout)
-            .field("table", &self.statements.table)
+            .field("layout", &self.statements.table.layout)
+            .field("table", &self.statements.table.quoted)
             .finish_non_exhaustive()
     }
 }
@@ -179,6 +204,16 @@ impl SessionStore for PostgresStore {
     ) -> Result<Vec<Option<StoredSession>>, StoreError> {
         let found = self.rows("loading sessions", sids).await?;
         Ok(sids.iter().map(|sid| found.get(sid.as_str()).cloned()).collect())
+    }
+
+    /// Listens on a connection of its own, by `LISTEN`: the server itself has to be at its other end,
+    /// or a pooler in session mode. Behind one in transaction mode nothing is ever told.
+    ///
+    /// It is refused while the triggers of [`notify_trigger`](PostgresStore::notify_trigger) are not
+    /// installed.
+    fn watch(&self) -> Option<Arc<dyn SessionWatch>> {
+        let table = self.statements.table.quoted.clone();
+        Some(Arc::new(Listening::new(self.connector.clone(), table)))
     }
 
     fn as_touch(&self) -> Option<&dyn TouchSession> {
@@ -200,7 +235,7 @@ impl TouchSession for PostgresStore {
         let Some(sid) = storable(sid) else {
             return Ok(false);
         };
-        let end = self.statements.layout.expiry(self.clock.now(), life);
+        let end = self.statements.table.layout.expiry(self.clock.now(), life);
         let values = [
             (&sid as _, Type::TEXT),
             (&end as _, Type::TIMESTAMPTZ),

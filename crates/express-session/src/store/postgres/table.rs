@@ -18,6 +18,8 @@ pub(super) struct Table {
     pub(super) layout: Layout,
     /// With its schema, if the URL has one; quoted, ready for a statement.
     pub(super) quoted: String,
+    /// The schema alone, quoted and with its dot; empty if the URL has none.
+    pub(super) schema: String,
 }
 
 impl Table {
@@ -26,11 +28,11 @@ impl Table {
         let layout = Layout::named(url.take("layout")?.as_deref())?;
         let name = url.take("table")?;
         let table = quoted("table", name.as_deref().unwrap_or(layout.default_table()))?;
-        let quoted = match url.take("schema")? {
-            Some(schema) => format!("{}.{table}", quoted("schema", &schema)?),
-            None => table,
+        let schema = match url.take("schema")? {
+            Some(schema) => format!("{}.", quoted("schema", &schema)?),
+            None => String::new(),
         };
-        Ok(Self { layout, quoted })
+        Ok(Self { layout, quoted: format!("{schema}{table}"), schema })
     }
 
     /// Finds the sessions of `$1`, an array of ids.

@@ -13,6 +13,8 @@ use tokio_postgres::{Client, NoTls};
 
 mod changes;
 mod connecting;
+mod listening;
+mod telling;
 mod tls;
 mod zones;
 
