@@ -48,6 +48,7 @@ impl Feeds {
 
 async fn listen(watch: Arc<dyn SessionWatch>, changes: Changes, max_stale: Duration) {
     let mut pause = PAUSE.0;
+    let mut is_known = false;
     loop {
         let started = Instant::now();
         let Err(error) = watch.watch(&changes).await;
@@ -57,11 +58,14 @@ async fn listen(watch: Arc<dyn SessionWatch>, changes: Changes, max_stale: Durat
         changes.report(Change::Unknown);
         let why = chain(&error);
         if let WatchError::Refused(_) = error {
-            tracing::warn!(
-                why,
-                ?max_stale,
-                "logins that end are found by the sweep alone, within max_stale"
-            );
+            // Said once: a store without a feed is a normal one.
+            if !std::mem::replace(&mut is_known, true) {
+                tracing::warn!(
+                    why,
+                    ?max_stale,
+                    "logins that end are found by the sweep alone, within max_stale"
+                );
+            }
             sleep(ASK_AGAIN).await;
         } else {
             tracing::warn!(why, "listening again soon; the sweep goes on");
