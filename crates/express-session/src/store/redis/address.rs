@@ -123,6 +123,12 @@ pub(super) enum Connection {
     Cluster(Cluster),
 }
 
+impl Connection {
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self, Self::Cluster(_))
+    }
+}
+
 #[derive(Clone)]
 pub(super) struct Cluster {
     pub(super) connection: ClusterConnection,
