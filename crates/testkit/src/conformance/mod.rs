@@ -78,17 +78,22 @@ pub struct Limits {
     pub resolution: Duration,
 }
 
+impl Limits {
+    /// Of a backend that holds everything.
+    pub const NONE: Self = Self {
+        payload: Payload::Bytes,
+        own_members: &[],
+        max_payload: usize::MAX,
+        max_sid: usize::MAX,
+        any_sid: true,
+        case_sensitive_sids: true,
+        resolution: Duration::from_millis(1),
+    };
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            payload: Payload::Bytes,
-            own_members: &[],
-            max_payload: usize::MAX,
-            max_sid: usize::MAX,
-            any_sid: true,
-            case_sensitive_sids: true,
-            resolution: Duration::from_millis(1),
-        }
+        Self::NONE
     }
 }
 

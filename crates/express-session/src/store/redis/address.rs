@@ -150,6 +150,17 @@ pub(super) enum Connection {
     Cluster(Cluster),
 }
 
+impl Connection {
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self, Self::Cluster(_))
+    }
+
+    /// Whether it speaks RESP3, and so can tell of changes unasked.
+    pub(super) fn tells_changes(&self) -> bool {
+        matches!(self, Self::Server { tells_changes: true, .. })
+    }
+}
+
 #[derive(Clone)]
 pub(super) struct Cluster {
     pub(super) connection: ClusterConnection,
@@ -180,17 +191,6 @@ impl Cluster {
 
     fn known_slots(&self) -> MutexGuard<'_, Option<Arc<Slots>>> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Connection {
-    pub(super) fn is_cluster(&self) -> bool {
-        matches!(self, Self::Cluster(_))
-    }
-
-    /// Whether it speaks RESP3, and so can tell of changes unasked.
-    pub(super) fn tells_changes(&self) -> bool {
-        matches!(self, Self::Server { tells_changes: true, .. })
     }
 }
 

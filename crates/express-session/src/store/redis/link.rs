@@ -25,6 +25,7 @@ use super::told::{blames_connection, told};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A connection that answers nobody for so long, while it is asked, is given up.
 const SILENCE: Duration = Duration::from_secs(1);
+const ASKING: &str = "asking Redis";
 /// The pauses between attempts to connect.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 /// A connection that lived for so long did some good.
@@ -86,22 +87,19 @@ impl Link {
         Ok(Self { state, faults, patience, pushes })
     }
 
-    /// Asks, on the connection that there is now.
-    pub(super) async fn ask<T, F>(&self, ask: impl FnOnce(Connection) -> F) -> Result<T, StoreError>
+    /// Asks for a change, on the connection that there is now.
+    pub(super) async fn change<T, F>(
+        &self,
+        ask: impl FnOnce(Connection) -> F,
+    ) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, RedisError>>,
     {
-        let asking = async {
-            let live = self.live().await?;
-            let question = Question::new(self, &live);
-            let answer = ask(live.connection.clone()).await;
-            question.answered(answer.as_ref().err());
-            answer.map_err(|error| told("asking Redis", error))
-        };
-        match timeout(PATIENCE, asking).await {
-            Ok(answer) => answer,
-            Err(late) => Err(StoreError::new("asking Redis", late)),
-        }
+        patiently(async {
+            let live = self.live(None).await?;
+            self.ask(&live, ask).await.map_err(|error| told(ASKING, error))
+        })
+        .await
     }
 
     /// What the server tells unasked, from now on.
@@ -119,13 +117,53 @@ impl Link {
 
     /// The connection that there is now, and which one it is.
     pub(super) async fn current(&self) -> Result<(u64, Connection), StoreError> {
-        let live = self.live().await?;
+        let live = self.live(None).await?;
         Ok((live.number, live.connection.clone()))
     }
 
-    async fn live(&self) -> Result<Arc<Live>, StoreError> {
+    /// Asks for what is there. A server closes connections that idle for long, which shows only when
+    /// one is used: then this asks again on the next one.
+    pub(super) async fn read<T, F>(&self, ask: impl Fn(Connection) -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, RedisError>>,
+    {
+        patiently(async {
+            let live = self.live(None).await?;
+            let answer = match self.ask(&live, &ask).await {
+                Err(error) if error.is_connection_dropped() && !live.connection.is_cluster() => {
+                    let next = self.live(Some(live.number)).await?;
+                    self.ask(&next, &ask).await
+                }
+                answer => answer,
+            };
+            answer.map_err(|error| told(ASKING, error))
+        })
+        .await
+    }
+
+    async fn ask<T, F>(
+        &self,
+        live: &Live,
+        ask: impl FnOnce(Connection) -> F,
+    ) -> Result<T, RedisError>
+    where
+        F: Future<Output = Result<T, RedisError>>,
+    {
+        let question = Question::new(self, live);
+        let answer = ask(live.connection.clone()).await;
+        question.answered(answer.as_ref().err());
+        answer
+    }
+
+    /// The connection that is there, or will be; one after `lost` if that is known to be none.
+    async fn live(&self, lost: Option<u64>) -> Result<Arc<Live>, StoreError> {
         let mut state = self.state.clone();
-        let known = state.wait_for(|state| !matches!(state, State::Coming)).await;
+        let is_news = |state: &State| match state {
+            State::Up(live) => Some(live.number) != lost,
+            State::Coming => false,
+            State::Down(_) => true,
+        };
+        let known = state.wait_for(is_news).await;
         match known.as_deref() {
             Ok(State::Up(live)) => Ok(live.clone()),
             Ok(State::Down(error)) => Err(error.clone()),
@@ -135,6 +173,15 @@ impl Link {
 
     fn report(&self, live: &Live) {
         let _ = self.faults.try_send(live.number);
+    }
+}
+
+async fn patiently<T>(
+    asking: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    match timeout(PATIENCE, asking).await {
+        Ok(answer) => answer,
+        Err(late) => Err(StoreError::new(ASKING, late)),
     }
 }
 

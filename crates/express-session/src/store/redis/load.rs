@@ -19,35 +19,35 @@ const AT_ONCE: usize = 64;
 
 type Loaded = Option<StoredSession>;
 
-pub(super) async fn load(connection: Connection, key: String) -> Result<Loaded, RedisError> {
+pub(super) async fn load(connection: Connection, key: &str) -> Result<Loaded, RedisError> {
     match connection {
         Connection::Server { to: mut server, .. } => {
             let (payload, ttl) =
-                ::redis::pipe().get(&key).pttl(&key).query_async(&mut server).await?;
+                ::redis::pipe().get(key).pttl(key).query_async(&mut server).await?;
             Ok(session(payload, ttl))
         }
-        Connection::Cluster(cluster) => load_alone(cluster.connection, &key).await,
+        Connection::Cluster(cluster) => load_alone(cluster.connection, key).await,
     }
 }
 
 pub(super) async fn load_many(
     connection: Connection,
-    keys: Vec<String>,
+    keys: &[String],
 ) -> Result<Vec<Loaded>, RedisError> {
     let cluster = match connection {
         Connection::Server { to: mut server, .. } => {
-            let answers: Vec<Value> = questions(&keys).query_async(&mut server).await?;
+            let answers: Vec<Value> = questions(keys).query_async(&mut server).await?;
             return sessions(&answers);
         }
         Connection::Cluster(cluster) => cluster,
     };
     let slots = cluster.slots().await?;
-    let groups = slots.groups(&keys);
+    let groups = slots.groups(keys);
     let loading = groups.iter().map(|group| async {
-        match load_group(cluster.connection.clone(), &keys, group).await {
+        match load_group(cluster.connection.clone(), keys, group).await {
             Err(error) if is_on_its_way(&error) => {
                 cluster.forget_slots();
-                load_each(cluster.connection.clone(), &keys, group).await
+                load_each(cluster.connection.clone(), keys, group).await
             }
             answer => answer,
         }

@@ -103,9 +103,9 @@ impl RedisStore {
         format!("{}{}", self.prefix, sid.as_str())
     }
 
-    async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
+    async fn change<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
         self.link
-            .ask(|mut connection| async move { command.query_async(&mut connection).await })
+            .change(|mut connection| async move { command.query_async(&mut connection).await })
             .await
     }
 }
@@ -121,7 +121,7 @@ impl fmt::Debug for RedisStore {
 impl SessionStore for RedisStore {
     async fn load(&self, sid: &SessionId) -> Result<Option<StoredSession>, StoreError> {
         let key = self.key(sid);
-        self.link.ask(|connection| load(connection, key)).await
+        self.link.read(|connection| load(connection, &key)).await
     }
 
     async fn load_many(
@@ -132,7 +132,7 @@ impl SessionStore for RedisStore {
             return Ok(Vec::new());
         }
         let keys: Vec<_> = sids.iter().map(|sid| self.key(sid)).collect();
-        self.link.ask(|connection| load_many(connection, keys)).await
+        self.link.read(|connection| load_many(connection, &keys)).await
     }
 
     fn watch(&self) -> Option<Arc<dyn SessionWatch>> {
@@ -156,14 +156,14 @@ impl SessionStore for RedisStore {
 impl TouchSession for RedisStore {
     async fn touch(&self, sid: &SessionId, life: Duration) -> Result<bool, StoreError> {
         let ms = i64::try_from(life.as_millis()).map_or(LONGEST_MS, |ms| ms.min(LONGEST_MS));
-        self.query(&Cmd::pexpire(self.key(sid), ms)).await
+        self.change(&Cmd::pexpire(self.key(sid), ms)).await
     }
 }
 
 #[async_trait]
 impl DestroySession for RedisStore {
     async fn destroy(&self, sid: &SessionId) -> Result<bool, StoreError> {
-        let deleted: u64 = self.query(&Cmd::del(self.key(sid))).await?;
+        let deleted: u64 = self.change(&Cmd::del(self.key(sid))).await?;
         Ok(deleted > 0)
     }
 }
@@ -173,7 +173,7 @@ impl UpdateSession for RedisStore {
     async fn update(&self, sid: &SessionId, json: &str) -> Result<bool, StoreError> {
         let mut set = ::redis::cmd("SET");
         set.arg(self.key(sid)).arg(json).arg("XX").arg("KEEPTTL");
-        let answer: Option<String> = self.query(&set).await?;
+        let answer: Option<String> = self.change(&set).await?;
         Ok(answer.is_some())
     }
 }

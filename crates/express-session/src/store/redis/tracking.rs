@@ -51,7 +51,7 @@ impl Tracking {
         }
         let mut command = ::redis::cmd("CLIENT");
         command.arg("TRACKING").arg("ON");
-        let turned_on = self.link.ask(async |mut connection| {
+        let turned_on = self.link.change(async |mut connection| {
             let answer: Result<(), RedisError> = command.query_async(&mut connection).await;
             match answer {
                 Ok(()) => Ok(None),
@@ -68,7 +68,7 @@ impl Tracking {
     async fn ping(&self) -> Result<(), StoreError> {
         let ping = self
             .link
-            .ask(async |mut connection| ::redis::cmd("PING").exec_async(&mut connection).await);
+            .change(async |mut connection| ::redis::cmd("PING").exec_async(&mut connection).await);
         match timeout(SILENCE, ping).await {
             Ok(answer) => answer,
             Err(late) => Err(StoreError::new("asking Redis whether it is there", late)),

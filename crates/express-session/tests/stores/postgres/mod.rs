@@ -27,15 +27,7 @@ struct Package {
     limits: Limits,
 }
 
-const ANYTHING: Limits = Limits {
-    payload: Payload::JsonText,
-    max_payload: usize::MAX,
-    max_sid: usize::MAX,
-    any_sid: true,
-    case_sensitive_sids: true,
-    own_members: &[],
-    resolution: Duration::from_millis(1),
-};
+const ANYTHING: Limits = Limits { payload: Payload::JsonText, ..Limits::NONE };
 
 const PG_SIMPLE: Package = Package {
     layout: "pg-simple",

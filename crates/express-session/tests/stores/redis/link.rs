@@ -71,3 +71,22 @@ async fn a_server_that_is_away_is_not_hammered_however_often_it_is_asked_for() {
     assert!(asked > 100, "only {asked} questions: they fail at once");
     accepting.abort();
 }
+
+#[tokio::test]
+async fn a_connection_that_was_closed_while_it_idled_costs_nobody_an_answer() {
+    let Some(server) = RedisServer::start().await else {
+        return;
+    };
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    let client = ::redis::Client::open(server.url()).unwrap();
+    let mut raw = client.get_multiplexed_async_connection().await.unwrap();
+    for _ in 0..3 {
+        // As the server's `timeout` does.
+        let mut kill = ::redis::cmd("CLIENT");
+        kill.arg("KILL").arg("TYPE").arg("normal").arg("SKIPME").arg("yes");
+        let killed: u32 = kill.query_async(&mut raw).await.unwrap();
+        assert_eq!(killed, 1);
+        assert!(store.load(&"sid".into()).await.unwrap().is_none());
+        assert!(store.load_many(&["sid".into()]).await.unwrap()[0].is_none());
+    }
+}
