@@ -74,4 +74,6 @@ mod guide {
     mod readme {}
     #[doc = include_str!("../../../docs/from-passport-socketio.md")]
     mod from_passport_socketio {}
+    #[doc = include_str!("../../../docs/live-sessions.md")]
+    mod live_sessions {}
 }
