@@ -1,5 +1,5 @@
 //! Whatever comes and goes, the registry holds those who are there, and nobody else.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests assert, too")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests assert, too")]
 
 mod common;
 
@@ -112,11 +112,11 @@ impl Server {
             Farewell::Revoke => assert_eq!(self.live.revoke_session(&sid).await.sockets, 2),
         }
         if let Farewell::EndSession | Farewell::Told | Farewell::Revoke = farewell {
-            let mut said = HashSet::new();
-            while said.len() < 4 {
-                said.insert(client.receive().await);
+            let mut packets = HashSet::new();
+            while packets.len() < 4 {
+                packets.insert(client.receive().await);
             }
-            assert!(said.contains("1") && said.contains("1/lobby,"), "{said:?}");
+            assert!(packets.contains("1") && packets.contains("1/lobby,"), "{packets:?}");
         }
         client.close().await;
     }

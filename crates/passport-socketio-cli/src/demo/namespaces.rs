@@ -117,7 +117,6 @@ async fn message<A: Adapter>(
 }
 
 /// In a task of its own: the socket that has gone is not kept for it.
-#[expect(clippy::unused_async, reason = "the host's handlers are async")]
 async fn tell_who_is_online<A: Adapter>(socket: SocketRef<A>, io: SocketIo<A>) {
     let (Some(here), Some(everybody)) = (io.of(socket.ns()), io.of(socket.ns())) else {
         return;
