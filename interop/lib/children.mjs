@@ -52,6 +52,7 @@ export async function launch(name, command, args, { ready, env = {}, cwd, stdin 
 
   return {
     name,
+    pid: child.pid,
     match,
     stdin: child.stdin,
     stdout,

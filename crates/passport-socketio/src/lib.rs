@@ -76,4 +76,6 @@ mod guide {
     mod from_passport_socketio {}
     #[doc = include_str!("../../../docs/stores.md")]
     mod stores {}
+    #[doc = include_str!("../../../docs/live-sessions.md")]
+    mod live_sessions {}
 }

@@ -339,6 +339,22 @@ async fn a_store_that_comes_back_ends_what_ended_meanwhile_and_nothing_else() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_short_max_stale_holds_after_a_long_outage_too() {
+    let max_stale = Duration::from_secs(1);
+    // The pauses are random.
+    for _ in 0..20 {
+        let backend = Backend::new();
+        let server = Server::with(&backend, |builder| builder.max_stale(max_stale));
+        let _ann = server.connected("ann").await;
+        backend.set_away(true);
+        sleep(GRACE / 2).await;
+        backend.destroy("ann").await;
+        backend.set_away(false);
+        assert_eq!(server.ends_within(max_stale).await, EndReason::LoggedOut);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_session_that_can_not_be_read_ends_after_the_grace_and_alone() {
     for json in ["{corrupt", "fail"] {
         let backend = Backend::new();

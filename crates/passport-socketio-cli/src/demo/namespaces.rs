@@ -1,6 +1,8 @@
 //! `/` for members only, `/lobby` for guests too, and what can be said on both.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use passport_socketio::{Auth, Authorizer, MaybeAuth};
 use serde::Serialize;
@@ -9,6 +11,7 @@ use socketioxide::adapter::Adapter;
 use socketioxide::extract::{AckSender, Data, SocketRef};
 use socketioxide::handler::ConnectHandler;
 use tokio::sync::Mutex;
+use tokio::time::sleep;
 
 use super::online::Online;
 use super::user::DemoUser;
@@ -19,8 +22,28 @@ const LOBBY: &str = "/lobby";
 /// In characters.
 const LONGEST_MESSAGE: usize = 500;
 
-/// Whoever counts who is online holds it: a count that was made earlier must not arrive later.
-static COUNTING: Mutex<()> = Mutex::const_new(());
+/// One for each namespace.
+static COUNTS: [Count; 2] = [Count::new(), Count::new()];
+
+/// Who is online is told to everybody, whenever somebody comes or goes.
+struct Count {
+    /// Whoever waits counts those that come and go meanwhile, too.
+    waiting: AtomicBool,
+    /// A count that was made earlier must not arrive later.
+    counting: Mutex<()>,
+}
+
+impl Count {
+    const fn new() -> Self {
+        Self { waiting: AtomicBool::new(false), counting: Mutex::const_new(()) }
+    }
+}
+
+/// To tell everybody of everybody costs the square of their number: as long as that takes, the next
+/// count waits. Nothing that anybody notices with ten tabs, and four seconds with a thousand.
+fn pause_after(sockets: usize) -> Duration {
+    Duration::from_micros(4).saturating_mul(u32::try_from(sockets * sockets).unwrap_or(u32::MAX))
+}
 
 /// The answer to `whoami`.
 #[derive(Serialize)]
@@ -93,14 +116,26 @@ async fn message<A: Adapter>(
     ack.send(&said).ok();
 }
 
+/// In a task of its own: the socket that has gone is not kept for it.
 async fn tell_who_is_online<A: Adapter>(socket: SocketRef<A>, io: SocketIo<A>) {
     let (Some(here), Some(everybody)) = (io.of(socket.ns()), io.of(socket.ns())) else {
         return;
     };
-    let _counting = COUNTING.lock().await;
-    let online = Online::among(&here.sockets());
-    // Each node counts its own.
-    if let Err(error) = everybody.local().emit("online", &online).await {
-        tracing::debug!(%error, namespace = socket.ns(), "not everybody heard who is online");
+    let [members, lobby] = &COUNTS;
+    let count = if socket.ns() == LOBBY { lobby } else { members };
+    if count.waiting.swap(true, Ordering::SeqCst) {
+        return;
     }
+    tokio::spawn(async move {
+        let _counting = count.counting.lock().await;
+        count.waiting.store(false, Ordering::SeqCst);
+        let sockets = here.sockets();
+        let (online, pause) = (Online::among(&sockets), pause_after(sockets.len()));
+        drop(sockets);
+        // Each node counts its own.
+        if let Err(error) = everybody.local().emit("online", &online).await {
+            tracing::debug!(%error, "not everybody heard who is online");
+        }
+        sleep(pause).await;
+    });
 }

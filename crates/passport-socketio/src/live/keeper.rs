@@ -33,7 +33,8 @@ const COALESCE: Duration = Duration::from_millis(5);
 const SOONEST: Duration = Duration::from_millis(50);
 /// So many failures one after the other are the store's, and not a session's.
 const AWAY: usize = 3;
-/// How often a store that is away is asked whether it is back: from, to.
+/// How often a store that is away is asked whether it is back: from, to. A short `max_stale` leaves
+/// less time to notice.
 const PROBE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
 /// Looks after one authorizer's live sessions.
@@ -199,7 +200,8 @@ impl<U: Send + Sync + 'static> Keeper<U> {
         let (why, grace) = (chain(away), self.settings.grace);
         tracing::warn!(why, ?grace, "the store is away: live sessions stay for a grace");
         let mut closed = false;
-        let mut pause = PROBE.0;
+        let longest = (self.settings.max_stale / 8).min(PROBE.1);
+        let mut pause = longest.min(PROBE.0);
         // Any answer will do.
         let probe = SessionId::new("passport-socketio");
         loop {
@@ -207,7 +209,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
             if self.decider.ask_store(&probe).await.is_ok() {
                 break;
             }
-            pause = PROBE.1.min(pause * 2);
+            pause = longest.min(pause * 2);
             if !closed && since.elapsed() >= self.settings.grace {
                 let sockets = end_all(&self.registry.all_sockets(), EndReason::StoreUnavailable);
                 tracing::error!(sockets, "the store stayed away: live sessions are closed");
