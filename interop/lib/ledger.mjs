@@ -38,7 +38,8 @@ export function ledger(socket) {
 
     /** Nothing has ended it. */
     assertOpen() {
-      assert.ok(!entries.some(([event]) => ['session_ended', 'disconnect'].includes(event)), JSON.stringify(entries));
+      const isEnd = ([event]) => ['session_ended', 'disconnect'].includes(event);
+      assert.ok(!entries.some(isEnd), JSON.stringify(entries));
     },
   };
 }

@@ -8,8 +8,9 @@ const EXPIRY_MS = 1_000;
 // What the news takes from the server to a client's handlers, on a busy machine.
 const DELIVERY_MS = 500;
 
-/** When the login ends, the connection ends: with every store. Takes what `storeSteps` takes, and its world. */
-export function liveSteps(world, { demoArgs, resolutionMs, touches, nodeMindsExpiry, shortMs }) {
+/** When the login ends, the connection ends: with every store. Takes the world of `storeSteps`, and its settings. */
+export function liveSteps(world, settings) {
+  const { demoArgs, resolutionMs, touches, nodeMindsExpiry, shortMs } = settings;
   describe('live sessions', () => {
     let quick;
     let patient;
@@ -37,7 +38,8 @@ export function liveSteps(world, { demoArgs, resolutionMs, touches, nodeMindsExp
 
     test('a logout closes its sockets within max_stale, and no others', async () => {
       const ann = await world.house.login('ann');
-      const [tabs, other] = [[await openTab(quick, ann), await openTab(quick, ann)], await bobsTab(quick)];
+      const tabs = [await openTab(quick, ann), await openTab(quick, ann)];
+      const other = await bobsTab(quick);
       await ann.logout();
       const ended = performance.now();
       for (const tab of tabs) {
@@ -56,8 +58,10 @@ export function liveSteps(world, { demoArgs, resolutionMs, touches, nodeMindsExp
     });
 
     test('a session that the app prolongs keeps its sockets', async () => {
-      const [ann, bob] = [await world.brief.visitor().login('ann'), await world.brief.visitor().login('bob')];
-      const [tab, control] = [await openTab(patient, ann), await openTab(patient, { cookie: bob.cookie, key: 7 })];
+      const ann = await world.brief.visitor().login('ann');
+      const bob = await world.brief.visitor().login('bob');
+      const tab = await openTab(patient, ann);
+      const control = await openTab(patient, { cookie: bob.cookie, key: 7 });
       const first = await endOf(ann);
       // Long enough for the layout's clock to have moved on.
       await new Promise((resolve) => setTimeout(resolve, resolutionMs + 200));

@@ -10,7 +10,8 @@ export const USER_CHANGED = { code: 'user_changed', reconnect: true };
 /** One connection of a member to both of the demo's namespaces. */
 export async function openTab(server, { cookie, key = 42, client, transport }) {
   const line = dial({ url: server.url, cookie, client, transport });
-  return tab(await Promise.all([socketOf(line, '/', member(key)), socketOf(line, '/lobby', member(key))]), member(key));
+  const places = ['/', '/lobby'].map((namespace) => socketOf(line, namespace, member(key)));
+  return tab(await Promise.all(places), member(key));
 }
 
 /** A guest in the lobby. */

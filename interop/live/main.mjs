@@ -32,7 +32,7 @@ const RUNS = {
 
   async churn({ cycles = 10_000 }) {
     const row = await churn({ cycles, progress });
-    console.log();
+    console.log('\neach socket was of its own user\n');
     printTable([row]);
   },
 };

@@ -6,6 +6,7 @@ import { unless } from '../lib/requirements.mjs';
 import { assertNothingLeaked } from '../lib/secrecy.mjs';
 import { startDemo } from '../lib/servers.mjs';
 import { LOGGED_OUT, openTab } from '../lib/tabs.mjs';
+import { eventually } from '../lib/wait.mjs';
 
 const MAX_STALE_MS = 2_000;
 const ARGS = ['--max-stale', `${MAX_STALE_MS}ms`];
@@ -82,6 +83,9 @@ describe('live sessions while Redis is away', { skip: unless('demo', 'redis') },
   test('its connections are cut, again and again: logouts close their sockets, nobody else', async () => {
     for (let round = 0; round < 5; round += 1) {
       const visitor = await house.login('zero');
+      // The server may still be busy with the last cut.
+      const request = { url: demo.url, cookie: visitor.cookie };
+      await eventually(async () => (await connect(request)).connected, 'a connection to Redis');
       const tab = await openTab(demo, { cookie: visitor.cookie, key: 0 });
       const { sid } = visitor;
       const logout = visitor.logout();
