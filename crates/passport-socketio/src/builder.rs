@@ -343,7 +343,8 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
         }
         let store = match self.store {
             None if source.needs_store() => return Err(ConfigError::MissingStore),
-            store => store,
+            // It would know nothing of sessions that the cookie carries, and every look end them.
+            store => store.filter(|_| source.needs_store()),
         };
         let mut live = self.live;
         live.watches.extend(store.as_ref().and_then(|store| store.watch()));
