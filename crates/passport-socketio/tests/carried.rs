@@ -17,6 +17,7 @@ use serde_json::json;
 use socketioxide::SocketIo;
 use socketioxide::handler::ConnectHandler as _;
 use testkit::{CountingStore, FakeClock};
+use tokio::time::{Instant, sleep};
 
 /// `{"passport":{"user":"u1"}}`
 const ANN: &str = "eyJwYXNzcG9ydCI6eyJ1c2VyIjoidTEifX0=";
@@ -24,6 +25,9 @@ const ANN: &str = "eyJwYXNzcG9ydCI6eyJ1c2VyIjoidTEifX0=";
 const NOBODY: &str = "eyJwYXNzcG9ydCI6e319";
 /// `{"passport":{"user":42},"_expire":1767268799999}`: a millisecond before the fake clock's noon.
 const LATE: &str = "eyJwYXNzcG9ydCI6eyJ1c2VyIjo0Mn0sIl9leHBpcmUiOjE3NjcyNjg3OTk5OTl9";
+
+/// `{"passport":{"user":"u1"},"_expire":1767268805000}`: five seconds after the fake clock's noon.
+const SOON: &str = "eyJwYXNzcG9ydCI6eyJ1c2VyIjoidTEifSwiX2V4cGlyZSI6MTc2NzI2ODgwNTAwMH0=";
 
 fn over(source: impl SessionSource) -> AuthorizerBuilder<String> {
     Authorizer::builder()
@@ -65,11 +69,16 @@ async fn who_is_logged_in_by_the_cookie_is_known_without_a_store() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_store_that_is_given_all_the_same_is_not_asked() {
     let store = Arc::new(CountingStore::new(MemoryStore::for_tests()));
     let auth = over(cookie_session()).store(store.clone()).build().unwrap();
-    assert_eq!(connect(&auth, signed("session", ANN, "key1")).await, Ok(()));
+    let (app, io) = serve(&auth);
+    let mut client = Client::open(&app, signed("session", ANN, "key1")).await.unwrap();
+    client.connect("/").await.unwrap();
+    // The sweep has looked at it by then.
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(auth.attach(&io).user("u1").sockets().len(), 1);
     assert_eq!(store.loads(), 0);
 }
 
@@ -91,6 +100,24 @@ async fn what_the_middleware_would_call_expired_is() {
     assert_eq!(denial.code(), "session_expired");
 }
 
+#[tokio::test(start_paused = true)]
+async fn when_its_time_is_over_the_client_is_asked_for_the_cookie_that_it_has_now() {
+    let source = KoaSource::in_cookie("koa.sess", ["key1"], KeygripHash::Sha1).unwrap();
+    let auth = over(source).clock(Arc::new(FakeClock::default())).build().unwrap();
+    let (app, io) = serve(&auth);
+    let mut client = Client::open(&app, signed("koa.sess", SOON, "key1")).await.unwrap();
+    client.connect("/").await.unwrap();
+    let connected = Instant::now();
+    let live = auth.attach(&io);
+    while !live.online().is_empty() {
+        sleep(Duration::from_millis(10)).await;
+    }
+    let after = connected.elapsed();
+    assert!(after.abs_diff(Duration::from_secs(5)) < Duration::from_millis(100), "{after:?}");
+    let notice = json!({"code": "expired", "reconnect": true});
+    assert_eq!(client.event("/").await, json!(["session_ended", notice]));
+}
+
 #[test]
 fn a_kind_that_needs_a_store_is_not_built_without_one() {
     let in_store = KoaSource::in_store("koa.sess", ["key1"], KeygripHash::Sha1).unwrap();
@@ -108,7 +135,7 @@ async fn a_connection_on_it_lasts_an_hour_or_as_long_as_configured_and_is_invite
         let (app, io) = serve(&auth);
         let mut client = Client::open(&app, signed("session", ANN, "key1")).await.unwrap();
         client.connect("/").await.unwrap();
-        tokio::time::sleep(age - Duration::from_millis(100)).await;
+        sleep(age - Duration::from_millis(100)).await;
         assert_eq!(auth.attach(&io).user("u1").sockets().len(), 1);
         let ended = client.event("/").await;
         assert_eq!(ended, json!(["session_ended", {"code": "expired", "reconnect": true}]));

@@ -256,7 +256,8 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
         }
         let store = match self.store {
             None if source.needs_store() => return Err(ConfigError::MissingStore),
-            store => store,
+            // It would know nothing of sessions that the cookie carries, and every look end them.
+            store => store.filter(|_| source.needs_store()),
         };
         let mut live = self.live;
         let can_touch = store.as_ref().is_some_and(|store| store.as_touch().is_some());

@@ -125,8 +125,9 @@ impl<U: Send + Sync + 'static> Keeper<U> {
             tracing::warn!(sockets = reaped, "disconnect handlers panicked: cleaned up after them");
         }
         if self.decider.store.is_none() {
-            // The cookie carries the session: there is nobody to ask.
-            self.registry.put_back(&due, self.settings.max_stale);
+            for due in &due {
+                self.settle_carried(due);
+            }
             return Ok(());
         }
         let sids: Vec<_> = due.iter().map(|due| due.sid.clone()).collect();
@@ -164,6 +165,21 @@ impl<U: Send + Sync + 'static> Keeper<U> {
         }
         self.settle_unclear(&unclear);
         Ok(())
+    }
+
+    /// The cookie carries the session: there is nobody to ask, and only time ends it. The app may
+    /// have given the client a cookie that lives longer.
+    fn settle_carried(&self, due: &Due) {
+        let Some(session) = self.registry.session_of(&due.sid) else {
+            return;
+        };
+        let ends = session.ends();
+        let finding = if ends.is_some_and(|ends| ends <= Instant::now()) {
+            Finding::Over(EndReason::ConnectionAge)
+        } else {
+            Finding::Stands(session)
+        };
+        self.registry.settle(due, &finding, self.next_look(ends), self.settings.grace);
     }
 
     fn settle(&self, due: &Due, stored: Option<StoredSession>) {

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use super::denied::Denied;
 use super::schedule::{Schedule, Slot};
 use super::{EndReason, Ending, LiveSocket, OverLimit};
-use crate::UserKey;
+use crate::{Session, UserKey};
 
 /// All live sessions of one authorizer on this node.
 pub(crate) struct Registry<U> {
@@ -102,6 +102,13 @@ impl<U> Registry<U> {
     /// The session with this hash, if somebody is connected with it.
     pub(super) fn by_hash(&self, hash: &SidHash) -> Option<SessionId> {
         self.state().hashes.get(hash).cloned()
+    }
+
+    /// A session as it was last loaded.
+    pub(super) fn session_of(&self, sid: &SessionId) -> Option<Session> {
+        let state = self.state();
+        let socket = state.sessions.get(sid)?.sockets.values().next()?;
+        Some(socket.login().session())
     }
 
     /// The users with a live socket.
