@@ -6,9 +6,9 @@
 //! - A `touch` is an `EXPIRE`.
 //! - An empty value is no session (`if (!data)`).
 //!
-//! One concept a file: [`address`] is what a URL says, [`link`] the connection that comes back,
-//! [`load`] what is asked of it, [`slots`] who has what in a cluster, [`tracking`] and
-//! [`keyspace`] the feeds of changes, [`told`] what an error may say.
+//! `address.rs` is what a URL says, `link.rs` the connection that comes back, `load.rs` what is asked
+//! of it, `slots.rs` who has what in a cluster, `tracking.rs` and `keyspace.rs` the feeds of changes,
+//! `told.rs` what an error may say.
 
 use std::fmt;
 use std::sync::Arc;
