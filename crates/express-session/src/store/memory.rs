@@ -116,7 +116,7 @@ impl SessionStore for MemoryStore {
 #[async_trait]
 impl TouchSession for MemoryStore {
     async fn touch(&self, sid: &SessionId, life: Duration) -> Result<bool, StoreError> {
-        let end = Life::Until(self.clock.now() + life);
+        let end = self.clock.now().checked_add(life).map_or(Life::Forever, Life::Until);
         Ok(self.change(sid, |session| session.life = end))
     }
 }

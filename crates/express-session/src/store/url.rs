@@ -40,8 +40,14 @@ impl StoreUrl {
     /// Takes a parameter out, percent-decoded: the last one, if there are several.
     ///
     /// # Errors
-    /// [`StoreError`] if its value is not UTF-8.
+    /// [`StoreError`] if its value is not UTF-8, or if the URL's `?` may be one of a password.
     pub fn take(&mut self, name: &str) -> Result<Option<String>, StoreError> {
+        // A password's raw `?` would make the rest of it a parameter, which errors name.
+        if self.parameters.iter().any(|parameter| parameter.contains('@')) {
+            return Err(StoreError::message(
+                "reading the URL: in a user or password write ? as %3F, elsewhere @ as %40",
+            ));
+        }
         let mut found = None;
         self.parameters.retain(|parameter| match parameter.split_once('=') {
             Some((its_name, value)) if its_name == name => {
@@ -121,5 +127,9 @@ mod tests {
             assert_eq!(url.rest(), left);
         }
         assert!(StoreUrl::new("redis://h/?prefix=%ff").take("prefix").is_err());
+        for torn in ["redis://:hun?ter2@h/", "mysql://ann:1234?ter2@h/db?table=x"] {
+            let error = StoreUrl::new(torn).take("prefix").unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("ter2"));
+        }
     }
 }

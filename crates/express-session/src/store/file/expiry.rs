@@ -14,7 +14,8 @@ use crate::store::Life;
 
 const LAST_ACCESS: &str = "__lastAccess";
 
-/// What a session's JSON says of its expiry. Infinite is what JavaScript would not compare as a number.
+/// What a session's JSON says of its expiry. Without end is infinite, and a text is minus infinity: see
+/// [`number`].
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Expiry {
     /// Milliseconds from the last access on.
@@ -47,7 +48,7 @@ impl Expiry {
     pub(super) fn life(&self) -> Life {
         let last = (self.last_access + self.max_age).floor();
         match last {
-            _ if self.max_age == 0.0 => Life::Until(UNIX_EPOCH),
+            _ if self.max_age == 0.0 || last == f64::NEG_INFINITY => Life::Until(UNIX_EPOCH),
             _ if !last.is_finite() => Life::Forever,
             // The session is alive in this millisecond, and dead in the next.
             _ => from_millis(last + 1.0).map_or(Life::Forever, Life::Until),
@@ -80,14 +81,14 @@ impl Expiry {
     }
 }
 
-/// What it counts as in a sum that is compared with a date. A text makes the sum a text of so many
-/// digits that no date reaches it.
+/// What it counts as in a sum that is compared with a date. A text makes the sum a text, of digits that
+/// stand for any date: no app writes one, and here such a session is over.
 fn number(json: &str) -> f64 {
     match serde_json::from_str(json) {
         Ok(Value::Number(number)) => number.as_f64().unwrap_or(f64::INFINITY),
         Ok(Value::Null | Value::Bool(false)) => 0.0,
         Ok(Value::Bool(true)) => 1.0,
-        Ok(Value::String(text)) if text.is_empty() => 0.0,
+        Ok(Value::String(_) | Value::Array(_) | Value::Object(_)) => f64::NEG_INFINITY,
         _ => f64::INFINITY,
     }
 }
@@ -140,16 +141,15 @@ mod tests {
 
     #[test]
     fn odd_expiries_count_as_in_javascript() {
-        for json in [
-            "{}",
-            r#"{"cookie":{"originalMaxAge":60000}}"#,
-            r#"{"cookie":{"originalMaxAge":"60000"},"__lastAccess":1}"#,
-            r#"{"__lastAccess":"1"}"#,
-            r#"{"__lastAccess":1e999}"#,
-        ] {
+        for json in ["{}", r#"{"cookie":{"originalMaxAge":60000}}"#, r#"{"__lastAccess":1e999}"#] {
             assert_eq!(life(json), Life::Forever, "{json}");
         }
-        for json in [r#"{"__lastAccess":null}"#, r#"{"__lastAccess":-1e300}"#] {
+        for json in [
+            r#"{"__lastAccess":null}"#,
+            r#"{"__lastAccess":-1e300}"#,
+            r#"{"__lastAccess":"1"}"#,
+            r#"{"cookie":{"originalMaxAge":"60000"},"__lastAccess":1}"#,
+        ] {
             assert!(life(json).ended_at(at(ACCESS)).is_some(), "{json}");
         }
         let no_ttl = Expiry::read(r#"{"__lastAccess":9e15}"#, Duration::ZERO).unwrap();

@@ -173,7 +173,9 @@ impl SessionStore for FileStore {
 impl TouchSession for FileStore {
     async fn touch(&self, sid: &SessionId, life: Duration) -> Result<bool, StoreError> {
         let (sid, now) = (sid.clone(), self.clock.now());
-        self.run("touching a session", move |files| files.touch(&sid, now, now + life)).await
+        let end =
+            now.checked_add(life).ok_or_else(|| StoreError::message("it is too long a life"))?;
+        self.run("touching a session", move |files| files.touch(&sid, now, end)).await
     }
 }
 

@@ -34,9 +34,9 @@ const PORT: u16 = 11211;
 const JSON: u32 = 2;
 /// Memcached takes more seconds than these for a date.
 const MAX_RELATIVE: u64 = 60 * 60 * 24 * 30;
-/// What Node's client refuses to store, too. Memcached would, if it can't store the new value, drop the
-/// old one as well.
-const MAX_VALUE: usize = 1024 * 1024;
+/// Memcached's items are 1 MiB with their key and header, unless its `-I` says otherwise. If it can't
+/// store the new value it drops the old one as well.
+const MAX_VALUE: usize = 1024 * 1024 - 1024;
 /// A backstop: who asks gives up earlier by itself (the authorizer's `store_timeout`), and says so
 /// more exactly.
 const BACKSTOP: Duration = Duration::from_secs(10);

@@ -164,7 +164,7 @@ async fn find(database: &Database, collection: &str) -> Result<(), StoreError> {
         ))),
         Err(error) => match &*error.kind {
             ErrorKind::Command(refused) if refused.code == UNAUTHORIZED => Ok(()),
-            _ => Err(StoreError::new("connecting to MongoDB", error)),
+            _ => Err(told("connecting to MongoDB", error)),
         },
     }
 }
@@ -179,7 +179,24 @@ fn check_name(collection: &str) -> Result<(), StoreError> {
 }
 
 fn failed(error: ::mongodb::error::Error) -> StoreError {
-    StoreError::new("asking MongoDB", error)
+    told("asking MongoDB", error)
+}
+
+/// The driver's errors show the server's whole answer, which can hold a session's id or its data.
+fn told(operation: &'static str, error: ::mongodb::error::Error) -> StoreError {
+    match &*error.kind {
+        ErrorKind::Command(refused) => {
+            let said = format!("MongoDB refused it: {} ({})", refused.code_name, refused.code);
+            StoreError::new(operation, said)
+        }
+        ErrorKind::Write(_) | ErrorKind::InsertMany(_) | ErrorKind::BulkWrite(_) => {
+            StoreError::new(operation, "MongoDB refused to write it")
+        }
+        ErrorKind::BsonDeserialization(_) | ErrorKind::InvalidResponse { .. } => {
+            StoreError::new(operation, "what was answered is no answer of MongoDB")
+        }
+        _ => StoreError::new(operation, error),
+    }
 }
 
 /// The driver has no limit of its own for an answer.

@@ -105,7 +105,8 @@ impl SessionWatch for KeyspaceEvents {
         let (mut asks, mut events) = pubsub.split();
         let database = self.client.get_connection_info().redis_settings().db();
         let channel = format!("__keyspace@{database}__:");
-        asks.psubscribe(format!("{channel}{}*", literally(&self.prefix))).await.map_err(lost)?;
+        let subscribing = asks.psubscribe(format!("{channel}{}*", literally(&self.prefix)));
+        timeout(SILENCE, subscribing).await.map_err(silent)?.map_err(lost)?;
         changes.report(Change::Unknown);
         let mut pings = interval(PING);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -6,9 +6,13 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::store::StoreError;
 
+/// A backstop: who asks gives up earlier by itself (the authorizer's `store_timeout`), and says so more
+/// exactly.
+const BACKSTOP: Duration = Duration::from_secs(10);
 /// How long a statement waits for another process' lock.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(1500);
 /// Statements that may wait for the thread; at some 20 µs each they are done in a few milliseconds.
@@ -52,8 +56,9 @@ impl Thread {
             TrySendError::Full(_) => StoreError::message("too many statements wait for SQLite"),
             TrySendError::Disconnected(_) => StoreError::message("the SQLite thread has ended"),
         })?;
-        answered
+        timeout(BACKSTOP, answered)
             .await
+            .map_err(|late| StoreError::new(operation, late))?
             .map_err(|_| StoreError::message("the SQLite thread has ended"))?
             .map_err(|error| StoreError::new(operation, error))
     }
