@@ -1,6 +1,6 @@
 //! What is missing, or can't be.
 
-/// Why an [`Authorizer`] can't be built.
+/// Why an [`Authorizer`](crate::Authorizer) can't be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {

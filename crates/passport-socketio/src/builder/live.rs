@@ -10,16 +10,19 @@ use super::AuthorizerBuilder;
 use crate::Authorizer;
 use crate::live::{Ended, OverLimit};
 
+/// As good as for ever, and no clock overflows.
+const A_YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
 impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
     /// The longest that a login which has ended may keep its sockets, while the store answers. 30 s
     /// by default.
     ///
-    /// A feed of changes ([`SessionStore::watch`], or [`watch`](Self::watch)) makes it a matter of
+    /// A feed of changes ([`SessionStore::watch`](express_session::store::SessionStore::watch), or [`watch`](Self::watch)) makes it a matter of
     /// milliseconds; but a feed can miss something, so that every live session is looked at again
     /// within this time, in batches, spread over it. What it costs the store: live sessions ÷ 100 ÷
     /// `max_stale` round trips, some 5 each second for 10,000 sessions and 30 s.
     pub fn max_stale(mut self, max_stale: Duration) -> Self {
-        self.live.max_stale = max_stale;
+        self.live.max_stale = max_stale.clamp(Duration::from_millis(10), A_YEAR);
         self
     }
 
@@ -28,7 +31,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
     ///
     /// New connections are refused meanwhile (`try_again`), and nobody becomes a guest by it.
     pub fn outage_grace(mut self, grace: Duration) -> Self {
-        self.live.grace = grace;
+        self.live.grace = grace.min(A_YEAR);
         self
     }
 
@@ -50,8 +53,9 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
     ///
     /// `every` has to be well below what a session may live. Counted are events whose handler takes
     /// [`Auth`](crate::Auth), [`MaybeAuth`](crate::MaybeAuth) or a session, or stands behind
-    /// [`guard`](Authorizer::guard). The new life is the cookie's `originalMaxAge`, or one day if it
-    /// has none. A session that was destroyed meanwhile is not brought back.
+    /// [`guard`](Authorizer::guard). The new life is the cookie's `originalMaxAge`; where it has
+    /// none, the longest that the store was seen to give the session. A touch never shortens a life,
+    /// and a session that was destroyed meanwhile is not brought back.
     pub fn touch_on_events(mut self, every: Duration) -> Self {
         self.live.touch_every = Some(every);
         self

@@ -1,6 +1,6 @@
 //! A session is prolonged by what its user does on the socket, where the app wants that.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -8,23 +8,19 @@ use tokio::time::Instant;
 use crate::Session;
 use crate::authorizer::Decider;
 
-/// What connect-redis, connect-pg-simple and others give a session whose cookie has no `maxAge`.
-const ONE_DAY: Duration = Duration::from_secs(24 * 3600);
-
 /// Touches sessions, each at most once in a while.
 #[derive(Clone)]
 pub(crate) struct Toucher {
     pub(crate) every: Duration,
-    touch: Arc<dyn Fn(Session) + Send + Sync>,
+    touch: Arc<dyn Fn(Session, Duration) + Send + Sync>,
 }
 
 impl Toucher {
     pub(crate) fn new<U: Send + Sync + 'static>(decider: Arc<Decider<U>>, every: Duration) -> Self {
-        let touch = move |session: Session| {
+        let touch = move |session: Session, life: Duration| {
             let decider = decider.clone();
             tokio::spawn(async move {
-                let max_age = session.cookie().ok().and_then(|cookie| cookie.original_max_age);
-                if let Err(error) = decider.touch(session.id(), max_age.unwrap_or(ONE_DAY)).await {
+                if let Err(error) = decider.touch(session.id(), life).await {
                     let (session, why) = (session.id().hash().short(), crate::log::chain(&error));
                     tracing::warn!(session, why, "a session could not be touched");
                 }
@@ -34,24 +30,52 @@ impl Toucher {
     }
 }
 
-/// When a socket's session was last touched on its account.
+/// What is known of a socket's session, so that it can be touched.
 pub(super) struct Activity {
     toucher: Toucher,
-    last: Mutex<Instant>,
+    known: Mutex<Known>,
+}
+
+struct Known {
+    touched: Instant,
+    /// The most that was ever left of it: what its store gives a session whose cookie has no `maxAge`.
+    longest: Duration,
 }
 
 impl Activity {
-    pub(super) fn new(toucher: Toucher) -> Self {
-        Self { toucher, last: Mutex::new(Instant::now()) }
+    pub(super) fn new(toucher: Toucher, session: &Session) -> Self {
+        let known = Known { touched: Instant::now(), longest: left(session).unwrap_or_default() };
+        Self { toucher, known: Mutex::new(known) }
+    }
+
+    pub(super) fn was_loaded(&self, session: &Session) {
+        let mut known = self.known();
+        known.longest = known.longest.max(left(session).unwrap_or_default());
     }
 
     /// The client said something: an event, never a heartbeat.
     pub(super) fn happened(&self, session: impl FnOnce() -> Session) {
         let now = Instant::now();
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if now - *last >= self.toucher.every {
-            *last = now;
-            (self.toucher.touch)(session());
+        let mut known = self.known();
+        if now - known.touched < self.toucher.every {
+            return;
+        }
+        known.touched = now;
+        let session = session();
+        let max_age = session.cookie().ok().and_then(|cookie| cookie.original_max_age);
+        let life = max_age.unwrap_or(known.longest);
+        // One without an end needs none, and no touch shortens a life.
+        if left(&session).is_some_and(|left| left < life) {
+            (self.toucher.touch)(session, life);
         }
     }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `None` if it has no end.
+fn left(session: &Session) -> Option<Duration> {
+    session.ends().map(|end| end.saturating_duration_since(Instant::now()))
 }

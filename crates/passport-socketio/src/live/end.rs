@@ -103,7 +103,9 @@ impl<A: Adapter> Connection for Host<A> {
 
     fn remove(&self) {
         let _entered = self.runtime.enter();
-        if let Some(socket) = self.socket.upgrade() {
+        if let Some(socket) = self.socket.upgrade()
+            && in_its_place(&socket) == Place::Its
+        {
             // The first disconnect ran its handler, which panicked; the second has none to run.
             let _ = socket.disconnect();
         }
@@ -116,6 +118,22 @@ impl<A: Adapter> Connection for Host<A> {
         if self.socket.upgrade().is_some_and(|socket| !ending.try_now(socket)) {
             tokio::spawn(ending.when_possible(self.socket.clone()));
         }
+    }
+}
+
+/// Who is in the namespace under a socket's id.
+#[derive(PartialEq, Eq)]
+enum Place {
+    Its,
+    AnOthers,
+    Nobodys,
+}
+
+fn in_its_place<A: Adapter>(socket: &Arc<Socket<A>>) -> Place {
+    match socket.broadcast().get_socket(socket.id) {
+        Some(there) if std::ptr::eq(&raw const **socket, &raw const *there) => Place::Its,
+        Some(_) => Place::AnOthers,
+        None => Place::Nobodys,
     }
 }
 
@@ -135,6 +153,10 @@ impl Ending {
 
     /// Whether it is done.
     fn try_now<A: Adapter>(&mut self, socket: Arc<Socket<A>>) -> bool {
+        // What is left is another one's: a client that came back has its old id.
+        if in_its_place(&socket) == Place::AnOthers {
+            return true;
+        }
         socket.leave_all();
         if !self.told {
             let notice =

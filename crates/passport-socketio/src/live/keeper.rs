@@ -154,7 +154,8 @@ impl<U: Send + Sync + 'static> Keeper<U> {
                 }
                 Err(error) => {
                     unclear.push(one.clone());
-                    if unclear.len() == AWAY.min(due.len()) {
+                    let is_last = n + 1 == due.len();
+                    if (unclear.len() == AWAY || is_last) && !self.answers().await {
                         self.registry.put_back(&unclear, Duration::ZERO);
                         self.registry
                             .put_back(due.get(n + 1..).unwrap_or_default(), Duration::ZERO);
@@ -165,6 +166,11 @@ impl<U: Send + Sync + 'static> Keeper<U> {
         }
         self.settle_unclear(&unclear);
         Ok(())
+    }
+
+    /// Whether the store answers at all. Any answer will do.
+    async fn answers(&self) -> bool {
+        self.decider.ask_store(&SessionId::new("passport-socketio")).await.is_ok()
     }
 
     /// The cookie carries the session: there is nobody to ask, and only time ends it. The app may
@@ -218,11 +224,9 @@ impl<U: Send + Sync + 'static> Keeper<U> {
         let mut closed = false;
         let longest = (self.settings.max_stale / 8).min(PROBE.1);
         let mut pause = longest.min(PROBE.0);
-        // Any answer will do.
-        let probe = SessionId::new("passport-socketio");
         loop {
             sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
-            if self.decider.ask_store(&probe).await.is_ok() {
+            if self.answers().await {
                 break;
             }
             pause = longest.min(pause * 2);

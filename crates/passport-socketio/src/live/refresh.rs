@@ -49,8 +49,11 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
         let decider = self.auth().decider();
         let mut users = HashMap::<SessionId, Option<Arc<U>>>::new();
         let mut refreshed = Refreshed { kept: Vec::new(), ended: 0 };
-        for socket in self.registry().sockets_of(&key) {
+        for socket in self.registry().logins_of(&key) {
             let Some(host_socket) = self.host_socket(&socket) else {
+                // Its handshake is not over, and began with the user as they were: it has to begin anew.
+                socket.end(EndReason::UserChanged);
+                refreshed.ended += 1;
                 continue;
             };
             let session = socket.identity().session().clone();

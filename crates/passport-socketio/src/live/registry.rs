@@ -113,19 +113,29 @@ impl<U> Registry<U> {
 
     /// The users with a live socket.
     pub(crate) fn users(&self) -> Vec<UserKey> {
-        let state = self.state();
-        let users = state.users.keys().filter(|user| state.live_sockets_of(user).next().is_some());
-        users.cloned().collect()
+        let users: Vec<_> = {
+            let state = self.state();
+            let users = state.users.keys();
+            users.map(|user| (user.clone(), state.standing(user))).collect()
+        };
+        let live = |sockets: &[Arc<LiveSocket<U>>]| sockets.iter().any(|socket| socket.is_live());
+        users.into_iter().filter(|(_, sockets)| live(sockets)).map(|(user, _)| user).collect()
     }
 
-    /// The sessions that the user has live sockets with.
+    /// The sessions of the user's logins, connected or just being connected.
     pub(crate) fn sessions_of(&self, user: &UserKey) -> HashSet<SessionId> {
-        let state = self.state();
-        state.live_sockets_of(user).map(|socket| socket.sid().clone()).collect()
+        self.logins_of(user).iter().map(|socket| socket.sid().clone()).collect()
     }
 
+    /// The user's sockets whose login stands: also those whose handshake is not over.
+    pub(crate) fn logins_of(&self, user: &UserKey) -> Vec<Arc<LiveSocket<U>>> {
+        self.state().standing(user)
+    }
+
+    /// The user's sockets that are connected.
     pub(crate) fn sockets_of(&self, user: &UserKey) -> Vec<Arc<LiveSocket<U>>> {
-        self.state().live_sockets_of(user).cloned().collect()
+        let sockets = self.logins_of(user);
+        sockets.into_iter().filter(|socket| socket.is_live()).collect()
     }
 
     /// Every socket of every session.
@@ -160,16 +170,16 @@ pub(super) fn end_all<U>(sockets: &[Arc<LiveSocket<U>>], reason: EndReason) -> u
 }
 
 impl<U> State<U> {
-    /// Whoever the host only remembers is not live: a handler that panicked, a `SocketRef` that
-    /// the app has kept.
-    fn live_sockets_of<'s>(
-        &'s self,
-        user: &'s UserKey,
-    ) -> impl Iterator<Item = &'s Arc<LiveSocket<U>>> {
+    /// The user's sockets whose login has not ended. Whether they are connected is for the host to
+    /// say, and must not be asked under the lock: to ask may be to drop the host's last socket, which
+    /// leaves by this same lock.
+    fn standing(&self, user: &UserKey) -> Vec<Arc<LiveSocket<U>>> {
         let sessions = self.users.get(user).into_iter().flatten();
         let entries = sessions.filter_map(|sid| self.sessions.get(sid));
         let sockets = entries.flat_map(|entry| entry.sockets.values());
-        sockets.filter(move |socket| socket.user_key() == user && socket.is_live())
+        let theirs =
+            |socket: &&Arc<LiveSocket<U>>| socket.user_key() == user && !socket.has_ended();
+        sockets.filter(theirs).cloned().collect()
     }
 
     /// The sockets that must go so that this one can come: none, or those of the oldest connection.
@@ -179,14 +189,10 @@ impl<U> State<U> {
         most: usize,
         over: OverLimit,
     ) -> Result<Vec<Arc<LiveSocket<U>>>, NotEntered> {
-        let sessions = self.users.get(socket.user_key()).into_iter().flatten();
-        let entries = sessions.filter_map(|sid| self.sessions.get(sid));
-        let theirs = entries.flat_map(|entry| entry.sockets.values()).filter(|other| {
-            other.user_key() == socket.user_key() && !other.has_ended() && !other.is_left_behind()
-        });
+        let theirs = self.standing(socket.user_key());
         // One connection has a socket in each of its namespaces, all with its id.
         let mut connections = HashMap::<Sid, Instant>::new();
-        for other in theirs.clone() {
+        for other in &theirs {
             let entered = connections.entry(other.id()).or_insert(other.entered());
             *entered = other.entered().min(*entered);
         }
@@ -196,7 +202,8 @@ impl<U> State<U> {
         let oldest = connections.iter().min_by_key(|(_, entered)| **entered);
         match (over, oldest) {
             (OverLimit::EvictOldest, Some((oldest, _))) => {
-                Ok(theirs.filter(|other| other.id() == *oldest).cloned().collect())
+                let is_oldest = |other: &Arc<LiveSocket<U>>| other.id() == *oldest;
+                Ok(theirs.iter().filter(|other| is_oldest(other)).cloned().collect())
             }
             _ => Err(NotEntered::TooMany),
         }

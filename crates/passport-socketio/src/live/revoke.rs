@@ -44,7 +44,7 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
     /// Closes the user's sockets on this node (`evicted`). Their sessions stay as they are: a client
     /// may come back at once. How many sockets they were.
     pub fn disconnect_user(&self, key: impl Into<UserKey>) -> usize {
-        let sockets = self.registry().sockets_of(&key.into());
+        let sockets = self.registry().logins_of(&key.into());
         super::registry::end_all(&sockets, EndReason::Evicted)
     }
 

@@ -146,8 +146,8 @@ impl<U> Registry<U> {
         self.sooner.notify_one();
     }
 
-    /// Acts on what was found, and says when to look again. Nothing is done if the session changed
-    /// while the store was asked, nor to sockets that came meanwhile: then it is looked at once more.
+    /// Acts on what was found, and says when to look again. Sockets that came
+    /// meanwhile are left alone, and what may have changed meanwhile is looked at once more.
     pub(super) fn settle(&self, due: &Due, finding: &Finding, again: Instant, grace: Duration) {
         let now = Instant::now();
         let mut state = self.state();
@@ -161,7 +161,8 @@ impl<U> Registry<U> {
             let unsettled = changed || sockets.len() < entry.sockets.len();
             let next = if unsettled { now.max(entry.checked + DEBOUNCE) } else { again };
             schedule.at_most(&due.sid, &mut entry.due, next);
-            if changed {
+            // An end is an end, whatever was written since; the rest may be out of date.
+            if changed && matches!(finding, Finding::Unclear) {
                 return None;
             }
             entry.failing = match finding {
@@ -172,7 +173,7 @@ impl<U> Registry<U> {
                 Finding::Stands(session) => {
                     let (same, other): (Vec<_>, Vec<_>) =
                         sockets.into_iter().partition(|socket| socket.is_of(session));
-                    for socket in &same {
+                    for socket in same.iter().filter(|_| !changed) {
                         socket.refresh_session(session);
                     }
                     Some((other, EndReason::UserChanged))
@@ -189,7 +190,11 @@ impl<U> Registry<U> {
                     };
                     Some((sockets, reason))
                 }
-                Finding::Unclear if entry.failing.is_some_and(|since| since + grace <= now) => {
+                Finding::Unclear
+                    if entry
+                        .failing
+                        .is_some_and(|since| now.saturating_duration_since(since) >= grace) =>
+                {
                     Some((sockets, EndReason::StoreUnavailable))
                 }
                 Finding::Unclear => None,
@@ -204,18 +209,22 @@ impl<U> Registry<U> {
 
     /// Forgets the sockets that their host only remembers, of these sessions. How many they were.
     pub(super) fn reap(&self, due: &[Due]) -> usize {
-        let left_behind: Vec<(u64, Arc<LiveSocket<U>>)> = {
+        // The host is asked without the lock: see `standing`.
+        let sockets: Vec<(u64, Arc<LiveSocket<U>>)> = {
             let state = self.state();
             let entries = due.iter().filter_map(|due| state.sessions.get(&due.sid));
             let sockets = entries.flat_map(|entry| &entry.sockets);
-            let left = sockets.filter(|(_, socket)| socket.is_left_behind());
-            left.map(|(number, socket)| (*number, socket.clone())).collect()
+            sockets.map(|(number, socket)| (*number, socket.clone())).collect()
         };
-        for (number, socket) in &left_behind {
-            socket.remove();
-            self.forget(*number, socket);
+        let mut reaped = 0;
+        for (number, socket) in sockets {
+            if socket.is_left_behind() {
+                socket.remove();
+                self.forget(number, &socket);
+                reaped += 1;
+            }
         }
-        left_behind.len()
+        reaped
     }
 }
 

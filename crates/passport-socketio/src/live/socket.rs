@@ -73,8 +73,8 @@ pub(crate) trait Connection: Send + Sync {
 
 impl Login {
     fn new(session: Session, toucher: Option<Toucher>) -> Arc<Self> {
+        let activity = toucher.map(|toucher| Activity::new(toucher, &session));
         let session = RwLock::new(session);
-        let activity = toucher.map(Activity::new);
         Arc::new(Self { ended: AtomicBool::new(false), session, activity })
     }
 
@@ -188,6 +188,9 @@ impl<U> LiveSocket<U> {
 
     /// Takes over what was just loaded of the session.
     pub(super) fn refresh_session(&self, session: &Session) {
+        if let Some(activity) = &self.login.activity {
+            activity.was_loaded(session);
+        }
         *self.login.session.write().unwrap_or_else(PoisonError::into_inner) = session.clone();
     }
 
@@ -208,7 +211,10 @@ impl<U> LiveSocket<U> {
     /// Takes it out of its namespace.
     pub(super) fn remove(&self) {
         self.flag();
-        self.connection.remove();
+        let removing = std::panic::AssertUnwindSafe(|| self.connection.remove());
+        if std::panic::catch_unwind(removing).is_err() {
+            tracing::error!("the app's disconnect handler panicked");
+        }
     }
 }
 
@@ -223,7 +229,11 @@ impl<U> Ending<'_, U> {
     /// Tells the client and disconnects it, and then tells the app.
     pub(super) fn go_on(self) {
         let socket = self.socket;
-        socket.connection.end(self.reason);
+        // The host runs parts of the app's disconnect handler in here.
+        let ending = std::panic::AssertUnwindSafe(|| socket.connection.end(self.reason));
+        if std::panic::catch_unwind(ending).is_err() {
+            tracing::error!("the app's disconnect handler panicked");
+        }
         let ended = Ended {
             reason: self.reason,
             session: socket.sid(),

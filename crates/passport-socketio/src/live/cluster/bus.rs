@@ -127,7 +127,7 @@ impl Bus {
 
     /// Lets the other nodes do something, and waits for their answers.
     pub(super) async fn order(&self, order: Order, patience: Duration) -> Collected {
-        let until = Instant::now() + patience;
+        let until = Instant::now() + patience.min(Duration::from_secs(24 * 3600));
         let id = random();
         let (collect, mut collected) = mpsc::unbounded_channel();
         self.state().asked.insert(id.clone(), collect);
