@@ -97,49 +97,47 @@ impl Visitor<'_> for KeyIs<'_> {
     }
 }
 
-/// The names of a JSON object's members, those that are text.
-pub(crate) fn names(json: &str) -> Result<Vec<String>, serde_json::Error> {
-    serde_json::Deserializer::from_str(json).deserialize_map(Names)
+/// The members of a JSON object, in their order: their names as bytes, since not every name is text.
+pub(crate) fn members(json: &str) -> Result<Vec<(Vec<u8>, &RawValue)>, serde_json::Error> {
+    serde_json::Deserializer::from_str(json).deserialize_map(Members)
 }
 
-struct Names;
+struct Members;
 
-impl<'de> Visitor<'de> for Names {
-    type Value = Vec<String>;
+impl<'de> Visitor<'de> for Members {
+    type Value = Vec<(Vec<u8>, &'de RawValue)>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a session object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut names = Vec::new();
+        let mut members = Vec::new();
         while let Some(name) = map.next_key_seed(Name)? {
-            names.extend(name);
-            map.next_value::<IgnoredAny>()?;
+            members.push((name, map.next_value()?));
         }
-        Ok(names)
+        Ok(members)
     }
 }
 
-/// A key, if it is text.
 struct Name;
 
 impl<'de> DeserializeSeed<'de> for Name {
-    type Value = Option<String>;
+    type Value = Vec<u8>;
 
-    fn deserialize<D: serde::Deserializer<'de>>(self, key: D) -> Result<Self::Value, D::Error> {
+    fn deserialize<D: serde::Deserializer<'de>>(self, key: D) -> Result<Vec<u8>, D::Error> {
         key.deserialize_bytes(self)
     }
 }
 
 impl Visitor<'_> for Name {
-    type Value = Option<String>;
+    type Value = Vec<u8>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a key")
     }
 
-    fn visit_bytes<E>(self, key: &[u8]) -> Result<Option<String>, E> {
-        Ok(std::str::from_utf8(key).ok().map(str::to_owned))
+    fn visit_bytes<E>(self, key: &[u8]) -> Result<Vec<u8>, E> {
+        Ok(key.to_owned())
     }
 }

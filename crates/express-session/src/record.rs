@@ -17,7 +17,7 @@ use std::time::Duration;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use crate::json::{member, names, outline};
+use crate::json::{member, members, outline};
 
 /// How much a record may be before it is called corrupt.
 ///
@@ -159,7 +159,34 @@ impl SessionRecord {
     /// The names of its members: what there is, not what it says. A name that Rust's strings can't
     /// hold is left out.
     pub fn keys(&self) -> Vec<String> {
-        names(&self.0).unwrap_or_default()
+        let members = members(&self.0).unwrap_or_default();
+        members.into_iter().filter_map(|(name, _)| String::from_utf8(name).ok()).collect()
+    }
+
+    /// Whether all that the app itself put into both is the same, to the letter: what is left is what
+    /// a touch writes (`cookie`; session-file-store's `__lastAccess`; koa-session's `_expire` and
+    /// `_maxAge`).
+    ///
+    /// ```
+    /// use express_session::{RecordLimits, SessionRecord};
+    ///
+    /// let parse = |json: &str| SessionRecord::parse(json.as_bytes(), &RecordLimits::default());
+    /// let before = parse(r#"{"cookie":{"expires":"2026-01-01"},"role":"admin"}"#)?.expect("one");
+    /// let touched = parse(r#"{"cookie":{"expires":"2026-01-02"},"role":"admin"}"#)?.expect("one");
+    /// let changed = parse(r#"{"cookie":{"expires":"2026-01-02"},"role":"guest"}"#)?.expect("one");
+    /// assert!(touched.differs_at_most_in_expiry(&before));
+    /// assert!(!changed.differs_at_most_in_expiry(&before));
+    /// # Ok::<_, express_session::CorruptRecord>(())
+    /// ```
+    pub fn differs_at_most_in_expiry(&self, other: &Self) -> bool {
+        const EXPIRY: [&str; 4] = ["cookie", "__lastAccess", "_expire", "_maxAge"];
+        let of_app = |record: &'_ Self| -> Option<Vec<(Vec<u8>, String)>> {
+            let members = members(&record.0).ok()?.into_iter();
+            let members = members.map(|(name, value)| (name, value.get().to_owned()));
+            let is_expiry = |name: &[u8]| EXPIRY.iter().any(|expiry| expiry.as_bytes() == name);
+            Some(members.filter(|(name, _)| !is_expiry(name)).collect())
+        };
+        self == other || of_app(self).is_some_and(|ours| of_app(other) == Some(ours))
     }
 
     /// What express-session keeps about its cookie.

@@ -94,7 +94,7 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     /// # Errors
     /// [`AuthorizeError`] if it could not be told. Let nobody in then, not even as a guest.
     pub async fn authorize(&self, request: &Parts) -> Result<Decision<U>, AuthorizeError> {
-        answer(self.attempt(request).await.outcome)
+        answer(self.attempt(request, None).await.outcome)
     }
 
     /// Decides as [`authorize`](Self::authorize) does, and tells what each check saw: to answer "why
@@ -114,19 +114,29 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     /// ```
     pub async fn explain(&self, request: &Parts) -> Explanation<U> {
         let mut steps = Vec::new();
-        let outcome = self.attempt_traced(request, &mut steps).await.outcome;
+        let outcome = self.attempt_traced(request, None, &mut steps).await.outcome;
         if let Err(failure) = &outcome {
             steps.push(failed_step(failure));
         }
         Explanation { steps, outcome: answer(outcome) }
     }
 
-    /// Checks 1 to 11, registered with the live sessions before the store is asked.
-    pub(crate) async fn attempt(&self, request: &Parts) -> Attempt<U> {
-        self.attempt_traced(request, &mut Unheard).await
+    /// Checks 1 to 11, registered with the live sessions before the store is asked. Who was found
+    /// `before` in the same handshake may still be who it is.
+    pub(crate) async fn attempt(
+        &self,
+        request: &Parts,
+        before: Option<&Identity<U>>,
+    ) -> Attempt<U> {
+        self.attempt_traced(request, before, &mut Unheard).await
     }
 
-    async fn attempt_traced(&self, request: &Parts, trace: &mut impl Trace) -> Attempt<U> {
+    async fn attempt_traced(
+        &self,
+        request: &Parts,
+        before: Option<&Identity<U>>,
+        trace: &mut impl Trace,
+    ) -> Attempt<U> {
         let located = match self.decider().identify(request, trace) {
             Ok(located) => located,
             Err(failure) => return Attempt { outcome: Err(failure), made: Instant::now() },
@@ -137,7 +147,7 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
         }
         let registration = self.registry().register(located.id());
         let asked = Instant::now();
-        match self.decider().resolve(located, request, trace).await {
+        match self.decider().resolve(located, request, before, trace).await {
             // What is known of a user is as old as the question, however long the answer took.
             Ok(identity) => Attempt { outcome: Ok((identity, registration)), made: asked },
             // To ask a store that hangs once more would only let the client wait twice as long.

@@ -89,14 +89,21 @@ impl<U: Send + Sync + 'static> Decider<U> {
         Ok(located)
     }
 
-    /// Checks 5 to 11: is that session alive, and who is logged in?
+    /// Checks 5 to 11: is that session alive, and who is logged in? Of whom was found `before`, and
+    /// nothing is different but the session's expiry, the user is not loaded again.
     pub(crate) async fn resolve(
         &self,
         located: Located,
         request: &Parts,
+        before: Option<&Identity<U>>,
         trace: &mut impl Trace,
     ) -> Result<Identity<U>, Failure> {
         let (session, key) = self.load(located, trace).await?;
+        if let Some(before) = before
+            && session.says_the_same_as(before.session())
+        {
+            return Ok(before.in_session(session));
+        }
         let user = self.deserialize(&key, request).await?;
         trace.passed(Check::Deserializer, String::new);
         let user = user.ok_or(Denial::UserNotFound)?;

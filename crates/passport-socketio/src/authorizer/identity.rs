@@ -27,6 +27,11 @@ impl<U> Identity<U> {
         &self.user
     }
 
+    /// The same user, with their session as it is now.
+    pub(crate) fn in_session(&self, session: Session) -> Self {
+        Self::new(self.user.clone(), self.user_key.clone(), session)
+    }
+
     /// What the deserializer returned.
     pub fn user(&self) -> &U {
         &self.user
@@ -94,6 +99,11 @@ impl Session {
 
     pub(crate) fn ends(&self) -> Option<Instant> {
         self.ends
+    }
+
+    /// Whether it was at most touched between the two.
+    pub(crate) fn says_the_same_as(&self, other: &Self) -> bool {
+        self.user_key == other.user_key && self.record.differs_at_most_in_expiry(&other.record)
     }
 
     /// Who is logged in, by the session itself.

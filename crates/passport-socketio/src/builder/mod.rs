@@ -146,8 +146,8 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
         self
     }
 
-    /// Asked for every namespace that a user connects to. `Ok(())` lets them in. (Asked again if the
-    /// session changes while they connect: what was known of the user may be wrong by then.)
+    /// Asked for every namespace that a user connects to. `Ok(())` lets them in. (Asked again if what
+    /// the session says changes while they connect: what was known of the user may be wrong by then.)
     ///
     /// There is no time limit but the host's own `connect_timeout`: the connection waits for the
     /// answer.

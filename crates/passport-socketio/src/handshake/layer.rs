@@ -126,7 +126,7 @@ impl<S, U: Send + Sync + 'static> AuthService<S, U> {
         let mut inner = std::mem::replace(&mut self.inner, next);
         let auth = self.auth.clone();
         Box::pin(async move {
-            let attempt = auth.attempt(&parts).await;
+            let attempt = auth.attempt(&parts, None).await;
             Handover::leave(&mut parts, &auth, attempt);
             inner.call(Request::from_parts(parts, body)).await
         })

@@ -1,6 +1,8 @@
-//! Who is refused although their session is good: what an operator revoked.
+//! Who is refused although their session is good: what an operator revoked. And whose user was
+//! refreshed while they shook hands.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::time::Duration;
 
 use express_session::{SessionId, SidHash};
@@ -15,29 +17,60 @@ const HANDSHAKE: Duration = Duration::from_secs(600);
 #[derive(Default)]
 pub(super) struct Denied {
     /// Until when; `None` for as long as this process lives.
-    sessions: HashMap<SidHash, Option<Instant>>,
-    /// Whose handshakes that began before this moment are refused.
-    users: HashMap<UserKey, Instant>,
+    sessions: Ageing<SidHash, Option<Instant>>,
+    /// Whose handshakes that began before are refused.
+    users: Moments,
 }
 
 impl Denied {
     pub(super) fn has_session(&self, sid: &SessionId) -> bool {
-        if self.sessions.is_empty() {
+        if self.sessions.map.is_empty() {
             return false;
         }
-        self.sessions
-            .get(&sid.hash())
-            .is_some_and(|until| until.is_none_or(|until| Instant::now() < until))
+        let until = self.sessions.map.get(&sid.hash());
+        until.is_some_and(|until| until.is_none_or(|until| Instant::now() < until))
     }
 
     /// Whether the user was revoked after a handshake of theirs began.
     pub(super) fn has_handshake(&self, user: &UserKey, began: Instant) -> bool {
-        self.users.get(user).is_some_and(|revoked| began <= *revoked)
+        self.users.is_after(user, began)
+    }
+}
+
+/// When something was done about a user, remembered for as long as handshakes last.
+#[derive(Default)]
+pub(super) struct Moments(Ageing<UserKey, Instant>);
+
+impl Moments {
+    pub(super) fn is_after(&self, user: &UserKey, began: Instant) -> bool {
+        self.0.map.get(user).is_some_and(|moment| began <= *moment)
     }
 
-    fn forget_old(&mut self, now: Instant) {
-        self.sessions.retain(|_, until| until.is_none_or(|until| now < until));
-        self.users.retain(|_, revoked| now < *revoked + HANDSHAKE);
+    pub(super) fn is_now(&mut self, user: &UserKey) {
+        let now = Instant::now();
+        self.0.insert(user.clone(), now, |moment| now < *moment + HANDSHAKE);
+    }
+}
+
+/// A map that forgets what is old, whenever it has doubled.
+struct Ageing<K, V> {
+    map: HashMap<K, V>,
+    full: usize,
+}
+
+impl<K: Eq + Hash, V> Ageing<K, V> {
+    fn insert(&mut self, key: K, value: V, is_young: impl Fn(&V) -> bool) {
+        if self.map.len() >= self.full {
+            self.map.retain(|_, value| is_young(value));
+            self.full = 2 * self.map.len() + 64;
+        }
+        self.map.insert(key, value);
+    }
+}
+
+impl<K, V> Default for Ageing<K, V> {
+    fn default() -> Self {
+        Self { map: HashMap::new(), full: 0 }
     }
 }
 
@@ -49,9 +82,9 @@ impl<U> Registry<U> {
 
     /// The same for a session whose id another node has not told.
     pub(super) fn deny_hash(&self, hash: SidHash, until: Option<Instant>) {
-        let denied = &mut self.state().denied;
-        denied.forget_old(Instant::now());
-        denied.sessions.insert(hash, until);
+        let now = Instant::now();
+        let sessions = &mut self.state().denied.sessions;
+        sessions.insert(hash, until, |until| until.is_none_or(|until| now < until));
     }
 
     pub(crate) fn is_denied(&self, sid: &SessionId) -> bool {
@@ -60,9 +93,11 @@ impl<U> Registry<U> {
 
     /// Refuses the user's handshakes that are under way.
     pub(super) fn deny_handshakes_of(&self, user: &UserKey) {
-        let now = Instant::now();
-        let denied = &mut self.state().denied;
-        denied.forget_old(now);
-        denied.users.insert(user.clone(), now);
+        self.state().denied.users.is_now(user);
+    }
+
+    /// Lets the user's handshakes that are under way load them once more.
+    pub(super) fn renew_handshakes_of(&self, user: &UserKey) {
+        self.state().refreshed.is_now(user);
     }
 }

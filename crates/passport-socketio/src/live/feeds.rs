@@ -1,9 +1,12 @@
 //! The feeds of changes that a keeper listens to, each in a task that starts it again.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use express_session::store::StoreError;
 use express_session::watch::{Change, Changes, SessionWatch, WatchError};
+use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
@@ -51,7 +54,11 @@ async fn listen(watch: Arc<dyn SessionWatch>, changes: Changes, max_stale: Durat
     let mut is_known = false;
     loop {
         let started = Instant::now();
-        let Err(error) = watch.watch(&changes).await;
+        let watched = AssertUnwindSafe(watch.watch(&changes)).catch_unwind().await;
+        let error = match watched {
+            Ok(Err(error)) => error,
+            Err(_panic) => WatchError::Lost(StoreError::message("it panicked")),
+        };
         if started.elapsed() > PAUSE.1 {
             pause = PAUSE.0;
         }

@@ -6,12 +6,14 @@
 //! 3. While the store is away it only asks whether it is back. Sockets stay for a grace, and are
 //!    closed then; when the store is back, everybody is looked at again, one after the other.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use express_session::SessionId;
 use express_session::store::StoredSession;
-use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use futures_util::FutureExt as _;
+use futures_util::stream::{self, FuturesUnordered, StreamExt as _};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -31,7 +33,9 @@ const IN_FLIGHT: usize = 4;
 const COALESCE: Duration = Duration::from_millis(5);
 /// A store whose clock ends a life a moment later is not asked without a pause.
 const SOONEST: Duration = Duration::from_millis(50);
-/// So many failures one after the other are the store's, and not a session's.
+/// Sessions that are looked at one by one, at once.
+const TOGETHER: usize = 8;
+/// After so many failures it is asked whether they are the store's, and not the sessions'.
 const AWAY: usize = 3;
 /// How often a store that is away is asked whether it is back: from, to. A short `max_stale` leaves
 /// less time to notice.
@@ -54,7 +58,7 @@ impl Keeping {
         let mut task = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Its runtime may have ended, and this is another one.
         if task.as_ref().is_none_or(JoinHandle::is_finished) {
-            *task = Some(tokio::spawn(keeper.clone().keep()));
+            *task = Some(tokio::spawn(keeper.clone().keep_on(task.is_some())));
         }
     }
 }
@@ -85,14 +89,29 @@ impl<U: Send + Sync + 'static> Keeper<U> {
         ends.map_or(turn, |ends| ends.max(now + SOONEST).min(turn))
     }
 
-    async fn keep(self: Arc<Self>) {
+    /// Keeps, whatever happens: a sweep that stopped would be noticed by nobody.
+    async fn keep_on(self: Arc<Self>, mut again: bool) {
+        loop {
+            if again {
+                // What was being looked at when the last one stopped is due no more.
+                self.registry.all_changed(self.settings.max_stale / 2);
+            }
+            if AssertUnwindSafe(self.keep()).catch_unwind().await.is_err() {
+                tracing::error!("looking after the live sessions panicked: it begins anew");
+            }
+            sleep(PROBE.0).await;
+            again = true;
+        }
+    }
+
+    async fn keep(&self) {
         let _feeds = Feeds::start(&self.settings, &self.registry);
         let mut looks = FuturesUnordered::new();
         loop {
             tokio::select! {
                 Some(looked) = looks.next() => if let Err(away) = looked {
-                    // They would only fail, too.
-                    while looks.next().await.is_some() {}
+                    // They would only fail, too. When it is back, everybody is looked at.
+                    looks.clear();
                     self.wait_for_store(&away).await;
                 },
                 due = self.due(), if looks.len() < IN_FLIGHT => looks.push(self.look_at(due)),
@@ -144,33 +163,24 @@ impl<U: Send + Sync + 'static> Keeper<U> {
 
     /// One session may be such that the store fails for it: the others shall not suffer.
     async fn look_at_each(&self, due: Vec<Due>) -> Result<(), AuthorizeError> {
+        let looks = due.into_iter().map(async |one| (self.decider.ask_store(&one.sid).await, one));
+        let mut looks = stream::iter(looks).buffer_unordered(TOGETHER);
         let mut unclear = Vec::new();
-        for (n, one) in due.iter().enumerate() {
-            match self.decider.ask_store(&one.sid).await {
-                Ok(stored) => {
-                    self.settle(one, stored);
-                    self.settle_unclear(&unclear);
-                    unclear.clear();
-                }
-                Err(error) => {
-                    unclear.push(one.clone());
-                    let is_last = n + 1 == due.len();
-                    if (unclear.len() == AWAY || is_last) && !self.answers().await {
-                        self.registry.put_back(&unclear, Duration::ZERO);
-                        self.registry
-                            .put_back(due.get(n + 1..).unwrap_or_default(), Duration::ZERO);
-                        return Err(error);
-                    }
-                }
+        while let Some((answer, one)) = looks.next().await {
+            match answer {
+                Ok(stored) => self.settle(&one, stored),
+                Err(_) => unclear.push(one),
+            }
+            if unclear.len() == AWAY {
+                self.settle_unclear(&mut unclear).await?;
             }
         }
-        self.settle_unclear(&unclear);
-        Ok(())
+        self.settle_unclear(&mut unclear).await
     }
 
     /// Whether the store answers at all. Any answer will do.
-    async fn answers(&self) -> bool {
-        self.decider.ask_store(&SessionId::new("passport-socketio")).await.is_ok()
+    async fn probe(&self) -> Result<(), AuthorizeError> {
+        self.decider.ask_store(&SessionId::new("passport-socketio")).await.map(|_answer| ())
     }
 
     /// The cookie carries the session: there is nobody to ask, and only time ends it. The app may
@@ -209,11 +219,16 @@ impl<U: Send + Sync + 'static> Keeper<U> {
         self.registry.settle(due, &finding, self.next_look(ends), self.settings.grace);
     }
 
-    fn settle_unclear(&self, unclear: &[Due]) {
-        for due in unclear {
-            let soon = self.next_look(Some(Instant::now() + PROBE.1));
-            self.registry.settle(due, &Finding::Unclear, soon, self.settings.grace);
+    /// What can't be told of these sessions, by a store that answers otherwise.
+    async fn settle_unclear(&self, unclear: &mut Vec<Due>) -> Result<(), AuthorizeError> {
+        if !unclear.is_empty() {
+            self.probe().await?;
         }
+        for due in unclear.drain(..) {
+            let soon = self.next_look(Some(Instant::now() + PROBE.1));
+            self.registry.settle(&due, &Finding::Unclear, soon, self.settings.grace);
+        }
+        Ok(())
     }
 
     /// Returns when the store answers again.
@@ -226,7 +241,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
         let mut pause = longest.min(PROBE.0);
         loop {
             sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
-            if self.answers().await {
+            if self.probe().await.is_ok() {
                 break;
             }
             pause = longest.min(pause * 2);

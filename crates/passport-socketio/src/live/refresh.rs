@@ -47,6 +47,9 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
     ) -> Result<Refreshed<A>, AuthorizeError> {
         let key = key.into();
         let decider = self.auth().decider();
+        // Whoever is not in the registry yet will not come in with the user as they were.
+        self.registry().renew_handshakes_of(&key);
+        let refresh = self.registry().next_number();
         let mut users = HashMap::<SessionId, Option<Arc<U>>>::new();
         let mut refreshed = Refreshed { kept: Vec::new(), ended: 0 };
         for socket in self.registry().logins_of(&key) {
@@ -71,7 +74,9 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
                 _ => None,
             };
             if let Some(user) = agreed {
-                socket.refresh_user(user);
+                socket.refresh_user(user, refresh);
+                refreshed.kept.push(host_socket);
+            } else if socket.is_refreshed_after(refresh) {
                 refreshed.kept.push(host_socket);
             } else {
                 socket.end(EndReason::Rejected);

@@ -14,9 +14,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use express_session::{SessionId, SidHash};
 use socketioxide::socket::Sid;
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::denied::Denied;
+use super::denied::{Denied, Moments};
 use super::schedule::{Schedule, Slot};
 use super::{EndReason, Ending, LiveSocket, OverLimit};
 use crate::{Session, UserKey};
@@ -33,9 +34,11 @@ pub(super) struct State<U> {
     users: HashMap<UserKey, HashSet<SessionId>>,
     /// For feeds that tell hashes.
     hashes: HashMap<SidHash, SessionId>,
-    next_socket: u64,
+    next_number: u64,
     pub(super) schedule: Schedule,
     pub(super) denied: Denied,
+    /// Whose handshakes that began before know the user as they were.
+    pub(super) refreshed: Moments,
 }
 
 /// A session that somebody is connected with, or is about to.
@@ -58,9 +61,10 @@ impl<U> Registry<U> {
             sessions: HashMap::new(),
             users: HashMap::new(),
             hashes: HashMap::new(),
-            next_socket: 0,
+            next_number: 0,
             schedule: Schedule::default(),
             denied: Denied::default(),
+            refreshed: Moments::default(),
         };
         Arc::new(Self { state: Mutex::new(state), sooner: Notify::new() })
     }
@@ -145,6 +149,11 @@ impl<U> Registry<U> {
         sockets.cloned().collect()
     }
 
+    /// Later ones are greater, and none is 0.
+    pub(super) fn next_number(&self) -> u64 {
+        self.state().take_number()
+    }
+
     /// Forgets a socket that its host only remembers.
     pub(super) fn forget(&self, number: u64, socket: &LiveSocket<U>) {
         let mut state = self.state();
@@ -170,6 +179,11 @@ pub(super) fn end_all<U>(sockets: &[Arc<LiveSocket<U>>], reason: EndReason) -> u
 }
 
 impl<U> State<U> {
+    fn take_number(&mut self) -> u64 {
+        self.next_number += 1;
+        self.next_number
+    }
+
     /// The user's sockets whose login has not ended. Whether they are connected is for the host to
     /// say, and must not be asked under the lock: to ask may be to drop the host's last socket, which
     /// leaves by this same lock.
@@ -266,6 +280,8 @@ pub(crate) struct Registration<U> {
 pub(crate) enum NotEntered {
     /// A change of the session was announced after the handshake registered: look again.
     Stale,
+    /// The user was refreshed after the handshake registered: load them again.
+    OldUser,
     /// An operator revoked it.
     Revoked,
     /// The user has as many connections as allowed.
@@ -288,16 +304,18 @@ impl<U> Registration<U> {
         if state.denied.has_session(&self.sid) || state.denied.has_handshake(user, self.began) {
             return Err(NotEntered::Revoked);
         }
+        if state.refreshed.is_after(user, self.began) {
+            return Err(NotEntered::OldUser);
+        }
         let evicted = match limit {
             Some((most, over)) => state.make_room(&socket, most, over)?,
             None => Vec::new(),
         };
+        let number = state.take_number();
         let entry = state.sessions.get_mut(&self.sid).ok_or(NotEntered::Stale)?;
         if entry.epoch != self.epoch {
             return Err(NotEntered::Stale);
         }
-        let number = state.next_socket;
-        state.next_socket += 1;
         entry.sockets.insert(number, socket.clone());
         state.users.entry(socket.user_key().clone()).or_default().insert(self.sid.clone());
         if entry.sockets.len() == 1 {
@@ -309,7 +327,7 @@ impl<U> Registration<U> {
             self.registry.sooner.notify_one();
         }
         end_all(&evicted, EndReason::Evicted);
-        Ok(Membership { registry: self.registry.clone(), socket, number })
+        Ok(Membership { registry: self.registry.clone(), socket, number, task: None })
     }
 }
 
@@ -324,9 +342,15 @@ pub(crate) struct Membership<U> {
     registry: Arc<Registry<U>>,
     socket: Arc<LiveSocket<U>>,
     number: u64,
+    task: Option<JoinHandle<()>>,
 }
 
 impl<U> Membership<U> {
+    /// A task for this socket, which is of no use after it.
+    pub(crate) fn ends_with(&mut self, task: JoinHandle<()>) {
+        self.task = Some(task);
+    }
+
     pub(crate) fn socket(&self) -> &Arc<LiveSocket<U>> {
         &self.socket
     }
@@ -334,6 +358,9 @@ impl<U> Membership<U> {
 
 impl<U> Drop for Membership<U> {
     fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
         self.socket.flag();
         self.registry.forget(self.number, &self.socket);
     }

@@ -132,20 +132,6 @@ impl<U> Registry<U> {
         self.sooner.notify_one();
     }
 
-    /// Puts what was taken, and came to nothing, back to be due within `window`.
-    pub(super) fn put_back(&self, due: &[Due], window: Duration) {
-        let now = Instant::now();
-        let mut state = self.state();
-        for Due { sid, .. } in due {
-            let at = now + window.mul_f64(fastrand::f64());
-            state.with_entry(sid, |schedule, entry| {
-                !entry.sockets.is_empty() && schedule.at_most(sid, &mut entry.due, at)
-            });
-        }
-        drop(state);
-        self.sooner.notify_one();
-    }
-
     /// Acts on what was found, and says when to look again. Sockets that came
     /// meanwhile are left alone, and what may have changed meanwhile is looked at once more.
     pub(super) fn settle(&self, due: &Due, finding: &Finding, again: Instant, grace: Duration) {

@@ -1,7 +1,7 @@
 //! One socket of a logged-in user, and how its end begins.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use express_session::SessionId;
@@ -23,7 +23,7 @@ pub(crate) struct LiveSocket<U> {
     /// The session's user key, whatever the user is addressed by.
     passport_key: Option<UserKey>,
     login: Arc<Login>,
-    user: RwLock<Arc<U>>,
+    user: RwLock<Loaded<U>>,
     user_key: UserKey,
     namespace: Box<str>,
     id: Sid,
@@ -31,6 +31,12 @@ pub(crate) struct LiveSocket<U> {
     entered: Instant,
     was_connected: AtomicBool,
     on_end: Option<OnEnd>,
+}
+
+/// A user, and which refresh loaded them: 0 for the handshake.
+struct Loaded<U> {
+    user: Arc<U>,
+    refresh: u64,
 }
 
 /// What is known of the login behind a socket, without the user's type.
@@ -108,7 +114,7 @@ impl<U> LiveSocket<U> {
             sid: identity.session().id().clone(),
             passport_key: identity.session().user_key().cloned(),
             login: Login::new(identity.session().clone(), settings.toucher.clone()),
-            user: RwLock::new(identity.shared_user().clone()),
+            user: RwLock::new(Loaded { user: identity.shared_user().clone(), refresh: 0 }),
             user_key: identity.user_key().clone(),
             namespace: namespace.into(),
             id,
@@ -121,7 +127,7 @@ impl<U> LiveSocket<U> {
 
     /// The user and the session as they were when they were last loaded.
     pub(crate) fn identity(&self) -> Identity<U> {
-        let user = self.user.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let user = self.loaded().user.clone();
         Identity::new(user, self.user_key.clone(), self.login.session())
     }
 
@@ -194,8 +200,21 @@ impl<U> LiveSocket<U> {
         *self.login.session.write().unwrap_or_else(PoisonError::into_inner) = session.clone();
     }
 
-    pub(super) fn refresh_user(&self, user: Arc<U>) {
-        *self.user.write().unwrap_or_else(PoisonError::into_inner) = user;
+    /// Takes over the user that a refresh loaded, unless a later refresh was quicker.
+    pub(super) fn refresh_user(&self, user: Arc<U>, refresh: u64) {
+        let mut loaded = self.user.write().unwrap_or_else(PoisonError::into_inner);
+        if loaded.refresh < refresh {
+            *loaded = Loaded { user, refresh };
+        }
+    }
+
+    /// Whether a refresh later than this one has said who it is.
+    pub(super) fn is_refreshed_after(&self, refresh: u64) -> bool {
+        self.loaded().refresh > refresh
+    }
+
+    fn loaded(&self) -> RwLockReadGuard<'_, Loaded<U>> {
+        self.user.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether it was connected and is no more, and yet has not been forgotten: what is left when a

@@ -3,7 +3,7 @@
 //! 1. The layer's answer is used, once, while it is fresh; else the session is looked up.
 //! 2. `success` is asked.
 //! 3. The socket is entered into the live sessions, if the session has not changed meanwhile: else
-//!    all starts over.
+//!    it is looked up again, and all starts over unless it was only touched.
 //! 4. It joins its user's and its session's room.
 
 use std::borrow::Cow;
@@ -15,7 +15,7 @@ use express_session::store::StoreError;
 use socketioxide::adapter::Adapter;
 use socketioxide::handler::{ConnectMiddleware, Value};
 use socketioxide::socket::Socket;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{session_room, user_room};
 use crate::authorizer::{Answer, Denial};
@@ -24,10 +24,12 @@ use crate::live::{EndReason, Host, LiveSocket, NotEntered};
 use crate::log;
 use crate::socketio::auth::LiveUserOf;
 use crate::socketio::session::SocketSession;
-use crate::{AuthorizeError, Authorizer, Failure, Session};
+use crate::{AuthorizeError, Authorizer, Failure, Identity, Session};
 
-/// A session that changes faster than it can be loaded is not one that anybody can be let in with.
-const ATTEMPTS: usize = 3;
+/// A session that has not stood still for so long is not one that anybody can be let in with.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Changes come in bursts: an app writes a session several times in a row.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// The connect middleware of [`Authorizer::required`] and [`Authorizer::optional`], for any adapter.
 pub struct Gate<U> {
@@ -88,16 +90,22 @@ impl<U: Send + Sync + 'static> Gate<U> {
     /// Lets the socket in, as a user or as a guest. The error is what the client reads.
     async fn admit<A: Adapter>(&self, socket: &Arc<Socket<A>>) -> Result<(), Cow<'static, str>> {
         let mut handed_over = Handover::take(socket.req_parts(), &self.auth);
-        for _ in 0..ATTEMPTS {
+        let mut before = None::<Identity<U>>;
+        let began = Instant::now();
+        loop {
             let attempt = match handed_over.take() {
                 Some(attempt) => attempt,
-                None => self.auth.attempt(socket.req_parts()).await,
+                None => self.auth.attempt(socket.req_parts(), before.as_ref()).await,
             };
             let (identity, registration) = match attempt.outcome {
                 Ok(granted) => granted,
                 Err(failure) => return self.refuse(socket, failure),
             };
-            if let Err(rejected) = self.auth.decider().admit(&identity, socket.ns()).await {
+            let is_same =
+                |before: &Identity<U>| Arc::ptr_eq(before.shared_user(), identity.shared_user());
+            if !before.as_ref().is_some_and(is_same)
+                && let Err(rejected) = self.auth.decider().admit(&identity, socket.ns()).await
+            {
                 // The app has spoken: as in the original, `fail` is not asked about it.
                 let text = rejected.client_message();
                 log::refused(&rejected.into(), socket.ns());
@@ -108,9 +116,14 @@ impl<U: Send + Sync + 'static> Gate<U> {
             let live = LiveSocket::new(&identity, socket.ns(), socket.id, host, settings);
             let session = identity.session();
             let due = self.auth.keeper().next_look(session.ends());
-            let membership = match registration.activate(live, due, settings.limit) {
+            let mut membership = match registration.activate(live, due, settings.limit) {
                 Ok(membership) => membership,
-                Err(NotEntered::Stale) => continue,
+                Err(NotEntered::Stale | NotEntered::OldUser) if began.elapsed() > PATIENCE => break,
+                Err(stale @ (NotEntered::Stale | NotEntered::OldUser)) => {
+                    before = (stale == NotEntered::Stale).then_some(identity);
+                    sleep(PAUSE).await;
+                    continue;
+                }
                 Err(NotEntered::Revoked) => {
                     return self.refuse(socket, Denial::SessionNotFound.into());
                 }
@@ -119,6 +132,9 @@ impl<U: Send + Sync + 'static> Gate<U> {
                 }
             };
             let live = membership.socket().clone();
+            if let Some(age) = self.auth.max_connection_age() {
+                membership.ends_with(tokio::spawn(end_at_age(Arc::downgrade(&live), age)));
+            }
             SocketSession::of_member(live.login().clone()).enter(socket);
             socket.extensions.insert(LiveUserOf::from(membership));
             socket.join([user_room(identity.user_key()), session_room(session.id())]);
@@ -128,13 +144,10 @@ impl<U: Send + Sync + 'static> Gate<U> {
                 log::refused(&ended, socket.ns());
                 return Err(ended.client_message());
             }
-            if let Some(age) = self.auth.max_connection_age() {
-                tokio::spawn(end_at_age(Arc::downgrade(&live), age));
-            }
             log::granted(&identity, socket.ns());
             return Ok(());
         }
-        let error = StoreError::message("the session changed each time it was loaded");
+        let error = StoreError::message("the session changed whenever it was loaded");
         self.refuse(socket, AuthorizeError::StoreUnavailable(error).into())
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// A real client waits as long as it takes; a test has failed long before.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What happens, or fails the test.
 pub(crate) async fn soon<F: Future>(event: F) -> F::Output {

@@ -1,0 +1,179 @@
+#![expect(clippy::unwrap_used, reason = "helpers of tests assert, too")]
+//! What an operator does while somebody is on their way in.
+
+mod common;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use common::world::{self, ignore, user_session};
+use common::{Client, eventually};
+use passport_socketio::store::{Life, MemoryStore};
+use passport_socketio::{Authorizer, Candidate, Live, MaybeAuth};
+use serde_json::json;
+use socketioxide::SocketIo;
+use socketioxide::handler::ConnectHandler as _;
+use tokio::sync::Notify;
+
+struct User {
+    admin: bool,
+}
+
+/// Where somebody waits until they are let go on.
+#[derive(Clone, Default)]
+struct Doorway(Arc<(Notify, Notify)>);
+
+impl Doorway {
+    async fn pass(&self) {
+        self.0.0.notify_one();
+        self.0.1.notified().await;
+    }
+
+    async fn somebody_waits(&self) {
+        self.0.0.notified().await;
+    }
+
+    fn let_go(&self) {
+        self.0.1.notify_one();
+    }
+}
+
+/// A server with a doorway in `success`, for admins, and one in a middleware behind the gate.
+struct Server {
+    app: Router,
+    io: SocketIo,
+    live: Live<User>,
+    success: Doorway,
+    middleware: Doorway,
+    /// What the app's own database says.
+    admin: Arc<AtomicBool>,
+}
+
+impl Server {
+    fn new() -> Self {
+        let store = MemoryStore::for_tests();
+        store.set("ann", user_session(42), Life::Forever);
+        let (success, middleware) = (Doorway::default(), Doorway::default());
+        let admin = Arc::new(AtomicBool::new(true));
+        let (database, doorway) = (admin.clone(), success.clone());
+        let auth = Authorizer::builder()
+            .secret(world::SECRET)
+            .store(store)
+            .deserialize_user(async move |_: i64| {
+                Ok::<_, std::io::Error>(Some(User { admin: database.load(Ordering::SeqCst) }))
+            })
+            .success(async move |candidate: Candidate<User>| {
+                if candidate.user().admin {
+                    doorway.pass().await;
+                }
+                Ok(())
+            })
+            .build()
+            .unwrap();
+        let (host, io) = SocketIo::new_layer();
+        let doorway = middleware.clone();
+        let wait = async move || {
+            doorway.pass().await;
+            Ok::<_, fmt::Error>(())
+        };
+        io.ns("/", ignore.with(auth.required()));
+        io.ns("/slow", ignore.with(wait).with(auth.required()));
+        let live = auth.attach(&io);
+        Self { app: Router::new().layer(host), io, live, success, middleware, admin }
+    }
+
+    /// Ann, of whom `success` is asked.
+    async fn ann_before_success(&self, connect: &str) -> Client {
+        let mut client = Client::of(&self.app, "ann").await;
+        client.send(connect).await;
+        self.success.somebody_waits().await;
+        client
+    }
+
+    /// Ann, who is through the gate, and not connected yet.
+    async fn ann_behind_the_gate(&self) -> Client {
+        let client = self.ann_before_success("0/slow,").await;
+        self.success.let_go();
+        self.middleware.somebody_waits().await;
+        client
+    }
+
+    fn users(&self) -> Vec<bool> {
+        let sockets = self.io.sockets();
+        sockets.iter().filter_map(|it| Some(MaybeAuth::<User>::of(it).user()?.admin)).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_is_revoked_while_success_is_asked_does_not_come_in() {
+    let server = Server::new();
+    let mut client = server.ann_before_success("0").await;
+    assert_eq!(server.live.revoke_user(42).await.sockets, 0);
+    server.success.let_go();
+    assert_eq!(client.connected("/").await, Err("unauthorized".into()));
+    // Their session was not known to be theirs, and still counts for who begins anew.
+    server.success.let_go();
+    client.connect("/").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_user_who_is_revoked_behind_the_gate_is_told_and_gone_at_once() {
+    let server = Server::new();
+    let mut client = server.ann_behind_the_gate().await;
+    let revoked = server.live.revoke_user(42).await;
+    assert_eq!((revoked.sockets, revoked.sessions), (1, 1));
+    server.middleware.let_go();
+    client.connected("/slow").await.unwrap();
+    let notice = json!({"code": "revoked", "reconnect": false});
+    assert_eq!(client.event("/slow").await, json!(["session_ended", notice]));
+    assert_eq!(client.receive().await, "1/slow,");
+    eventually("nobody is left", || server.io.sockets().is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_user_who_is_disconnected_behind_the_gate_may_come_back() {
+    let server = Server::new();
+    let mut client = server.ann_behind_the_gate().await;
+    assert_eq!(server.live.disconnect_user(42), 1);
+    server.middleware.let_go();
+    client.connected("/slow").await.unwrap();
+    assert_eq!(client.event("/slow").await[1]["code"], "evicted");
+    assert_eq!(client.receive().await, "1/slow,");
+    // A later socket has the same id, and is not taken for the one that was closed.
+    server.success.let_go();
+    client.connect("/").await.unwrap();
+    eventually("she is back", || server.live.user(42).sockets().len() == 1).await;
+}
+
+#[tokio::test]
+async fn a_user_who_is_refreshed_while_success_is_asked_comes_in_as_they_are_now() {
+    let server = Server::new();
+    let mut client = server.ann_before_success("0").await;
+    server.admin.store(false, Ordering::SeqCst);
+    let refreshed = server.live.refresh_user(42).await.unwrap();
+    assert_eq!((refreshed.kept.len(), refreshed.ended), (0, 0));
+    server.success.let_go();
+    client.connected("/").await.unwrap();
+    assert_eq!(server.users(), [false]);
+}
+
+#[tokio::test]
+async fn of_two_refreshes_the_later_one_counts_whichever_is_done_first() {
+    let server = Server::new();
+    server.success.let_go();
+    let mut client = Client::of(&server.app, "ann").await;
+    client.connect("/").await.unwrap();
+    server.success.somebody_waits().await;
+
+    let live = server.live.clone();
+    let slow = tokio::spawn(async move { live.refresh_user(42).await.map(|done| done.kept.len()) });
+    // It has loaded her as she was, and waits for `success`.
+    server.success.somebody_waits().await;
+    server.admin.store(false, Ordering::SeqCst);
+    assert_eq!(server.live.refresh_user(42).await.unwrap().kept.len(), 1);
+    server.success.let_go();
+    assert_eq!(slow.await.unwrap().unwrap(), 1);
+    assert_eq!(server.users(), [false]);
+}
