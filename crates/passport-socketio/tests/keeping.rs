@@ -305,6 +305,30 @@ async fn a_feed_that_may_have_missed_something_lets_everybody_be_looked_at() {
     assert_eq!(server.ends_within(MAX_STALE / 3).await, EndReason::LoggedOut);
 }
 
+/// A feed of somebody's own that panics when it is first asked.
+#[derive(Debug)]
+struct Panicky(Feed, AtomicBool);
+
+#[async_trait]
+impl SessionWatch for Panicky {
+    async fn watch(&self, changes: &Changes) -> Result<Infallible, WatchError> {
+        assert!(self.1.swap(true, Ordering::SeqCst), "in a feed");
+        self.0.watch(changes).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_feed_that_panics_is_listened_to_again() {
+    let backend = Backend::new();
+    let feed = Panicky(Feed(backend.clone()), AtomicBool::new(false));
+    let server = Server::with(&backend, |builder| builder.watch(feed));
+    let _ann = server.connected("ann").await;
+    backend.listening.notified().await;
+    backend.destroy("ann").await;
+    backend.tell(Change::Session("ann".into()));
+    assert_eq!(server.ends_within(Duration::from_millis(200)).await, EndReason::LoggedOut);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_store_that_is_away_keeps_sockets_for_a_grace_and_nobody_comes_in() {
     let backend = Backend::new();

@@ -12,6 +12,11 @@ use crate::UserKey;
 /// A request of the app that began before the session was destroyed may write it once more.
 const LATE_WRITERS: Duration = Duration::from_secs(300);
 
+/// When a session that was destroyed just now needs to be refused no more.
+pub(super) fn after_late_writers() -> Instant {
+    Instant::now() + LATE_WRITERS
+}
+
 /// What a revocation did, on this node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -60,7 +65,7 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
         let sockets = registry.end_session(sid, EndReason::Revoked);
         let destroyed = self.auth().decider().destroy(sid).await;
         match &destroyed {
-            Ok(()) => registry.deny_session(sid, Some(Instant::now() + LATE_WRITERS)),
+            Ok(()) => registry.deny_session(sid, Some(after_late_writers())),
             Err(error) => {
                 let why = crate::log::chain(error);
                 let session = sid.hash().short();

@@ -1,9 +1,9 @@
-//! The nodes' channel over Redis: who is there, orders to all, answers to one.
+//! The nodes' channel over Redis: orders to all, answers to one.
 //!
-//! A node is there while its heartbeat is: a sorted set of names, by the time of Redis' own clock. An
-//! order is published to all, each answers on the asker's own channel, and the asker waits until all
-//! that were there have answered. A connection that is lost is made anew; a node without one still
-//! does what it is told itself, and says that it reached nobody.
+//! An order is published to all, each answers on the asker's own channel, and the asker waits until all
+//! that were [there](super::presence) have answered. A node that fell silent is not waited for, and yet named: it may be
+//! cut off, and serve on. A connection that is lost is made anew; a node without one still does what
+//! it is told itself, and says that it reached nobody.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,37 +13,24 @@ use std::time::Duration;
 use express_session::store::StoreError;
 use futures_util::future::BoxFuture;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, FromRedisValue as _, PushInfo, PushKind, Script};
+use redis::{AsyncConnectionConfig, Client, FromRedisValue as _, PushInfo, PushKind};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use super::message::{Answer, NodeId, Order, Report, Request, Seal, random};
+use super::presence::{Presence, SILENCE};
 
 const BEAT: Duration = Duration::from_secs(2);
-/// A node whose last heartbeat is older is not there any more. In milliseconds.
-const ALIVE_MS: u64 = 6000;
-/// A Redis that takes longer for a heartbeat is as good as gone.
-const SILENCE: Duration = Duration::from_secs(2);
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 /// How old, or how far in the future, an order may be. In milliseconds.
 const FRESH_MS: u64 = 30_000;
-
-/// Notes that this node is there, and says which are, and what time it is.
-const HEARTBEAT: &str = r"
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('ZADD', KEYS[1], now, ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
-redis.call('PEXPIRE', KEYS[1], ARGV[2] * 10)
-return {now, redis.call('ZRANGE', KEYS[1], 0, -1)}
-";
 
 /// Does what a node is ordered.
 pub(super) type Obey = Box<dyn Fn(Order) -> BoxFuture<'static, Option<Report>> + Send + Sync>;
 
 pub(super) struct Bus {
-    node: NodeId,
+    presence: Presence,
     seal: Seal,
     names: Names,
     obey: Obey,
@@ -58,13 +45,9 @@ struct State {
     asked: HashMap<String, mpsc::UnboundedSender<(NodeId, Report)>>,
     /// Orders that were obeyed already: nobody repeats them.
     obeyed: HashMap<String, Instant>,
-    nodes: Vec<NodeId>,
-    /// Redis' clock at a moment of ours.
-    time: Option<(u64, Instant)>,
 }
 
 struct Names {
-    nodes: String,
     orders: String,
     answers: String,
 }
@@ -95,15 +78,15 @@ impl Bus {
         name: &str,
         seal: Seal,
         obey: Obey,
+        remember: Duration,
     ) -> Result<Member, StoreError> {
-        let node = NodeId::new();
+        let presence = Presence::new(format!("{name}:nodes"), remember);
         let names = Names {
-            nodes: format!("{name}:nodes"),
             orders: format!("{name}:orders"),
-            answers: format!("{name}:answers:{}", node.as_str()),
+            answers: format!("{name}:answers:{}", presence.node().as_str()),
         };
         let bus = Arc::new(Self {
-            node,
+            presence,
             seal,
             names,
             obey,
@@ -117,7 +100,7 @@ impl Bus {
     }
 
     pub(super) fn node(&self) -> &NodeId {
-        &self.node
+        self.presence.node()
     }
 
     /// Messages that were not of this cluster, or of no use.
@@ -130,31 +113,44 @@ impl Bus {
         let until = Instant::now() + patience.min(Duration::from_secs(24 * 3600));
         let id = random();
         let (collect, mut collected) = mpsc::unbounded_channel();
-        self.state().asked.insert(id.clone(), collect);
+        let _asked = Asked::new(self, &id, collect);
         let published = timeout(patience, self.publish_order(&id, order)).await;
         let is_reached = matches!(published, Ok(Ok(())));
-        let others = self.state().nodes.clone().into_iter().filter(|node| *node != self.node);
-        let mut missing: HashSet<NodeId> = others.collect();
+        let (mut missing, mut silent) = self.presence.others::<HashSet<_>>();
         let mut reports = Vec::new();
         while is_reached && !missing.is_empty() {
             let left = until.saturating_duration_since(Instant::now());
-            let Ok(Some((node, report))) = timeout(left, collected.recv()).await else {
-                break;
-            };
-            missing.remove(&node);
-            reports.push((node, report));
+            match timeout(left.min(BEAT), collected.recv()).await {
+                Ok(Some((node, report))) => {
+                    missing.remove(&node);
+                    silent.remove(&node);
+                    reports.push((node, report));
+                }
+                Err(_) if left > BEAT => {
+                    let (alive, _) = self.presence.others::<HashSet<_>>();
+                    silent.extend(missing.extract_if(|node| !alive.contains(node)));
+                }
+                _ => break,
+            }
         }
-        self.state().asked.remove(&id);
+        missing.extend(silent);
         if let Ok(Err(error)) = published {
             tracing::error!(why = crate::log::chain(&error), "the other nodes were not reached");
         }
         Collected { reports, missing: missing.into_iter().collect(), is_reached }
     }
 
+    /// Tells the other nodes something that needs no answer.
+    pub(super) async fn tell(&self, order: Order) {
+        if !matches!(timeout(SILENCE, self.publish_order(&random(), order)).await, Ok(Ok(()))) {
+            tracing::warn!("the other nodes were not told");
+        }
+    }
+
     async fn publish_order(&self, id: &str, order: Order) -> Result<(), StoreError> {
         let mut connection = self.connection()?;
-        let at = self.beat(&mut connection).await?;
-        let request = Request { id: id.to_owned(), from: self.node.clone(), at, order };
+        let at = self.presence.beat(&mut connection).await?;
+        let request = Request { id: id.to_owned(), from: self.node().clone(), at, order };
         self.publish(&mut connection, &self.names.orders, &request).await
     }
 
@@ -178,24 +174,7 @@ impl Bus {
 
     /// Leaves the other nodes, who then do not wait for this one.
     pub(super) async fn leave(&self) -> Result<(), StoreError> {
-        let mut connection = self.connection()?;
-        let mut remove = redis::cmd("ZREM");
-        remove.arg(&self.names.nodes).arg(self.node.as_str());
-        remove.exec_async(&mut connection).await.map_err(|error| StoreError::new("ZREM", error))
-    }
-
-    /// A heartbeat. Redis' time.
-    async fn beat(&self, connection: &mut MultiplexedConnection) -> Result<u64, StoreError> {
-        let script = Script::new(HEARTBEAT);
-        let mut beat = script.prepare_invoke();
-        beat.key(&self.names.nodes).arg(self.node.as_str()).arg(ALIVE_MS);
-        let beaten = timeout(SILENCE, beat.invoke_async::<(u64, Vec<String>)>(connection)).await;
-        let beaten = beaten.map_err(|late| StoreError::new("a heartbeat", late))?;
-        let (now, nodes) = beaten.map_err(|error| StoreError::new("a heartbeat", error))?;
-        let mut state = self.state();
-        state.nodes = nodes.into_iter().map(NodeId::from).collect();
-        state.time = Some((now, Instant::now()));
-        Ok(now)
+        self.presence.leave(&mut self.connection()?).await
     }
 
     async fn connect(
@@ -211,7 +190,7 @@ impl Bus {
         let connecting = client.get_multiplexed_async_connection_with_config(&config);
         let mut connection = connecting.await.map_err(failed)?;
         connection.subscribe(&[&self.names.orders, &self.names.answers]).await.map_err(failed)?;
-        self.beat(&mut connection).await?;
+        self.presence.beat(&mut connection).await?;
         self.connection.send_replace(Some(connection));
         Ok(pushes)
     }
@@ -231,7 +210,7 @@ impl Bus {
             }
         } else {
             match self.seal.open::<Request>(&channel, &sealed) {
-                Some(request) if request.from == self.node => {}
+                Some(request) if request.from == *self.node() => {}
                 Some(request) if self.is_new(&request) => self.clone().obey(request),
                 _ => self.ignore(),
             }
@@ -254,10 +233,7 @@ impl Bus {
     fn is_new(&self, request: &Request) -> bool {
         let now = Instant::now();
         let mut state = self.state();
-        let fresh = state.time.is_some_and(|(redis, then)| {
-            let passed = u64::try_from((now - then).as_millis()).unwrap_or(u64::MAX);
-            redis.saturating_add(passed).abs_diff(request.at) <= FRESH_MS
-        });
+        let fresh = self.presence.time().is_some_and(|time| time.abs_diff(request.at) <= FRESH_MS);
         state.obeyed.retain(|_, obeyed| now - *obeyed < Duration::from_millis(3 * FRESH_MS));
         fresh && state.obeyed.insert(request.id.clone(), now).is_none()
     }
@@ -267,10 +243,10 @@ impl Bus {
             let report = (self.obey)(request.order).await;
             let answer = Answer {
                 id: request.id,
-                from: self.node.clone(),
+                from: self.node().clone(),
                 report: report.unwrap_or(Report::Failed),
             };
-            let prefix = self.names.answers.trim_end_matches(self.node.as_str());
+            let prefix = self.names.answers.trim_end_matches(self.node().as_str());
             let channel = format!("{prefix}{}", request.from.as_str());
             let sent = async { self.publish(&mut self.connection()?, &channel, &answer).await };
             if let Err(error) = sent.await {
@@ -282,6 +258,25 @@ impl Bus {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An order whose answers somebody waits for: no longer than they do.
+struct Asked<'b> {
+    bus: &'b Bus,
+    id: &'b str,
+}
+
+impl<'b> Asked<'b> {
+    fn new(bus: &'b Bus, id: &'b str, collect: mpsc::UnboundedSender<(NodeId, Report)>) -> Self {
+        bus.state().asked.insert(id.to_owned(), collect);
+        Self { bus, id }
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.bus.state().asked.remove(self.id);
     }
 }
 
@@ -326,7 +321,7 @@ async fn hear_and_beat(
                     Ok(connection) => connection,
                     Err(error) => return error,
                 };
-                if let Err(error) = bus.beat(&mut connection).await {
+                if let Err(error) = bus.presence.beat(&mut connection).await {
                     return error;
                 }
             }

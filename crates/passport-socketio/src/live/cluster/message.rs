@@ -64,10 +64,22 @@ pub(super) fn random() -> String {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Order {
-    RevokeUser { user: Value },
-    RevokeSession { sha256: String },
-    DisconnectUser { user: Value },
-    RefreshUser { user: Value },
+    RevokeUser {
+        user: Value,
+    },
+    RevokeSession {
+        sha256: String,
+    },
+    /// It is destroyed in the store, and was revoked.
+    ForgetSession {
+        sha256: String,
+    },
+    DisconnectUser {
+        user: Value,
+    },
+    RefreshUser {
+        user: Value,
+    },
     Online,
 }
 

@@ -15,11 +15,13 @@ use express_session::SessionId;
 use express_session::store::StoreError;
 use socketioxide::adapter::{Adapter, LocalAdapter};
 
+use super::revoke::after_late_writers;
 use super::{EndReason, Live, Revoked};
 use crate::UserKey;
 
 mod bus;
 mod message;
+mod presence;
 
 use bus::{Bus, Collected, Member, Obey};
 use message::{Order, Report, Seal, to_hash, to_value};
@@ -53,14 +55,17 @@ pub struct Cluster<U, A: Adapter = LocalAdapter> {
 pub struct Answers<T> {
     /// What each node did: this one first.
     pub answers: Vec<(NodeId, T)>,
-    /// Live nodes that did not answer in time, or could not do it.
+    /// Nodes that did not answer in time or could not do it, and those that fell silent without
+    /// [leaving](Cluster::leave): crashed, or cut off from this Redis and serving on. These are not
+    /// waited for, and named until they have learned from the store what they missed, or have closed
+    /// their sockets because it is away too: for 6 s, the outage grace and `max_stale`.
     pub missing: Vec<NodeId>,
     /// Whether the others could be asked at all.
     pub is_reached: bool,
 }
 
 impl<T> Answers<T> {
-    /// Whether every live node has answered.
+    /// Whether every node has answered that may have sockets.
     pub fn is_complete(&self) -> bool {
         self.is_reached && self.missing.is_empty()
     }
@@ -109,7 +114,9 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
             let live = live.clone();
             Box::pin(async move { live.obey(order).await })
         });
-        let member = Bus::join(client, name, seal, obey).await?;
+        let settings = self.auth().live_settings();
+        let remember = settings.grace.saturating_add(settings.max_stale);
+        let member = Bus::join(client, name, seal, obey, remember).await?;
         Ok(Cluster { live: self.clone(), member: Arc::new(member), patience: PATIENCE })
     }
 
@@ -125,6 +132,10 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
                     sid.map_or(0, |sid| self.registry().end_session(&sid, EndReason::Revoked));
                 // Who was asked first destroys it.
                 Revoked { sockets, ..Revoked::default() }.into()
+            }
+            Order::ForgetSession { sha256 } => {
+                self.registry().deny_hash(to_hash(&sha256)?, Some(after_late_writers()));
+                Revoked::default().into()
             }
             Order::DisconnectUser { user } => {
                 Report::Disconnected { sockets: self.disconnect_user(UserKey::from(user)) }
@@ -164,8 +175,14 @@ impl<U: Send + Sync + 'static, A: Adapter> Cluster<U, A> {
 
     /// [`Live::revoke_session`] on every node. This one destroys it in the store.
     pub async fn revoke_session(&self, sid: &SessionId) -> Answers<Revoked> {
-        let order = Order::RevokeSession { sha256: sid.hash().to_hex() };
-        self.everywhere(self.live.revoke_session(sid), order, revoked).await
+        let sha256 = sid.hash().to_hex();
+        let order = Order::RevokeSession { sha256: sha256.clone() };
+        let answers = self.everywhere(self.live.revoke_session(sid), order, revoked).await;
+        if answers.answers.first().is_some_and(|(_, here)| here.is_final()) {
+            // It is gone: nobody has to refuse it for as long as they live.
+            self.member.bus.tell(Order::ForgetSession { sha256 }).await;
+        }
+        answers
     }
 
     /// [`Live::disconnect_user`] on every node: how many sockets.
