@@ -5,15 +5,25 @@ use std::time::Duration;
 
 use mysql_async::{Error, IoError, ServerError};
 
+/// Errors about connections, rights, databases, tables, columns, locks and limits. Others say
+/// "Incorrect string value: '…'", or "Duplicate entry '…'".
+const WITHOUT_ROWS: [u16; 23] = [
+    1040, 1042, 1043, 1044, 1045, 1046, 1049, 1053, 1054, 1129, 1130, 1142, 1143, 1146, 1158, 1159,
+    1161, 1203, 1205, 1213, 1226, 1290, 3024,
+];
+
 /// The source of this store's [`StoreError`](crate::store::StoreError)s.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     /// What the network or TLS says.
     #[error(transparent)]
     Io(IoError),
-    /// What the server says.
+    /// What the server says, if it can't be about a row.
     #[error(transparent)]
     Server(ServerError),
+    /// That the server says something, which may quote what it was told.
+    #[error("the server's error {code} ({state})")]
+    Quoting { code: u16, state: String },
     /// What the driver says: its text alone.
     #[error("{0}")]
     Driver(String),
@@ -29,8 +39,27 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
             Error::Io(error) => Self::Io(error),
-            Error::Server(error) => Self::Server(error),
+            Error::Server(error) if WITHOUT_ROWS.contains(&error.code) => Self::Server(error),
+            Error::Server(ServerError { code, state, .. }) => Self::Quoting { code, state },
             Error::Driver(_) | Error::Other(_) | Error::Url(_) => Self::Driver(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_quote_a_row_is_a_number_alone() {
+        let said = |code, message: &str| {
+            let (state, message) = ("HY000".into(), message.into());
+            Failure::from(Error::Server(ServerError { code, message, state }))
+        };
+        let quoting = said(1366, "Incorrect string value: 'secret' for column `sid`");
+        assert_eq!(quoting.to_string(), "the server's error 1366 (HY000)");
+        assert!(!format!("{quoting:?}").contains("secret"));
+        let denied = said(1045, "Access denied for user 'app'@'localhost'");
+        assert!(denied.to_string().contains("Access denied for user 'app'"));
     }
 }
