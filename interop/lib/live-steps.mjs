@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
-import { startDemo } from './servers.mjs';
+import { startAppOnPassport, startDemo } from './servers.mjs';
 import { EXPIRED, LOGGED_OUT, openTab } from './tabs.mjs';
 
 const MAX_STALE_MS = 1_000;
@@ -36,18 +36,33 @@ export function liveSteps(world, settings) {
       if (nodeMindsExpiry) assert.equal(await world.house.app.stored(sid), null);
     }
 
-    test('a logout closes its sockets within max_stale, and no others', async () => {
-      const ann = await world.house.login('ann');
-      const tabs = [await openTab(quick, ann), await openTab(quick, ann)];
-      const other = await bobsTab(quick);
-      await ann.logout();
-      const ended = performance.now();
-      for (const tab of tabs) {
-        const late = (await tab.ended(LOGGED_OUT)) - ended;
-        assert.ok(late < MAX_STALE_MS + DELIVERY_MS, `closed ${Math.round(late)} ms after the logout`);
-      }
-      await other.assertOpen();
-    });
+    const LOGOUTS = {
+      'a logout destroys the session': async () => {
+        const ann = await world.house.login('ann');
+        return { ann, logout: () => ann.logout() };
+      },
+      'a logout of Passport 0.5 leaves a session without its user': async () => {
+        const old = await world.house.open(startAppOnPassport, { passport: 'passport-0.5' });
+        const ann = await old.visitor().post('/login', { key: 42 });
+        return { ann, logout: () => ann.post('/logout', {}), leaves: true };
+      },
+    };
+    for (const [story, logIn] of Object.entries(LOGOUTS)) {
+      test(`${story}: its sockets close within max_stale, and no others`, async () => {
+        const { ann, logout, leaves = false } = await logIn();
+        const tabs = [await openTab(quick, ann), await openTab(quick, ann)];
+        const other = await bobsTab(quick);
+        const { sid } = ann;
+        await logout();
+        const ended = performance.now();
+        for (const tab of tabs) {
+          const late = (await tab.ended(LOGGED_OUT)) - ended;
+          assert.ok(late < MAX_STALE_MS + DELIVERY_MS, `closed ${Math.round(late)} ms after the logout`);
+        }
+        assert.equal((await world.ours.load(sid)) !== null, leaves);
+        await other.assertOpen();
+      });
+    }
 
     test(`a session that ends closes its sockets within ${EXPIRY_MS} ms, with no traffic`, async () => {
       const other = await bobsTab(patient);
