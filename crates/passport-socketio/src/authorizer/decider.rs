@@ -69,7 +69,7 @@ impl<U: Send + Sync + 'static> Decider<U> {
         if cookies.is_too_large(self.limits.cookie_header) {
             return Err(Denial::MalformedCookie("the cookie header is too large").into());
         }
-        let claim = cookies.as_request().with_query(request.uri.query());
+        let claim = cookies.as_request(&request.uri);
         let located = unpanicked(|| self.source.locate(&claim))?;
         if located != Err(CookieFault::Missing) {
             trace.passed(Check::Cookie, || cookies.describe());

@@ -65,6 +65,9 @@ pub enum Denial {
     /// 12. The app's `success` hook said no.
     #[error("rejected by the app: {0}")]
     Rejected(Reject),
+    /// With 4, for the later requests of a connection: it was opened with another session.
+    #[error("the connection belongs to another session")]
+    OtherSession,
     /// With 12, where `.max_connections_per_user` was set: the user has as many as allowed.
     #[error("the user has as many connections as allowed")]
     TooManyConnections,
@@ -128,6 +131,7 @@ impl Denial {
             Self::NotLoggedIn { .. } => "not_logged_in",
             Self::UserNotFound => "user_not_found",
             Self::Rejected(_) => "rejected",
+            Self::OtherSession => "other_session",
             Self::TooManyConnections => "too_many_connections",
         }
     }
@@ -138,7 +142,7 @@ impl Denial {
             Self::OriginNotAllowed { .. } => Check::Origin,
             Self::NoSessionCookie { .. } => Check::Cookie,
             Self::MalformedCookie(_) => Check::CookieForm,
-            Self::BadSignature => Check::Signature,
+            Self::BadSignature | Self::OtherSession => Check::Signature,
             Self::SessionNotFound => Check::Session,
             Self::SessionExpired { .. } => Check::Expiry,
             Self::NotLoggedIn { .. } => Check::UserKey,
@@ -150,7 +154,7 @@ impl Denial {
     /// Exactly what the client reads, in `connect_error.message`. Never a detail.
     pub fn client_message(&self) -> Cow<'static, str> {
         match self {
-            Self::OriginNotAllowed { .. } => "forbidden".into(),
+            Self::OriginNotAllowed { .. } | Self::OtherSession => "forbidden".into(),
             Self::Rejected(reject) => reject.text().to_owned().into(),
             Self::TooManyConnections => self.code().into(),
             _ => "unauthorized".into(),
@@ -162,7 +166,10 @@ impl Denial {
     pub fn allows_guest(&self) -> bool {
         !matches!(
             self,
-            Self::OriginNotAllowed { .. } | Self::Rejected(_) | Self::TooManyConnections
+            Self::OriginNotAllowed { .. }
+                | Self::OtherSession
+                | Self::Rejected(_)
+                | Self::TooManyConnections
         )
     }
 }
@@ -188,12 +195,14 @@ impl AuthorizeError {
         }
     }
 
+    /// Whether it may be told in a moment.
+    pub(crate) fn is_transient(&self) -> bool {
+        !matches!(self, Self::CorruptSession(_))
+    }
+
     /// Exactly what the client reads, in `connect_error.message`. Never a detail.
     pub fn client_message(&self) -> &'static str {
-        match self {
-            Self::CorruptSession(_) => "server_error",
-            _ => "try_again",
-        }
+        if self.is_transient() { "try_again" } else { "server_error" }
     }
 }
 

@@ -4,20 +4,42 @@
 //!
 //! 1. a foreign origin is refused with 403, before anything else happens, so it costs no socket;
 //!    an allowed one gets its CORS headers, its preflights are answered;
-//! 2. the request that opens a connection has its cookie moved out of the headers, which the host
-//!    keeps as long as the connection lives;
-//! 3. its session is looked up, and the answer handed over to the connect middleware, once.
+//! 2. the request that opens a connection has its cookie moved out of the headers, and the rest of it
+//!    made small: the host keeps it as long as the connection lives;
+//! 3. its session is looked up, and the answer handed over to the connect middleware, once;
+//! 4. who is not let in is refused right here, [if](crate::AuthorizerBuilder::refuse_at_http)
+//!    [wanted](crate::AuthorizerBuilder::retry_at_http);
+//! 5. every later request of the connection, the upgrade to a WebSocket too, has to show the cookie
+//!    of the session that was let in on it.
 //!
-//! Every other request passes untouched.
+//! Where [it holds the host's layer](crate::Authorizer::layer_over), it closes connections, too.
 
 mod answer;
+mod app;
+mod body;
+mod compact;
+mod connection;
 mod cors;
 mod engine;
 mod future;
 mod handover;
+mod idle;
+mod killable;
 mod layer;
+mod over;
+mod settings;
+mod transport;
+mod upgrade;
 
+pub use app::App;
+pub use body::ResponseBody;
 pub use future::ResponseFuture;
+pub use killable::Killable;
 pub use layer::{AuthLayer, AuthService};
+pub use over::OverLayer;
+pub use upgrade::UpgradeService;
 
+pub(crate) use connection::Connection;
 pub(crate) use handover::Handover;
+pub(crate) use idle::{after_connect, before_connect};
+pub(crate) use settings::HandshakeSettings;

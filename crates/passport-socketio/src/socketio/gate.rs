@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{session_room, user_room};
 use crate::authorizer::{Answer, Denial};
-use crate::handshake::Handover;
+use crate::handshake::{Handover, after_connect, before_connect};
 use crate::live::{EndReason, Host, LiveSocket, NotEntered};
 use crate::log;
 use crate::socketio::auth::LiveUserOf;
@@ -82,7 +82,11 @@ impl<A: Adapter, U: Send + Sync + 'static> ConnectMiddleware<A, GateMarker> for 
         socket: Arc<Socket<A>>,
         _: &'a Option<Value>,
     ) -> Result<(), Box<dyn fmt::Display + Send>> {
-        self.admit(&socket).await.map_err(|message| Box::new(message) as _)
+        let settings = self.auth.handshake_settings();
+        before_connect(&socket, settings).await;
+        let admitted = self.admit(&socket).await;
+        after_connect(&socket, settings, admitted.is_ok());
+        admitted.map_err(|message| Box::new(message) as _)
     }
 }
 
@@ -131,6 +135,7 @@ impl<U: Send + Sync + 'static> Gate<U> {
                     return self.refuse(socket, Denial::TooManyConnections.into());
                 }
             };
+            Handover::bind(socket.req_parts(), &self.auth, session);
             let live = membership.socket().clone();
             if let Some(age) = self.auth.max_connection_age() {
                 membership.ends_with(tokio::spawn(end_at_age(Arc::downgrade(&live), age)));
