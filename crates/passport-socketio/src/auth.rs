@@ -50,7 +50,8 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     }
 
     pub(crate) fn new(decider: Decider<U>, server: ServerOptions, live: LiveSettings) -> Self {
-        let (decider, registry) = (Arc::new(decider), Registry::new());
+        let registry = Registry::new(decider.loads.clone());
+        let decider = Arc::new(decider);
         let touch_every = live.touch_every;
         let toucher = touch_every.map(|every| Toucher::new(decider.clone(), every));
         let live = LiveSettings { toucher, ..live };
@@ -136,10 +137,10 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
             return Attempt { outcome, made: Instant::now() };
         }
         let registration = self.registry().register(located.id());
-        let asked = Instant::now();
         match self.decider().resolve(located, request, trace).await {
-            // What is known of a user is as old as the question, however long the answer took.
-            Ok(identity) => Attempt { outcome: Ok((identity, registration)), made: asked },
+            // What is known of a user is as old as the question to the store, however long the answer
+            // took.
+            Ok((identity, asked)) => Attempt { outcome: Ok((identity, registration)), made: asked },
             // To ask a store that hangs once more would only let the client wait twice as long.
             Err(failure) => Attempt { outcome: Err(failure), made: Instant::now() },
         }

@@ -12,10 +12,11 @@ use http::request::Parts;
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
+use super::in_time::in_time;
 use super::{
     AuthorizeError, BoxError, Candidate, Check, CookieContext, Denial, DeserializeUser, FailHook,
-    Failure, Identity, OriginPolicy, Reject, Session, SuccessHook, Trace, UserIdHook, UserKey,
-    Verdict,
+    Failure, Identity, Loads, OriginPolicy, Reject, Session, SuccessHook, Trace, UserIdHook,
+    UserKey, Verdict,
 };
 
 /// What every decision needs, checked and ready.
@@ -24,6 +25,8 @@ pub(crate) struct Decider<U> {
     pub(crate) source: Arc<dyn SessionSource>,
     /// `None` for kinds that need none.
     pub(crate) store: Option<Arc<dyn SessionStore>>,
+    /// How handshakes ask it.
+    pub(crate) loads: Arc<Loads>,
     pub(crate) deserializer: Arc<dyn DeserializeUser<U>>,
     pub(crate) user_pointer: Box<str>,
     pub(crate) user_id: Option<UserIdHook<U>>,
@@ -89,20 +92,20 @@ impl<U: Send + Sync + 'static> Decider<U> {
         Ok(located)
     }
 
-    /// Checks 5 to 11: is that session alive, and who is logged in?
+    /// Checks 5 to 11: is that session alive, and who is logged in? As of when the store was asked.
     pub(crate) async fn resolve(
         &self,
         located: Located,
         request: &Parts,
         trace: &mut impl Trace,
-    ) -> Result<Identity<U>, Failure> {
-        let (session, key) = self.load(located, trace).await?;
+    ) -> Result<(Identity<U>, Instant), Failure> {
+        let (session, key, asked) = self.load(located, trace).await?;
         let user = self.deserialize(&key, request).await?;
         trace.passed(Check::Deserializer, String::new);
         let user = user.ok_or(Denial::UserNotFound)?;
         trace.passed(Check::User, String::new);
         let user_key = self.key_of(&user, &session).ok_or_else(deserializer_panicked)?;
-        Ok(Identity::new(Arc::new(user), user_key, session))
+        Ok((Identity::new(Arc::new(user), user_key, session), asked))
     }
 
     /// Checks 5 to 9.
@@ -110,29 +113,31 @@ impl<U: Send + Sync + 'static> Decider<U> {
         &self,
         located: Located,
         trace: &mut impl Trace,
-    ) -> Result<(Session, Value), Failure> {
-        match located {
+    ) -> Result<(Session, Value, Instant), Failure> {
+        let began = Instant::now();
+        let (sid, stored, asked) = match located {
             Located::Carried(carried) => {
                 trace.passed(Check::Store, || "not needed: the cookie carries the session".into());
                 let stored = StoredSession::new(carried.payload(), Life::Forever);
-                self.read(carried.id().clone(), Some(stored), trace)
+                (carried.id().clone(), Some(Arc::new(stored)), began)
             }
             Located::Stored(sid) => {
-                let asked = Instant::now();
-                let stored = self.ask_store(&sid).await?;
+                let loaded = self.loads.load(&sid).await?;
                 trace.passed(Check::Store, || {
-                    format!("within {} ms", asked.elapsed().as_millis() + 1)
+                    format!("within {} ms", began.elapsed().as_millis() + 1)
                 });
-                self.read(sid, stored, trace)
+                (sid, loaded.stored, loaded.asked)
             }
-        }
+        };
+        let (session, key) = self.read(sid, stored.as_deref(), trace)?;
+        Ok((session, key, asked))
     }
 
     /// Checks 6 to 9: what the store's answer says.
     pub(crate) fn read(
         &self,
         sid: SessionId,
-        stored: Option<StoredSession>,
+        stored: Option<&StoredSession>,
         trace: &mut impl Trace,
     ) -> Result<(Session, Value), Failure> {
         let stored = stored.ok_or(Denial::SessionNotFound)?;
@@ -169,7 +174,7 @@ impl<U: Send + Sync + 'static> Decider<U> {
         }
     }
 
-    /// Check 5.
+    /// What a session is now, past the crowd of handshakes.
     pub(crate) async fn ask_store(
         &self,
         sid: &SessionId,
@@ -198,20 +203,11 @@ impl<U: Send + Sync + 'static> Decider<U> {
         self.store.as_deref().ok_or_else(none)
     }
 
-    /// A store that panics could not tell.
     async fn in_time<T>(
         &self,
         asked: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, AuthorizeError> {
-        let after = self.limits.store_timeout;
-        match timeout(after, AssertUnwindSafe(asked).catch_unwind()).await {
-            Ok(Ok(Ok(answer))) => Ok(answer),
-            Ok(Ok(Err(error))) => Err(AuthorizeError::StoreUnavailable(error)),
-            Ok(Err(_panic)) => {
-                Err(AuthorizeError::StoreUnavailable(StoreError::message("it panicked")))
-            }
-            Err(_) => Err(AuthorizeError::StoreTimeout { after }),
-        }
+        in_time(self.limits.store_timeout, asked).await
     }
 
     /// Check 10.

@@ -83,6 +83,9 @@ pub enum AuthorizeError {
         /// How long it was given.
         after: Duration,
     },
+    /// 5. Too many sessions are asked for at once: no place in the queue, or none in time.
+    #[error("too many sessions are waiting for the store")]
+    Overloaded,
     /// 7. The record can't be read.
     #[error("the session record is corrupt")]
     CorruptSession(#[source] CorruptRecord),
@@ -173,6 +176,7 @@ impl AuthorizeError {
         match self {
             Self::StoreUnavailable(_) => "store_unavailable",
             Self::StoreTimeout { .. } => "store_timeout",
+            Self::Overloaded => "overloaded",
             Self::CorruptSession(_) => "corrupt_session",
             Self::DeserializerFailed(_) => "deserializer_failed",
             Self::DeserializerTimeout { .. } => "deserializer_timeout",
@@ -182,7 +186,9 @@ impl AuthorizeError {
     /// The check that could not be made.
     pub fn check(&self) -> Check {
         match self {
-            Self::StoreUnavailable(_) | Self::StoreTimeout { .. } => Check::Store,
+            Self::StoreUnavailable(_) | Self::StoreTimeout { .. } | Self::Overloaded => {
+                Check::Store
+            }
             Self::CorruptSession(_) => Check::Record,
             Self::DeserializerFailed(_) | Self::DeserializerTimeout { .. } => Check::Deserializer,
         }

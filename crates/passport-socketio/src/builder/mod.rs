@@ -12,12 +12,13 @@ use serde::de::DeserializeOwned;
 
 use crate::auth::ServerOptions;
 use crate::authorizer::{
-    AsyncFnDeserializer, BoxError, Decider, FailHook, Limits, Origin, OriginPolicy, SuccessHook,
-    UserIdHook, success_hook,
+    AsyncFnDeserializer, BoxError, Decider, FailHook, Limits, LoadLimits, Loads, Origin,
+    OriginPolicy, SuccessHook, UserIdHook, success_hook,
 };
 use crate::live::LiveSettings;
 use crate::{Authorizer, Candidate, DeserializeUser, Failure, Reject, UserKey, Verdict};
 
+mod admission;
 mod error;
 mod live;
 
@@ -50,6 +51,7 @@ pub struct AuthorizerBuilder<U> {
     origins: Vec<String>,
     proxies: Vec<String>,
     limits: Limits,
+    loads: LoadLimits,
     max_connection_age: Option<Duration>,
     live: LiveSettings,
     keep_cookies: bool,
@@ -73,6 +75,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
             origins: Vec::new(),
             proxies: Vec::new(),
             limits: Limits::default(),
+            loads: LoadLimits::default(),
             max_connection_age: None,
             live: LiveSettings::default(),
             keep_cookies: false,
@@ -264,6 +267,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
         if live.touch_every.is_some() && !can_touch {
             return Err(ConfigError::StoreCantTouch);
         }
+        admission::check(&self.loads, &live)?;
         live.watches.extend(store.as_ref().and_then(SessionStore::watch));
         let carried = !source.needs_store();
         let server = ServerOptions {
@@ -277,6 +281,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
                 trusted_proxies: parse_all(self.proxies, parse_network, ConfigError::Proxy)?,
             },
             source,
+            loads: Loads::new(store.clone(), self.limits.store_timeout, self.loads),
             store,
             deserializer: self.deserializer.ok_or(ConfigError::MissingDeserializer)?,
             user_pointer: self.user_pointer.into(),

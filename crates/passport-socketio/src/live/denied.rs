@@ -49,6 +49,7 @@ impl<U> Registry<U> {
 
     /// The same for a session whose id another node has not told.
     pub(super) fn deny_hash(&self, hash: SidHash, until: Option<Instant>) {
+        self.loads.forget(&hash);
         let denied = &mut self.state().denied;
         denied.forget_old(Instant::now());
         denied.sessions.insert(hash, until);

@@ -134,7 +134,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
         match self.decider.ask_store_for(&sids).await {
             Ok(stored) => {
                 for (due, stored) in due.iter().zip(stored) {
-                    self.settle(due, stored);
+                    self.settle(due, stored.as_ref());
                 }
                 Ok(())
             }
@@ -148,7 +148,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
         for (n, one) in due.iter().enumerate() {
             match self.decider.ask_store(&one.sid).await {
                 Ok(stored) => {
-                    self.settle(one, stored);
+                    self.settle(one, stored.as_ref());
                     self.settle_unclear(&unclear);
                     unclear.clear();
                 }
@@ -188,7 +188,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
         self.registry.settle(due, &finding, self.next_look(ends), self.settings.grace);
     }
 
-    fn settle(&self, due: &Due, stored: Option<StoredSession>) {
+    fn settle(&self, due: &Due, stored: Option<&StoredSession>) {
         let finding = match self.decider.read(due.sid.clone(), stored, &mut Unheard) {
             Ok((session, _)) => Finding::Stands(session),
             Err(Failure::Denied(Denial::SessionNotFound)) => Finding::Gone,
