@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::authorizer::{
     Decider, Decision, Denial, Explanation, Failure, Identity, Trace, Unheard, failed_step,
 };
+use crate::handshake::HandshakeSettings;
 use crate::live::{Keeper, Keeping, LiveSettings, Registration, Registry, Toucher};
 use crate::{AuthorizeError, AuthorizerBuilder};
 
@@ -38,6 +39,7 @@ struct Inner<U> {
 
 /// What does not concern the decision.
 pub(crate) struct ServerOptions {
+    pub(crate) handshake: HandshakeSettings,
     pub(crate) keep_cookies: bool,
     pub(crate) path: Box<str>,
     pub(crate) max_connection_age: Option<Duration>,
@@ -162,6 +164,10 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
 
     pub(crate) fn live_settings(&self) -> &LiveSettings {
         &self.inner.live
+    }
+
+    pub(crate) fn handshake_settings(&self) -> &HandshakeSettings {
+        &self.inner.server.handshake
     }
 
     pub(crate) fn keep_cookies(&self) -> bool {

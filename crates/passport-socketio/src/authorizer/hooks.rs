@@ -109,6 +109,11 @@ impl Verdict {
     pub(crate) const fn refuse() -> Self {
         Self(Answer::Refuse)
     }
+
+    /// Whether whoever failed so comes in as a guest.
+    pub(crate) fn makes_guest(&self, failure: &Failure) -> bool {
+        self.0 == Answer::Guest && failure.allows_guest()
+    }
 }
 
 impl Failure {

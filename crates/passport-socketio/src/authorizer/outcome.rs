@@ -194,12 +194,14 @@ impl AuthorizeError {
         }
     }
 
+    /// Whether it may be told in a moment.
+    pub(crate) fn is_transient(&self) -> bool {
+        !matches!(self, Self::CorruptSession(_))
+    }
+
     /// Exactly what the client reads, in `connect_error.message`. Never a detail.
     pub fn client_message(&self) -> &'static str {
-        match self {
-            Self::CorruptSession(_) => "server_error",
-            _ => "try_again",
-        }
+        if self.is_transient() { "try_again" } else { "server_error" }
     }
 }
 

@@ -15,11 +15,13 @@ use crate::authorizer::{
     AsyncFnDeserializer, BoxError, Decider, FailHook, Limits, LoadLimits, Loads, Origin,
     OriginPolicy, SuccessHook, UserIdHook, success_hook,
 };
+use crate::handshake::HandshakeSettings;
 use crate::live::LiveSettings;
 use crate::{Authorizer, Candidate, DeserializeUser, Failure, Reject, UserKey, Verdict};
 
 mod admission;
 mod error;
+mod handshake;
 mod live;
 
 pub use error::ConfigError;
@@ -54,6 +56,7 @@ pub struct AuthorizerBuilder<U> {
     loads: LoadLimits,
     max_connection_age: Option<Duration>,
     live: LiveSettings,
+    handshake: HandshakeSettings,
     keep_cookies: bool,
     path: String,
     clock: Arc<dyn Clock>,
@@ -78,6 +81,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
             loads: LoadLimits::default(),
             max_connection_age: None,
             live: LiveSettings::default(),
+            handshake: HandshakeSettings::default(),
             keep_cookies: false,
             path: "/socket.io".into(),
             clock: Arc::new(SystemClock),
@@ -271,6 +275,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
         live.watches.extend(store.as_ref().and_then(SessionStore::watch));
         let carried = !source.needs_store();
         let server = ServerOptions {
+            handshake: self.handshake,
             keep_cookies: self.keep_cookies,
             path: self.path.into(),
             max_connection_age: self.max_connection_age.or(carried.then_some(CARRIED_AGE)),

@@ -1,24 +1,44 @@
 //! Answers of our own, at HTTP level: they cost no socket.
+//!
+//! | status | body | when |
+//! |---|---|---|
+//! | 401 | `{"code":"unauthorized"}` | denied, for what a client without a cookie could have reached, too |
+//! | 403 | `{"code":"forbidden"}` | denied to whoever asks: a foreign origin, somebody else's connection |
+//! | 500 | `{"code":"server_error"}` | could not tell, and the next time will be no better |
+//! | 503 | `{"code":"try_again"}` | could not tell just now; with `Retry-After` |
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::{Either, Full};
 
 use super::cors::preflight_headers;
-use crate::authorizer::Denial;
+use crate::Failure;
+
+/// Official clients have a jittered backoff of their own; whoever else honours `Retry-After` shall
+/// not come back in one wave.
+const RETRY_AFTER_SECONDS: std::ops::RangeInclusive<u16> = 1..=5;
 
 pub(super) type Answer<B> = Response<Either<B, Full<Bytes>>>;
 
-/// `403 {"code":"forbidden"}`: the code, and nothing else.
-pub(super) fn forbidden<B>(denial: &Denial) -> Answer<B> {
-    let body = serde_json::json!({ "code": denial.client_message() }).to_string();
+/// The client's code, and nothing else.
+pub(super) fn refusal<B>(failure: &Failure) -> Answer<B> {
+    let status = match failure {
+        Failure::Denied(denial) if denial.allows_guest() => StatusCode::UNAUTHORIZED,
+        Failure::Denied(_) => StatusCode::FORBIDDEN,
+        Failure::Error(error) if error.is_transient() => StatusCode::SERVICE_UNAVAILABLE,
+        Failure::Error(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    let body = serde_json::json!({ "code": failure.client_message() }).to_string();
     let mut response = Response::new(Either::Right(Full::from(body)));
-    *response.status_mut() = StatusCode::FORBIDDEN;
+    *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(RETRY_AFTER, fastrand::u16(RETRY_AFTER_SECONDS).into());
+    }
     response
 }
 

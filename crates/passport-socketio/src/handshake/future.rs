@@ -29,7 +29,7 @@ pin_project! {
         /// The host's business alone.
         Passed { #[pin] inner: F },
         /// A connection is being opened: the session is looked up first.
-        Opening { opening: BoxFuture<'static, Result<Response<B>, E>> },
+        Opening { opening: BoxFuture<'static, Result<Answer<B>, E>> },
         /// Answered here.
         Answered { answer: Option<Answer<B>> },
     }
@@ -51,7 +51,7 @@ where
         let this = self.project();
         let mut answer = match this.state.project() {
             Projection::Passed { inner } => ready!(inner.poll(cx))?.map(Either::Left),
-            Projection::Opening { opening } => ready!(opening.as_mut().poll(cx))?.map(Either::Left),
+            Projection::Opening { opening } => ready!(opening.as_mut().poll(cx))?,
             Projection::Answered { answer } => match answer.take() {
                 Some(answer) => answer,
                 // Polled again after it was done, which no executor does.

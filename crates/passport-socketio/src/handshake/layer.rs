@@ -13,7 +13,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::ResponseFuture;
-use super::answer::{forbidden, preflight};
+use super::answer::{Answer, preflight, refusal};
 use super::cors::{Cors, is_preflight};
 use super::engine::{is_for_engine, opens_connection};
 use super::future::State;
@@ -86,8 +86,9 @@ where
         let cors = match origins.check(&parts) {
             Ok(from) => Cors::of(&parts, from.cross_origin, others_are_allowed),
             Err(denial) => {
-                let answer = Some(forbidden(&denial));
-                self.report(&denial.into());
+                let failure = denial.into();
+                becomes_guest(&self.auth, &failure);
+                let answer = Some(refusal(&failure));
                 let cors = Cors::of(&parts, false, others_are_allowed);
                 return ResponseFuture::new(State::Answered { answer }, cors);
             }
@@ -112,7 +113,7 @@ impl<S, U: Send + Sync + 'static> AuthService<S, U> {
         &mut self,
         mut parts: Parts,
         body: ReqBody,
-    ) -> BoxFuture<'static, Result<Response<ResBody>, S::Error>>
+    ) -> BoxFuture<'static, Result<Answer<ResBody>, S::Error>>
     where
         S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
         S::Future: Send,
@@ -127,16 +128,26 @@ impl<S, U: Send + Sync + 'static> AuthService<S, U> {
         let auth = self.auth.clone();
         Box::pin(async move {
             let attempt = auth.attempt(&parts).await;
+            if let Err(failure) = &attempt.outcome
+                && auth.handshake_settings().answers_at_http(failure)
+                && !becomes_guest(&auth, failure)
+            {
+                return Ok(refusal(failure));
+            }
             Handover::leave(&mut parts, &auth, attempt);
-            inner.call(Request::from_parts(parts, body)).await
+            let response = inner.call(Request::from_parts(parts, body)).await?;
+            Ok(response.map(Either::Left))
         })
     }
+}
 
-    /// The app's `fail` hook sees every refusal; what it says of this one changes nothing.
-    fn report(&self, failure: &Failure) {
+/// Whether `fail` lets them go on as a guest. If not, it has been told of their refusal.
+fn becomes_guest<U: Send + Sync + 'static>(auth: &Authorizer<U>, failure: &Failure) -> bool {
+    let guest = auth.decider().verdict(failure).makes_guest(failure);
+    if !guest {
         log::refused(failure, "");
-        self.auth.decider().verdict(failure);
     }
+    guest
 }
 
 impl<U> Clone for AuthLayer<U> {

@@ -16,8 +16,10 @@ mod engine;
 mod future;
 mod handover;
 mod layer;
+mod settings;
 
 pub use future::ResponseFuture;
 pub use layer::{AuthLayer, AuthService};
 
 pub(crate) use handover::Handover;
+pub(crate) use settings::HandshakeSettings;
