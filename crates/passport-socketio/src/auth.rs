@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::request::Parts;
 use tokio::time::Instant;
 
+use crate::admission::Admission;
 use crate::authorizer::{
     Decider, Decision, Denial, Explanation, Failure, Identity, Trace, Unheard, failed_step,
 };
@@ -35,6 +36,7 @@ struct Inner<U> {
     keeping: Keeping,
     live: LiveSettings,
     server: ServerOptions,
+    admission: Admission,
 }
 
 /// What does not concern the decision.
@@ -51,7 +53,12 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
         AuthorizerBuilder::new()
     }
 
-    pub(crate) fn new(decider: Decider<U>, server: ServerOptions, live: LiveSettings) -> Self {
+    pub(crate) fn new(
+        decider: Decider<U>,
+        server: ServerOptions,
+        live: LiveSettings,
+        admission: Admission,
+    ) -> Self {
         let registry = Registry::new(decider.loads.clone());
         let decider = Arc::new(decider);
         let touch_every = live.touch_every;
@@ -59,7 +66,9 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
         let live = LiveSettings { toucher, ..live };
         let keeper = Keeper::new(decider.clone(), registry.clone(), live.clone());
         let keeping = Keeping::default();
-        Self { inner: Arc::new(Inner { decider, registry, keeper, keeping, live, server }) }
+        Self {
+            inner: Arc::new(Inner { decider, registry, keeper, keeping, live, server, admission }),
+        }
     }
 
     /// Decides about any request: checks 1 to 11 (`success` is about namespaces, and is not asked).
@@ -97,7 +106,7 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     /// # Errors
     /// [`AuthorizeError`] if it could not be told. Let nobody in then, not even as a guest.
     pub async fn authorize(&self, request: &Parts) -> Result<Decision<U>, AuthorizeError> {
-        answer(self.attempt(request).await.outcome)
+        answer(self.attempt_again(request).await.outcome)
     }
 
     /// Decides as [`authorize`](Self::authorize) does, and tells what each check saw: to answer "why
@@ -117,19 +126,30 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     /// ```
     pub async fn explain(&self, request: &Parts) -> Explanation<U> {
         let mut steps = Vec::new();
-        let outcome = self.attempt_traced(request, &mut steps).await.outcome;
+        let outcome = self.attempt_traced(request, None, &mut steps).await.outcome;
         if let Err(failure) = &outcome {
             steps.push(failed_step(failure));
         }
         Explanation { steps, outcome: answer(outcome) }
     }
 
-    /// Checks 1 to 11, registered with the live sessions before the store is asked.
+    /// Checks 1 to 11, registered with the live sessions before the store is asked. Counted, where
+    /// there is a limit.
     pub(crate) async fn attempt(&self, request: &Parts) -> Attempt<U> {
-        self.attempt_traced(request, &mut Unheard).await
+        self.attempt_traced(request, Some(&self.inner.admission), &mut Unheard).await
     }
 
-    async fn attempt_traced(&self, request: &Parts, trace: &mut impl Trace) -> Attempt<U> {
+    /// The same, once more for what was counted before.
+    pub(crate) async fn attempt_again(&self, request: &Parts) -> Attempt<U> {
+        self.attempt_traced(request, None, &mut Unheard).await
+    }
+
+    async fn attempt_traced(
+        &self,
+        request: &Parts,
+        counted: Option<&Admission>,
+        trace: &mut impl Trace,
+    ) -> Attempt<U> {
         let located = match self.decider().identify(request, trace) {
             Ok(located) => located,
             Err(failure) => return Attempt { outcome: Err(failure), made: Instant::now() },
@@ -137,6 +157,9 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
         if self.registry().is_denied(located.id()) {
             let outcome = Err(Denial::SessionNotFound.into());
             return Attempt { outcome, made: Instant::now() };
+        }
+        if let Some(Err(limited)) = counted.map(|counted| counted.session(located.id())) {
+            return Attempt { outcome: Err(limited.into()), made: Instant::now() };
         }
         let registration = self.registry().register(located.id());
         match self.decider().resolve(located, request, trace).await {
@@ -150,6 +173,16 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
 
     pub(crate) fn decider(&self) -> &Decider<U> {
         &self.inner.decider
+    }
+
+    /// One more connection is opened.
+    pub(crate) fn count_handshake(&self, request: &Parts) -> Result<(), Denial> {
+        self.inner.admission.handshake(request, &self.decider().origins.trusted_proxies)
+    }
+
+    /// One more CONNECT packet has come.
+    pub(crate) fn count_connect(&self, request: &Parts) -> Result<(), Denial> {
+        self.inner.admission.connect(request, &self.decider().origins.trusted_proxies)
     }
 
     pub(crate) fn registry(&self) -> &Arc<Registry<U>> {

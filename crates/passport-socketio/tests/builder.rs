@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use passport_socketio::source::ExpressSource;
 use passport_socketio::store::{Life, MemoryStore};
-use passport_socketio::{Authorizer, AuthorizerBuilder, ConfigError, source::ExpressSource};
+use passport_socketio::{Authorizer, AuthorizerBuilder, ConfigError, RateLimit};
 use socketioxide::SocketIo;
 use tower::Layer as _;
 
@@ -151,8 +152,22 @@ fn the_store_has_to_be_asked_by_somebody() {
 }
 
 #[test]
+fn a_limit_has_to_let_somebody_in() {
+    for limit in [RateLimit::per_second(0), RateLimit::per_minute(1).burst(0)] {
+        for builder in [
+            complete().limit_handshakes_per_ip(limit),
+            complete().limit_connects_per_ip(limit),
+            complete().limit_connects_per_session(limit),
+        ] {
+            assert_eq!(error(builder), ConfigError::RateLimit(limit));
+        }
+    }
+}
+
+#[test]
 fn errors_say_what_to_do_and_never_the_secret() {
     for error in [
+        error(complete().limit_connects_per_ip(RateLimit::per_hour(0))),
         error(complete().max_store_loads(0)),
         error(complete().cache_sessions_for(Duration::from_secs(60))),
         error(without_secret()),

@@ -41,6 +41,8 @@ pub(crate) struct Decider<U> {
 pub(crate) struct Limits {
     /// Real browsers send less than 4 KiB per cookie; Node itself stops at 16 KiB of headers.
     pub(crate) cookie_header: usize,
+    /// Browsers keep some 180 for a site at most.
+    pub(crate) cookies: usize,
     pub(crate) record: RecordLimits,
     /// A store that takes longer is as good as down for the person who waits.
     pub(crate) store_timeout: Duration,
@@ -52,6 +54,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             cookie_header: 8 * 1024,
+            cookies: 256,
             record: RecordLimits::default(),
             store_timeout: Duration::from_secs(2),
             deserializer_timeout: Duration::from_secs(5),
@@ -71,6 +74,9 @@ impl<U: Send + Sync + 'static> Decider<U> {
         let cookies = CookieContext::of(request, self.limits.cookie_header);
         if cookies.is_too_large(self.limits.cookie_header) {
             return Err(Denial::MalformedCookie("the cookie header is too large").into());
+        }
+        if cookies.are_more_than(self.limits.cookies) {
+            return Err(Denial::MalformedCookie("there are too many cookies").into());
         }
         let claim = cookies.as_request().with_query(request.uri.query());
         let located = unpanicked(|| self.source.locate(&claim))?;

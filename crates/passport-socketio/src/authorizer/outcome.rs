@@ -42,6 +42,14 @@ pub enum Denial {
     /// 4. None of the secrets made the signature.
     #[error("the session cookie's signature fits none of the secrets")]
     BadSignature,
+    /// Before 5, where a limit was set: they asked too often. The store is not asked.
+    #[error("too many {what} within a short time")]
+    RateLimited {
+        /// What was counted, in words.
+        what: &'static str,
+        /// How soon it is worth asking again.
+        retry_after: Duration,
+    },
     /// 6. The store knows no such session.
     #[error("no session found")]
     SessionNotFound,
@@ -126,6 +134,7 @@ impl Denial {
             Self::NoSessionCookie { .. } => "no_session_cookie",
             Self::MalformedCookie(_) => "malformed_cookie",
             Self::BadSignature => "bad_signature",
+            Self::RateLimited { .. } => "rate_limited",
             Self::SessionNotFound => "session_not_found",
             Self::SessionExpired { .. } => "session_expired",
             Self::NotLoggedIn { .. } => "not_logged_in",
@@ -142,6 +151,7 @@ impl Denial {
             Self::NoSessionCookie { .. } => Check::Cookie,
             Self::MalformedCookie(_) => Check::CookieForm,
             Self::BadSignature => Check::Signature,
+            Self::RateLimited { .. } => Check::Store,
             Self::SessionNotFound => Check::Session,
             Self::SessionExpired { .. } => Check::Expiry,
             Self::NotLoggedIn { .. } => Check::UserKey,
@@ -154,6 +164,7 @@ impl Denial {
     pub fn client_message(&self) -> Cow<'static, str> {
         match self {
             Self::OriginNotAllowed { .. } => "forbidden".into(),
+            Self::RateLimited { .. } => "try_again".into(),
             Self::Rejected(reject) => reject.text().to_owned().into(),
             Self::TooManyConnections => self.code().into(),
             _ => "unauthorized".into(),
@@ -165,7 +176,10 @@ impl Denial {
     pub fn allows_guest(&self) -> bool {
         !matches!(
             self,
-            Self::OriginNotAllowed { .. } | Self::Rejected(_) | Self::TooManyConnections
+            Self::OriginNotAllowed { .. }
+                | Self::RateLimited { .. }
+                | Self::Rejected(_)
+                | Self::TooManyConnections
         )
     }
 }

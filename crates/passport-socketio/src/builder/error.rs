@@ -49,6 +49,11 @@ pub enum ConfigError {
         /// The longest that can be.
         at_most: std::time::Duration,
     },
+    /// A limit that would never let anybody in: none, or more than one each nanosecond.
+    #[error(
+        "{0:?} lets nobody in: give `RateLimit` a number of times from 1 to a billion a second"
+    )]
+    RateLimit(crate::RateLimit),
     /// The user pointer is no JSON pointer.
     #[error("{0:?} is no JSON pointer: write /passport/user, or /passport for @fastify/passport")]
     UserPointer(String),

@@ -10,6 +10,7 @@ use express_session::store::SessionStore;
 use express_session::{Clock, RecordLimits, SystemClock};
 use serde::de::DeserializeOwned;
 
+use crate::admission::{Admission, AdmissionLimits};
 use crate::auth::ServerOptions;
 use crate::authorizer::{
     AsyncFnDeserializer, BoxError, Decider, FailHook, Limits, LoadLimits, Loads, Origin,
@@ -54,6 +55,7 @@ pub struct AuthorizerBuilder<U> {
     proxies: Vec<String>,
     limits: Limits,
     loads: LoadLimits,
+    admission: AdmissionLimits,
     max_connection_age: Option<Duration>,
     live: LiveSettings,
     handshake: HandshakeSettings,
@@ -79,6 +81,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
             proxies: Vec::new(),
             limits: Limits::default(),
             loads: LoadLimits::default(),
+            admission: AdmissionLimits::default(),
             max_connection_age: None,
             live: LiveSettings::default(),
             handshake: HandshakeSettings::default(),
@@ -272,6 +275,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
             return Err(ConfigError::StoreCantTouch);
         }
         admission::check(&self.loads, &live)?;
+        let admission = Admission::new(&self.admission).map_err(ConfigError::RateLimit)?;
         live.watches.extend(store.as_ref().and_then(SessionStore::watch));
         let carried = !source.needs_store();
         let server = ServerOptions {
@@ -296,7 +300,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
             limits: self.limits,
             clock: self.clock,
         };
-        Ok(Authorizer::new(decider, server, live))
+        Ok(Authorizer::new(decider, server, live, admission))
     }
 
     fn session_source(&self) -> Result<Arc<dyn SessionSource>, ConfigError> {

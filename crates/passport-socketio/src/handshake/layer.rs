@@ -96,6 +96,13 @@ where
         let state = if cors.allows() && is_preflight(&parts) {
             let answer = Some(preflight(&parts));
             State::Answered { answer }
+        } else if opens_connection(&parts)
+            && let Err(limited) = self.auth.count_handshake(&parts)
+        {
+            let failure = limited.into();
+            becomes_guest(&self.auth, &failure);
+            let answer = Some(refusal(&failure));
+            State::Answered { answer }
         } else if opens_connection(&parts) {
             let opening = self.open(parts, body);
             State::Opening { opening }

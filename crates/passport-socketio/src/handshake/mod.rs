@@ -4,7 +4,7 @@
 //!
 //! 1. a foreign origin is refused with 403, before anything else happens, so it costs no socket;
 //!    an allowed one gets its CORS headers, its preflights are answered;
-//! 2. the request that opens a connection has its cookie moved out of the headers, which the host
+//! 2. the request that opens a connection is counted, where there is a limit (429), and has its cookie moved out of the headers, which the host
 //!    keeps as long as the connection lives;
 //! 3. its session is looked up, and the answer handed over to the connect middleware, once.
 //!

@@ -1,6 +1,6 @@
 //! What the app wants of the layer.
 
-use crate::Failure;
+use crate::{Denial, Failure};
 
 /// What is refused before there is a socket.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,6 +14,8 @@ pub(crate) struct HandshakeSettings {
 impl HandshakeSettings {
     pub(super) fn answers_at_http(self, failure: &Failure) -> bool {
         let transient = matches!(failure, Failure::Error(error) if error.is_transient());
-        self.refuse_at_http || (self.retry_at_http && transient)
+        // No namespace could let them in: as with an origin, it costs no socket.
+        let limited = matches!(failure, Failure::Denied(Denial::RateLimited { .. }));
+        limited || self.refuse_at_http || (self.retry_at_http && transient)
     }
 }

@@ -1,6 +1,7 @@
 //! The connect middleware: who is not granted does not reach the namespace.
 //!
-//! 1. The layer's answer is used, once, while it is fresh; else the session is looked up.
+//! 1. It is counted, where there is a limit. The layer's answer is used, once, while it is fresh;
+//!    else the session is looked up.
 //! 2. `success` is asked.
 //! 3. The socket is entered into the live sessions, if the session has not changed meanwhile: else
 //!    all starts over.
@@ -87,11 +88,19 @@ impl<A: Adapter, U: Send + Sync + 'static> ConnectMiddleware<A, GateMarker> for 
 impl<U: Send + Sync + 'static> Gate<U> {
     /// Lets the socket in, as a user or as a guest. The error is what the client reads.
     async fn admit<A: Adapter>(&self, socket: &Arc<Socket<A>>) -> Result<(), Cow<'static, str>> {
-        let mut handed_over = Handover::take(socket.req_parts(), &self.auth);
+        let request = socket.req_parts();
+        if let Err(limited) = self.auth.count_connect(request) {
+            return self.refuse(socket, limited.into());
+        }
+        let handed_over = Handover::take(request, &self.auth);
+        let mut next = match handed_over {
+            Some(attempt) => Some(attempt),
+            None => Some(self.auth.attempt(request).await),
+        };
         for _ in 0..ATTEMPTS {
-            let attempt = match handed_over.take() {
+            let attempt = match next.take() {
                 Some(attempt) => attempt,
-                None => self.auth.attempt(socket.req_parts()).await,
+                None => self.auth.attempt_again(request).await,
             };
             let (identity, registration) = match attempt.outcome {
                 Ok(granted) => granted,
