@@ -1,6 +1,6 @@
 //! `.refuse_at_http()` and `.retry_at_http()`: what is refused before there is a socket.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests assert, too")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests assert, too")]
 
 mod common;
 

@@ -78,7 +78,7 @@ impl<U: Send + Sync + 'static> Decider<U> {
         if cookies.are_more_than(self.limits.cookies) {
             return Err(Denial::MalformedCookie("there are too many cookies").into());
         }
-        let claim = cookies.as_request().with_query(request.uri.query());
+        let claim = cookies.as_request(&request.uri);
         let located = unpanicked(|| self.source.locate(&claim))?;
         if located != Err(CookieFault::Missing) {
             trace.passed(Check::Cookie, || cookies.describe());

@@ -73,6 +73,9 @@ pub enum Denial {
     /// 12. The app's `success` hook said no.
     #[error("rejected by the app: {0}")]
     Rejected(Reject),
+    /// With 4, for the later requests of a connection: it was opened with another session.
+    #[error("the connection belongs to another session")]
+    OtherSession,
     /// With 12, where `.max_connections_per_user` was set: the user has as many as allowed.
     #[error("the user has as many connections as allowed")]
     TooManyConnections,
@@ -140,6 +143,7 @@ impl Denial {
             Self::NotLoggedIn { .. } => "not_logged_in",
             Self::UserNotFound => "user_not_found",
             Self::Rejected(_) => "rejected",
+            Self::OtherSession => "other_session",
             Self::TooManyConnections => "too_many_connections",
         }
     }
@@ -150,7 +154,7 @@ impl Denial {
             Self::OriginNotAllowed { .. } => Check::Origin,
             Self::NoSessionCookie { .. } => Check::Cookie,
             Self::MalformedCookie(_) => Check::CookieForm,
-            Self::BadSignature => Check::Signature,
+            Self::BadSignature | Self::OtherSession => Check::Signature,
             Self::RateLimited { .. } => Check::Store,
             Self::SessionNotFound => Check::Session,
             Self::SessionExpired { .. } => Check::Expiry,
@@ -163,7 +167,7 @@ impl Denial {
     /// Exactly what the client reads, in `connect_error.message`. Never a detail.
     pub fn client_message(&self) -> Cow<'static, str> {
         match self {
-            Self::OriginNotAllowed { .. } => "forbidden".into(),
+            Self::OriginNotAllowed { .. } | Self::OtherSession => "forbidden".into(),
             Self::RateLimited { .. } => "try_again".into(),
             Self::Rejected(reject) => reject.text().to_owned().into(),
             Self::TooManyConnections => self.code().into(),
@@ -177,6 +181,7 @@ impl Denial {
         !matches!(
             self,
             Self::OriginNotAllowed { .. }
+                | Self::OtherSession
                 | Self::RateLimited { .. }
                 | Self::Rejected(_)
                 | Self::TooManyConnections

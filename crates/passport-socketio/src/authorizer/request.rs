@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use express_session::SessionRequest;
-use http::HeaderValue;
 use http::header::COOKIE;
 use http::request::Parts;
+use http::{HeaderValue, Uri};
 
 /// The cookie header, moved by our layer out of the headers, which handlers see and logs print,
 /// into one place that every authorizer reads.
@@ -15,6 +15,8 @@ pub(crate) struct CookieContext {
     /// `None` also for a header that is too large to be read.
     cookies: Option<Arc<str>>,
     bytes: usize,
+    /// The query, where the layer took a session id out of it.
+    query: Option<Arc<str>>,
 }
 
 impl CookieContext {
@@ -29,19 +31,30 @@ impl CookieContext {
         let headers = || request.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
         let bytes = headers().map(<[u8]>::len).sum();
         if bytes > limit {
-            return Self { cookies: None, bytes };
+            return Self { bytes, ..Self::default() };
         }
         let read = SessionRequest::from_cookie_headers(headers());
-        Self { cookies: read.and_then(|read| read.cookies().map(Arc::from)), bytes }
+        let cookies = read.and_then(|read| read.cookies().map(Arc::from));
+        Self { cookies, bytes, query: None }
     }
 
-    /// Takes the cookies out of the request's headers, unless somebody has already done so.
+    /// Takes the cookies out of the request's headers, unless somebody has already done so. (Whoever
+    /// takes the session id out of the URI does that afterwards.)
     pub(crate) fn take(request: &mut Parts, limit: usize, keep: bool) {
-        let cookies = Self::of(request, limit);
+        let mut cookies = Self::of(request, limit);
+        let query = request.uri.query();
+        if let Some(query) = query.filter(|query| query.split('&').any(Self::is_session_id)) {
+            cookies.query = Some(query.into());
+        }
         request.extensions.insert(cookies);
         if !keep {
             request.headers.remove(COOKIE);
         }
+    }
+
+    /// Whether this parameter is the one of `insecure_session_id_query`.
+    pub(crate) fn is_session_id(pair: &str) -> bool {
+        pair.starts_with("session_id=")
     }
 
     pub(crate) fn is_too_large(&self, limit: usize) -> bool {
@@ -63,8 +76,10 @@ impl CookieContext {
         format!("a Cookie header of {} bytes with {names}", self.bytes)
     }
 
-    pub(crate) fn as_request(&self) -> SessionRequest<'_> {
-        self.cookies.as_deref().map(SessionRequest::from_cookie_header).unwrap_or_default()
+    /// With the query of `uri`, unless a session id was taken out of it.
+    pub(crate) fn as_request<'r>(&'r self, uri: &'r Uri) -> SessionRequest<'r> {
+        let cookies = self.cookies.as_deref().map(SessionRequest::from_cookie_header);
+        cookies.unwrap_or_default().with_query(self.query.as_deref().or(uri.query()))
     }
 }
 

@@ -12,8 +12,8 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
-use http_body_util::{Either, Full};
 
+use super::ResponseBody;
 use super::cors::preflight_headers;
 use crate::{Denial, Failure};
 
@@ -21,7 +21,7 @@ use crate::{Denial, Failure};
 /// not come back in one wave.
 const RETRY_AFTER_SECONDS: std::ops::RangeInclusive<u64> = 1..=5;
 
-pub(super) type Answer<B> = Response<Either<B, Full<Bytes>>>;
+pub(super) type Answer<B> = Response<ResponseBody<B>>;
 
 /// The client's code, and nothing else.
 pub(super) fn refusal<B>(failure: &Failure) -> Answer<B> {
@@ -33,7 +33,7 @@ pub(super) fn refusal<B>(failure: &Failure) -> Answer<B> {
         Failure::Error(_) => StatusCode::INTERNAL_SERVER_ERROR,
     };
     let body = serde_json::json!({ "code": failure.client_message() }).to_string();
-    let mut response = Response::new(Either::Right(Full::from(body)));
+    let mut response = Response::new(ResponseBody::ours(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -52,7 +52,7 @@ pub(super) fn refusal<B>(failure: &Failure) -> Answer<B> {
 
 /// `204`, what an allowed page may send.
 pub(super) fn preflight<B>(request: &Parts) -> Answer<B> {
-    let mut response = Response::new(Either::Right(Full::default()));
+    let mut response = Response::new(ResponseBody::ours(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
     preflight_headers(request, response.headers_mut());
     response

@@ -7,6 +7,28 @@
 use http::request::Parts;
 use http::{Method, Uri};
 
+/// The id of an Engine.IO connection (`sid` in its URLs): whoever knows it can poll it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct EngineId([u8; 16]);
+
+impl EngineId {
+    /// As the engine reads it: 16 characters of URL-safe base64, and nothing else.
+    pub(super) fn parse(text: &[u8]) -> Option<Self> {
+        let id: [u8; 16] = text.try_into().ok()?;
+        let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        id.iter().all(allowed).then_some(Self(id))
+    }
+
+    /// The connection that a request is about.
+    pub(super) fn of(request: &Parts) -> Option<Self> {
+        Self::parse(value(request, "sid=")?.as_bytes())
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
 /// Whether the engine at `path` would take a request for this URI.
 pub(super) fn is_for_engine(uri: &Uri, path: &str) -> bool {
     uri.path()
@@ -16,54 +38,28 @@ pub(super) fn is_for_engine(uri: &Uri, path: &str) -> bool {
 
 /// Whether the engine would open a connection for it: no `sid`, and nothing it answers with 400.
 pub(super) fn opens_connection(request: &Parts) -> bool {
-    let query = request.uri.query().unwrap_or_default();
-    let has = |name: &str| query.split('&').any(|pair| pair.starts_with(name));
+    let has = |name| value(request, name).is_some();
     request.method == Method::GET && !has("sid=") && has("EIO=") && has("transport=")
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn get(uri: &str) -> Parts {
-        http::Request::get(uri).body(()).unwrap().into_parts().0
-    }
-
-    #[test]
-    fn the_path_is_matched_as_the_engine_does() {
-        for (uri, path, matches) in [
-            ("/socket.io/?EIO=4", "/socket.io", true),
-            ("/socket.io?EIO=4", "/socket.io", true),
-            ("/socket.io/x", "/socket.io", true),
-            ("/socket.iox/", "/socket.io", false),
-            ("/", "/socket.io", false),
-            ("/socket.io", "/socket.io/", false),
-            ("/anything", "/", true),
-        ] {
-            assert_eq!(is_for_engine(&uri.parse().unwrap(), path), matches, "{uri} at {path}");
-        }
-    }
-
-    #[test]
-    fn only_what_opens_a_connection_is_looked_up() {
-        for open in [
-            "/socket.io/?EIO=4&transport=polling",
-            "/socket.io/?EIO=4&transport=websocket&sid",
-            "/socket.io/?EIO=4&transport=websocket&%73id=x",
-            "/socket.io/?EIO=4&transport=websocket&SID=x",
-        ] {
-            assert!(opens_connection(&get(open)), "{open}");
-        }
-        for other in [
-            "/socket.io/?EIO=4&transport=polling&sid=x",
-            "/socket.io/?EIO=4&transport=polling&sid=",
-            "/socket.io/?EIO=4",
-            "/socket.io/",
-        ] {
-            assert!(!opens_connection(&get(other)), "{other}");
-        }
-        let mut post = get("/socket.io/?EIO=4&transport=polling");
-        post.method = Method::POST;
-        assert!(!opens_connection(&post));
-    }
+/// Whether it asks for a WebSocket, for a new connection or for one that polls as yet.
+pub(super) fn wants_websocket(request: &Parts) -> bool {
+    request.method == Method::GET && transport(request) == Some("websocket")
 }
+
+/// Whether it is Engine.IO 3, which Socket.IO 2 speaks.
+pub(super) fn speaks_version_3(request: &Parts) -> bool {
+    value(request, "EIO=").and_then(|version| version.split('=').next()) == Some("3")
+}
+
+fn transport(request: &Parts) -> Option<&str> {
+    value(request, "transport=")?.split('=').next()
+}
+
+/// The first parameter that begins so. `name` ends with `=`.
+fn value<'r>(request: &'r Parts, name: &str) -> Option<&'r str> {
+    request.uri.query()?.split('&').find_map(|pair| pair.strip_prefix(name))
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,12 +5,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::Response;
-use http_body_util::{Either, Full};
 use pin_project_lite::pin_project;
 
+use super::ResponseBody;
 use super::answer::Answer;
 use super::cors::Cors;
 
@@ -45,12 +44,14 @@ impl<F, B, E> Future for ResponseFuture<F, B, E>
 where
     F: Future<Output = Result<Response<B>, E>>,
 {
-    type Output = Result<Response<Either<B, Full<Bytes>>>, E>;
+    type Output = Result<Response<ResponseBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut answer = match this.state.project() {
-            Projection::Passed { inner } => ready!(inner.poll(cx))?.map(Either::Left),
+            Projection::Passed { inner } => {
+                ready!(inner.poll(cx))?.map(|body| ResponseBody::of_host(body, None))
+            }
             Projection::Opening { opening } => ready!(opening.as_mut().poll(cx))?,
             Projection::Answered { answer } => match answer.take() {
                 Some(answer) => answer,

@@ -1,6 +1,7 @@
 //! The tower layer.
 
 use std::fmt;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -8,26 +9,32 @@ use futures_util::future::BoxFuture;
 use http::request::Parts;
 use http::{Request, Response};
 use http_body::Body;
-use http_body_util::{Either, Full};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::ResponseFuture;
 use super::answer::{Answer, preflight, refusal};
+use super::body::Opening;
+use super::compact::compact;
+use super::connection::Connections;
 use super::cors::{Cors, is_preflight};
-use super::engine::{is_for_engine, opens_connection};
+use super::engine::{is_for_engine, opens_connection, wants_websocket};
 use super::future::State;
 use super::handover::Handover;
+use super::{ResponseBody, ResponseFuture};
 use crate::authorizer::CookieContext;
 use crate::{Authorizer, Failure, log};
 
 /// The layer of [`Authorizer::layer`].
-pub struct AuthLayer<U>(Authorizer<U>);
+pub struct AuthLayer<U> {
+    auth: Authorizer<U>,
+    connections: Arc<Connections>,
+}
 
 /// The service that [`AuthLayer`] makes.
 pub struct AuthService<S, U> {
     inner: S,
     auth: Authorizer<U>,
+    connections: Arc<Connections>,
 }
 
 impl<U: Send + Sync + 'static> Authorizer<U> {
@@ -46,7 +53,7 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     /// Without it the connect middlewares decide all by themselves, with the same result; it makes
     /// refusals cheaper, and takes the cookie out of the headers that handlers see.
     pub fn layer(&self) -> AuthLayer<U> {
-        AuthLayer(self.clone())
+        AuthLayer { auth: self.clone(), connections: Arc::default() }
     }
 }
 
@@ -54,7 +61,8 @@ impl<S, U: Send + Sync + 'static> Layer<S> for AuthLayer<U> {
     type Service = AuthService<S, U>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        AuthService { inner, auth: self.0.clone() }
+        let Self { auth, connections } = self.clone();
+        AuthService { inner, auth, connections }
     }
 }
 
@@ -67,7 +75,7 @@ where
     ReqBody: Send + 'static,
     ResBody: Body<Data = Bytes> + Send + 'static,
 {
-    type Response = Response<Either<ResBody, Full<Bytes>>>;
+    type Response = Response<ResponseBody<ResBody>>;
     type Error = S::Error;
     type Future = ResponseFuture<S::Future, ResBody, S::Error>;
 
@@ -80,7 +88,7 @@ where
             let inner = self.inner.call(request);
             return ResponseFuture::new(State::Passed { inner }, Cors::None);
         }
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let origins = &self.auth.decider().origins;
         let others_are_allowed = !origins.allowed.is_empty();
         let cors = match origins.check(&parts) {
@@ -106,6 +114,10 @@ where
         } else if opens_connection(&parts) {
             let opening = self.open(parts, body);
             State::Opening { opening }
+        } else if let Err(failure) = self.go_on(&mut parts) {
+            log::refused(&failure, "");
+            let answer = Some(refusal(&failure));
+            State::Answered { answer }
         } else {
             let inner = self.inner.call(Request::from_parts(parts, body));
             State::Passed { inner }
@@ -114,7 +126,7 @@ where
     }
 }
 
-impl<S, U: Send + Sync + 'static> AuthService<S, U> {
+impl<S: Clone, U: Send + Sync + 'static> AuthService<S, U> {
     /// Looks the session up, and leaves the answer and the cookie where the host does not keep them.
     fn open<ReqBody, ResBody>(
         &mut self,
@@ -126,13 +138,13 @@ impl<S, U: Send + Sync + 'static> AuthService<S, U> {
         S::Future: Send,
         ReqBody: Send + 'static,
     {
-        let limit = self.auth.decider().limits.cookie_header;
-        CookieContext::take(&mut parts, limit, self.auth.keep_cookies());
+        let connection = self.connections.open(&mut parts);
+        self.make_small(&mut parts);
         // The service that was polled ready is the one to call: tower's `Service`, "Be careful when
         // cloning inner services".
         let next = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, next);
-        let auth = self.auth.clone();
+        let Self { auth, connections, .. } = self.clone();
         Box::pin(async move {
             let attempt = auth.attempt(&parts).await;
             if let Err(failure) = &attempt.outcome
@@ -141,10 +153,36 @@ impl<S, U: Send + Sync + 'static> AuthService<S, U> {
             {
                 return Ok(refusal(failure));
             }
-            Handover::leave(&mut parts, &auth, attempt);
+            if let Ok((identity, _)) = &attempt.outcome {
+                connection.bind(auth.decider().owner(identity.session()));
+            }
+            let opening = Opening { connections, connection: Arc::downgrade(&connection) };
+            Handover::leave(&mut parts, &auth, connection, attempt);
             let response = inner.call(Request::from_parts(parts, body)).await?;
-            Ok(response.map(Either::Left))
+            Ok(response.map(|body| ResponseBody::of_host(body, Some(opening))))
         })
+    }
+
+    /// A later request of a connection is let through if it is the owner's.
+    fn go_on(&self, request: &mut Parts) -> Result<(), Failure> {
+        if let Some(connection) = self.connections.find(request) {
+            if let Some(owner) = connection.owner() {
+                self.auth.decider().check_owner(owner, request)?;
+            }
+            request.extensions.insert(connection);
+        }
+        // The host keeps it as long as the WebSocket lasts.
+        if wants_websocket(request) {
+            self.make_small(request);
+        }
+        Ok(())
+    }
+
+    /// Leaves of a request what the host is to keep.
+    fn make_small(&self, request: &mut Parts) {
+        let (limit, keep) = (self.auth.decider().limits.cookie_header, self.auth.keep_cookies());
+        CookieContext::take(request, limit, keep);
+        compact(request, keep);
     }
 }
 
@@ -159,19 +197,23 @@ fn becomes_guest<U: Send + Sync + 'static>(auth: &Authorizer<U>, failure: &Failu
 
 impl<U> Clone for AuthLayer<U> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self { auth: self.auth.clone(), connections: self.connections.clone() }
     }
 }
 
 impl<S: Clone, U> Clone for AuthService<S, U> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), auth: self.auth.clone() }
+        Self {
+            inner: self.inner.clone(),
+            auth: self.auth.clone(),
+            connections: self.connections.clone(),
+        }
     }
 }
 
 impl<U> fmt::Debug for AuthLayer<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("AuthLayer").field(&self.0).finish()
+        f.debug_struct("AuthLayer").field("auth", &self.auth).finish_non_exhaustive()
     }
 }
 

@@ -4,13 +4,19 @@
 //!
 //! 1. a foreign origin is refused with 403, before anything else happens, so it costs no socket;
 //!    an allowed one gets its CORS headers, its preflights are answered;
-//! 2. the request that opens a connection is counted, where there is a limit (429), and has its cookie moved out of the headers, which the host
-//!    keeps as long as the connection lives;
-//! 3. its session is looked up, and the answer handed over to the connect middleware, once.
-//!
-//! Every other request passes untouched.
+//! 2. the request that opens a connection is counted, where there is a limit (429);
+//!    its cookie is moved out of the headers, and the rest of it made small: the host keeps it as
+//!    long as the connection lives;
+//! 3. its session is looked up, and the answer handed over to the connect middleware, once;
+//! 4. who is not let in is refused right here, [if](crate::AuthorizerBuilder::refuse_at_http)
+//!    [wanted](crate::AuthorizerBuilder::retry_at_http);
+//! 5. every later request of the connection, the upgrade to a WebSocket too, has to show the cookie
+//!    of the session that was let in on it.
 
 mod answer;
+mod body;
+mod compact;
+mod connection;
 mod cors;
 mod engine;
 mod future;
@@ -18,8 +24,10 @@ mod handover;
 mod layer;
 mod settings;
 
+pub use body::ResponseBody;
 pub use future::ResponseFuture;
 pub use layer::{AuthLayer, AuthService};
 
+pub(crate) use connection::Connection;
 pub(crate) use handover::Handover;
 pub(crate) use settings::HandshakeSettings;

@@ -127,6 +127,7 @@ impl<U: Send + Sync + 'static> Gate<U> {
                     return self.refuse(socket, Denial::TooManyConnections.into());
                 }
             };
+            Handover::bind(socket.req_parts(), &self.auth, session);
             let live = membership.socket().clone();
             SocketSession::of_member(live.login().clone()).enter(socket);
             socket.extensions.insert(LiveUserOf::from(membership));

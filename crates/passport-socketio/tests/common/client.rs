@@ -126,7 +126,17 @@ impl Client {
 
     /// One HTTP request of this connection.
     pub(crate) async fn request(&mut self, method: Method, body: &str) -> Answer {
-        let uri = format!("/socket.io/?EIO=4&transport=polling{}", self.sid);
+        self.request_over("polling", method, body).await
+    }
+
+    /// The same over this transport.
+    pub(crate) async fn request_over(
+        &mut self,
+        transport: &str,
+        method: Method,
+        body: &str,
+    ) -> Answer {
+        let uri = format!("/socket.io/?EIO=4&transport={transport}{}", self.sid);
         let mut request = Request::builder().method(method).uri(uri);
         for (name, value) in &self.headers {
             request = request.header(*name, value);

@@ -82,7 +82,7 @@ pub(crate) fn store() -> Store {
     Arc::new(CountingStore::new(Scripted(store)))
 }
 
-async fn find_user(id: i64) -> Result<Option<User>, &'static str> {
+pub(crate) async fn find_user(id: i64) -> Result<Option<User>, &'static str> {
     match id {
         42 => Ok(Some(User { id, name: "ann" })),
         7 => Ok(Some(User { id, name: "bob" })),

@@ -1,0 +1,91 @@
+//! An Engine.IO connection, and who may use it.
+//!
+//! Whoever knows a connection's id could poll it, post to it, or upgrade it, with a cookie of their
+//! own or with none. So it is bound to the session that was let in on it:
+//!
+//! 1. When a connection is opened, a [`Connection`] is put into the request's extensions. The host
+//!    keeps them as long as its connection lives, and so this lives as long.
+//! 2. Its id is read from the answer, as that passes on its way to the client, who can't know it
+//!    earlier.
+//! 3. Every later request that names the id has to show the owner's cookie. The store is not asked.
+//!
+//! A connection on which nobody was let in belongs to nobody: a guest's may be used by whoever
+//! knows its id, as in Node.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+
+use http::request::Parts;
+
+use super::engine::EngineId;
+use crate::authorizer::Owner;
+
+/// One Engine.IO connection.
+pub(crate) struct Connection {
+    owner: OnceLock<Owner>,
+    id: OnceLock<EngineId>,
+    connections: Weak<Connections>,
+    /// The one of a layer further out, which lives as long.
+    #[expect(dead_code, reason = "it is only kept alive")]
+    outer: Option<Arc<Connection>>,
+}
+
+/// The connections of a layer that can be found by their id.
+#[derive(Default)]
+pub(super) struct Connections(Mutex<HashMap<EngineId, Weak<Connection>>>);
+
+impl Connection {
+    /// The connection that a request opened, where one of our layers saw it.
+    pub(crate) fn of(request: &Parts) -> Option<&Arc<Self>> {
+        request.extensions.get()
+    }
+
+    /// The first who is let in owns it.
+    pub(crate) fn bind(&self, owner: Option<Owner>) {
+        if let Some(owner) = owner {
+            self.owner.get_or_init(|| owner);
+        }
+    }
+
+    pub(super) fn owner(&self) -> Option<&Owner> {
+        self.owner.get()
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let (Some(id), Some(connections)) = (self.id.get(), self.connections.upgrade()) {
+            connections.lock().remove(id);
+        }
+    }
+}
+
+impl Connections {
+    /// Enters what a request is about to open.
+    pub(super) fn open(self: &Arc<Self>, request: &mut Parts) -> Arc<Connection> {
+        let connection = Arc::new(Connection {
+            connections: Arc::downgrade(self),
+            outer: request.extensions.remove(),
+            owner: OnceLock::new(),
+            id: OnceLock::new(),
+        });
+        request.extensions.insert(connection.clone());
+        connection
+    }
+
+    /// The host has named a connection.
+    pub(super) fn name(&self, connection: &Arc<Connection>, id: EngineId) {
+        if *connection.id.get_or_init(|| id) == id {
+            self.lock().insert(id, Arc::downgrade(connection));
+        }
+    }
+
+    /// The connection that a later request is about.
+    pub(super) fn find(&self, request: &Parts) -> Option<Arc<Connection>> {
+        self.lock().get(&EngineId::of(request)?)?.upgrade()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<EngineId, Weak<Connection>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
