@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use express_session::SessionId;
 use http::request::Parts;
 use tokio::time::Instant;
 
+use crate::admission::Admission;
 use crate::authorizer::{
     Decider, Decision, Denial, Explanation, Failure, Identity, Trace, Unheard, failed_step,
 };
@@ -35,6 +37,7 @@ struct Inner<U> {
     keeping: Keeping,
     live: LiveSettings,
     server: ServerOptions,
+    admission: Admission,
 }
 
 /// What does not concern the decision.
@@ -51,14 +54,22 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
         AuthorizerBuilder::new()
     }
 
-    pub(crate) fn new(decider: Decider<U>, server: ServerOptions, live: LiveSettings) -> Self {
-        let (decider, registry) = (Arc::new(decider), Registry::new());
+    pub(crate) fn new(
+        decider: Decider<U>,
+        server: ServerOptions,
+        live: LiveSettings,
+        admission: Admission,
+    ) -> Self {
+        let registry = Registry::new(decider.loads.clone());
+        let decider = Arc::new(decider);
         let touch_every = live.touch_every;
         let toucher = touch_every.map(|every| Toucher::new(decider.clone(), every));
         let live = LiveSettings { toucher, ..live };
         let keeper = Keeper::new(decider.clone(), registry.clone(), live.clone());
         let keeping = Keeping::default();
-        Self { inner: Arc::new(Inner { decider, registry, keeper, keeping, live, server }) }
+        Self {
+            inner: Arc::new(Inner { decider, registry, keeper, keeping, live, server, admission }),
+        }
     }
 
     /// Decides about any request: checks 1 to 11 (`success` is about namespaces, and is not asked).
@@ -96,7 +107,7 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     /// # Errors
     /// [`AuthorizeError`] if it could not be told. Let nobody in then, not even as a guest.
     pub async fn authorize(&self, request: &Parts) -> Result<Decision<U>, AuthorizeError> {
-        answer(self.attempt(request, None).await.outcome)
+        answer(self.attempt_again(request, None).await.outcome)
     }
 
     /// Decides as [`authorize`](Self::authorize) does, and tells what each check saw: to answer "why
@@ -116,27 +127,33 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     /// ```
     pub async fn explain(&self, request: &Parts) -> Explanation<U> {
         let mut steps = Vec::new();
-        let outcome = self.attempt_traced(request, None, &mut steps).await.outcome;
+        let outcome = self.attempt_traced(request, Look::Again(None), &mut steps).await.outcome;
         if let Err(failure) = &outcome {
             steps.push(failed_step(failure));
         }
         Explanation { steps, outcome: answer(outcome) }
     }
 
-    /// Checks 1 to 11, registered with the live sessions before the store is asked. Who was found
-    /// `before` in the same handshake may still be who it is.
-    pub(crate) async fn attempt(
+    /// Checks 1 to 11, registered with the live sessions before the store is asked. Counted, where
+    /// there is a limit.
+    pub(crate) async fn attempt(&self, request: &Parts) -> Attempt<U> {
+        self.attempt_traced(request, Look::First(&self.inner.admission), &mut Unheard).await
+    }
+
+    /// The same, once more for what was counted before. Who was found `before` in the same handshake
+    /// may still be who it is.
+    pub(crate) async fn attempt_again(
         &self,
         request: &Parts,
         before: Option<&Identity<U>>,
     ) -> Attempt<U> {
-        self.attempt_traced(request, before, &mut Unheard).await
+        self.attempt_traced(request, Look::Again(before), &mut Unheard).await
     }
 
     async fn attempt_traced(
         &self,
         request: &Parts,
-        before: Option<&Identity<U>>,
+        look: Look<'_, U>,
         trace: &mut impl Trace,
     ) -> Attempt<U> {
         let located = match self.decider().identify(request, trace) {
@@ -147,11 +164,14 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
             let outcome = Err(Denial::SessionNotFound.into());
             return Attempt { outcome, made: Instant::now() };
         }
+        if let Err(limited) = look.count(located.id()) {
+            return Attempt { outcome: Err(limited.into()), made: Instant::now() };
+        }
         let registration = self.registry().register(located.id());
-        let asked = Instant::now();
-        match self.decider().resolve(located, request, before, trace).await {
-            // What is known of a user is as old as the question, however long the answer took.
-            Ok(identity) => Attempt { outcome: Ok((identity, registration)), made: asked },
+        match self.decider().resolve(located, request, look.before(), trace).await {
+            // What is known of a user is as old as the question to the store, however long the answer
+            // took.
+            Ok((identity, asked)) => Attempt { outcome: Ok((identity, registration)), made: asked },
             // To ask a store that hangs once more would only let the client wait twice as long.
             Err(failure) => Attempt { outcome: Err(failure), made: Instant::now() },
         }
@@ -159,6 +179,16 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
 
     pub(crate) fn decider(&self) -> &Decider<U> {
         &self.inner.decider
+    }
+
+    /// One more connection is opened.
+    pub(crate) fn count_handshake(&self, request: &Parts) -> Result<(), Denial> {
+        self.inner.admission.handshake(request, &self.decider().origins.trusted_proxies)
+    }
+
+    /// One more CONNECT packet has come.
+    pub(crate) fn count_connect(&self, request: &Parts) -> Result<(), Denial> {
+        self.inner.admission.connect(request, &self.decider().origins.trusted_proxies)
     }
 
     pub(crate) fn registry(&self) -> &Arc<Registry<U>> {
@@ -218,6 +248,30 @@ fn answer<U>(outcome: Result<Granted<U>, Failure>) -> Result<Decision<U>, Author
         Ok((identity, _)) => Ok(Decision::Granted(identity)),
         Err(Failure::Denied(denial)) => Ok(Decision::Denied(denial)),
         Err(Failure::Error(error)) => Err(error),
+    }
+}
+
+/// Which look at the session it is, in one handshake.
+enum Look<'l, U> {
+    /// The one that counts, where there is a limit.
+    First(&'l Admission),
+    /// Another one, and who was found before.
+    Again(Option<&'l Identity<U>>),
+}
+
+impl<'l, U> Look<'l, U> {
+    fn count(&self, sid: &SessionId) -> Result<(), Denial> {
+        match self {
+            Self::First(admission) => admission.session(sid),
+            Self::Again(_) => Ok(()),
+        }
+    }
+
+    fn before(&self) -> Option<&'l Identity<U>> {
+        match self {
+            Self::First(_) => None,
+            Self::Again(before) => *before,
+        }
     }
 }
 

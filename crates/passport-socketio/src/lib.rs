@@ -53,10 +53,12 @@ pub mod handshake;
 pub mod live;
 pub mod socketio;
 
+mod admission;
 mod auth;
 mod builder;
 mod log;
 
+pub use admission::RateLimit;
 pub use auth::Authorizer;
 pub use authorizer::{
     AuthorizeError, Candidate, Decision, Denial, DeserializeUser, Failure, Identity, PeerAddr,

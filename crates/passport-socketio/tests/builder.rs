@@ -1,8 +1,11 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests assert, too")]
 //! What can't be configured, and what no `Debug` prints.
 
+use std::time::Duration;
+
+use passport_socketio::source::ExpressSource;
 use passport_socketio::store::{Life, MemoryStore};
-use passport_socketio::{Authorizer, AuthorizerBuilder, ConfigError, source::ExpressSource};
+use passport_socketio::{Authorizer, AuthorizerBuilder, ConfigError, RateLimit};
 use socketioxide::SocketIo;
 use tower::Layer as _;
 
@@ -132,8 +135,41 @@ fn a_user_pointer_begins_with_a_slash() {
 }
 
 #[test]
+fn sessions_are_cached_for_a_tenth_of_max_stale_at_most() {
+    let seconds = Duration::from_secs;
+    let too_long = |at_most| ConfigError::CachedForTooLong { at_most: seconds(at_most) };
+    assert!(complete().cache_sessions_for(seconds(3)).build().is_ok());
+    assert!(complete().cache_sessions_for(seconds(6)).max_stale(seconds(60)).build().is_ok());
+    assert_eq!(error(complete().cache_sessions_for(seconds(4))), too_long(3));
+    let shorter = complete().cache_sessions_for(seconds(3)).max_stale(seconds(20));
+    assert_eq!(error(shorter), too_long(2));
+}
+
+#[test]
+fn the_store_has_to_be_asked_by_somebody() {
+    assert_eq!(error(complete().max_store_loads(0)), ConfigError::NoStoreLoads);
+    assert!(complete().max_store_loads(1).max_queued_loads(0).build().is_ok());
+}
+
+#[test]
+fn a_limit_has_to_let_somebody_in() {
+    for limit in [RateLimit::per_second(0), RateLimit::per_minute(1).burst(0)] {
+        for builder in [
+            complete().limit_handshakes_per_ip(limit),
+            complete().limit_connects_per_ip(limit),
+            complete().limit_connects_per_session(limit),
+        ] {
+            assert_eq!(error(builder), ConfigError::RateLimit(limit));
+        }
+    }
+}
+
+#[test]
 fn errors_say_what_to_do_and_never_the_secret() {
     for error in [
+        error(complete().limit_connects_per_ip(RateLimit::per_hour(0))),
+        error(complete().max_store_loads(0)),
+        error(complete().cache_sessions_for(Duration::from_secs(60))),
         error(without_secret()),
         error(with_deserializer(bare().secret(SECRET))),
         error(with_store(bare().secret(SECRET))),

@@ -4,12 +4,18 @@
 mod common;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
-use common::world::{Server, User, ignore};
+use common::world::{self, Server, User, ignore};
 use common::{Client, eventually};
-use passport_socketio::{AuthorizerBuilder, Candidate, Failure};
+use express_session::{CorruptRecord, RecordLimits, SessionRecord, SessionRequest};
+use passport_socketio::live::EndReason;
+use passport_socketio::source::{CookieFault, ExpressSource, Located, SessionSource};
+use passport_socketio::{Authorizer, AuthorizerBuilder, Candidate, Failure};
+use socketioxide::SocketIo;
 use socketioxide::handler::ConnectHandler as _;
+use tokio::time::Instant;
 
 /// `culprit` is refused with `message`, whatever the namespace, and everybody else is served.
 async fn refuses_only(
@@ -86,4 +92,151 @@ async fn a_panicking_fail_hook_behind_the_layer_leaves_the_refusal_of_an_origin_
     let foreign = [("origin", "https://evil.example".to_owned())];
     let (status, body) = Client::open(&server.app, foreign).await.err().unwrap();
     assert_eq!((status.as_u16(), body.as_str()), (403, r#"{"code":"forbidden"}"#));
+}
+
+/// A source of the app's own that panics where the test says.
+#[derive(Debug)]
+struct PanickingSource {
+    inner: ExpressSource,
+    at: &'static str,
+}
+
+impl SessionSource for PanickingSource {
+    fn locate(&self, request: &SessionRequest<'_>) -> Result<Located, CookieFault> {
+        let located = self.inner.locate(request)?;
+        let is_ann = matches!(&located, Located::Stored(sid) if sid.as_str() == "ann");
+        assert!(!is_ann || self.at != "locate", "the source panics");
+        Ok(located)
+    }
+
+    fn read(
+        &self,
+        payload: &[u8],
+        limits: &RecordLimits,
+    ) -> Result<Option<SessionRecord>, CorruptRecord> {
+        let is_ann = payload == world::user_session(42).as_bytes();
+        assert!(!is_ann || self.at != "read", "the source panics");
+        self.inner.read(payload, limits)
+    }
+}
+
+#[tokio::test]
+async fn a_panicking_session_source() {
+    for at in ["locate", "read"] {
+        let store = world::store();
+        let inner = ExpressSource::new("connect.sid", [world::SECRET]).unwrap();
+        let auth = Authorizer::builder()
+            .source(PanickingSource { inner, at })
+            .store(store)
+            .deserialize_user(async |id: i64| Ok::<_, std::io::Error>(Some(id)))
+            .build()
+            .unwrap();
+        let (host, io) = SocketIo::new_layer();
+        io.ns("/", ignore.with(auth.required()));
+        io.ns("/lobby", ignore.with(auth.optional()));
+        let app = axum::Router::new().layer(host).layer(auth.layer());
+        let mut unlucky = Client::of(&app, "ann").await;
+        for ns in ["/", "/lobby"] {
+            assert_eq!(unlucky.connect(ns).await, Err("try_again".into()), "{at} {ns}");
+        }
+        Client::of(&app, "bob").await.connect("/").await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deserializer_that_never_ends_refuses_its_user_in_time_and_holds_up_nobody() {
+    for layer in [false, true] {
+        let server = Server::with(layer, |builder| {
+            // Shorter than a client of these tests is patient.
+            let builder = builder.deserializer_timeout(Duration::from_secs(3));
+            builder.deserialize_user(async |id: i64| {
+                if id == 42 {
+                    std::future::pending::<()>().await;
+                }
+                Ok::<_, std::io::Error>(Some(User { id, name: "bob" }))
+            })
+        });
+        server.io.ns("/", ignore.with(server.auth.required()));
+        server.io.ns("/lobby", ignore.with(server.auth.optional()));
+        for ns in ["/", "/lobby"] {
+            let start = Instant::now();
+            let stuck = async {
+                let mut ann = Client::of(&server.app, "ann").await;
+                (ann.connect(ns).await, start.elapsed())
+            };
+            let others = async {
+                for _ in 0..9 {
+                    let mut bob = Client::of(&server.app, "bob").await;
+                    bob.connect(ns).await.unwrap();
+                    bob.close().await;
+                }
+                start.elapsed()
+            };
+            let ((outcome, after), others) = tokio::join!(stuck, others);
+            assert_eq!(outcome, Err("try_again".into()), "{ns}");
+            assert_eq!((after.as_secs(), others), (3, Duration::ZERO));
+        }
+        eventually("nobody is left", || server.is_empty()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_panicking_connect_handler_leaves_a_socket_that_ends_like_any_other() {
+    let server = Server::new(true);
+    let panics = async || panic!("the connect handler panics");
+    server.io.ns("/", panics.with(server.auth.required()));
+    server.io.ns("/lobby", ignore.with(server.auth.optional()));
+    let mut unlucky = Client::of(&server.app, "ann").await;
+    unlucky.connect("/").await.unwrap();
+    let mut bob = Client::of(&server.app, "bob").await;
+    bob.connect("/lobby").await.unwrap();
+    assert_eq!(server.live.end_session(&"ann".into(), EndReason::LoggedOut), 1);
+    assert_eq!(unlucky.event("/").await[0], "session_ended");
+    bob.close().await;
+    unlucky.close().await;
+    eventually("nobody is left", || server.is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_panicking_on_session_end_keeps_no_socket_from_ending() {
+    let told = Arc::new(AtomicUsize::new(0));
+    let count = told.clone();
+    let server = Server::with(true, |builder| {
+        builder.on_session_end(move |_| {
+            count.fetch_add(1, Ordering::SeqCst);
+            panic!("on_session_end panics")
+        })
+    });
+    server.io.ns("/", ignore.with(server.auth.required()));
+    server.io.ns("/lobby", ignore.with(server.auth.optional()));
+    let mut ann = Client::of(&server.app, "ann").await;
+    ann.connect("/").await.unwrap();
+    ann.connect("/lobby").await.unwrap();
+    assert_eq!(server.live.end_session(&"ann".into(), EndReason::LoggedOut), 2);
+    let mut packets = std::collections::HashSet::new();
+    while packets.len() < 4 {
+        packets.insert(ann.receive().await);
+    }
+    assert!(packets.contains("1") && packets.contains("1/lobby,"), "{packets:?}");
+    assert_eq!(told.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn panics_while_a_user_is_loaded_anew_end_no_server_and_let_nobody_stay_who_is_not_agreed_to()
+{
+    let panics = Arc::new(AtomicBool::new(false));
+    let when = panics.clone();
+    let server = Server::with(true, |builder| {
+        builder.success(async move |_: Candidate<User>| {
+            assert!(!when.load(Ordering::SeqCst), "success panics");
+            Ok(())
+        })
+    });
+    server.io.ns("/", ignore.with(server.auth.required()));
+    let mut ann = Client::of(&server.app, "ann").await;
+    ann.connect("/").await.unwrap();
+    panics.store(true, Ordering::SeqCst);
+    let refreshed = server.live.refresh_user(42).await.unwrap();
+    assert_eq!((refreshed.kept.len(), refreshed.ended), (0, 1));
+    assert_eq!(ann.event("/").await[0], "session_ended");
 }

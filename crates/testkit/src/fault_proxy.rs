@@ -23,6 +23,10 @@ pub enum Fault {
     Cut,
     /// Answers arrive with their bytes changed.
     Garbage,
+    /// Each piece of an answer is cut in two: the first half comes, and then the connection is cut.
+    Torn,
+    /// The JSON in answers is broken, where no protocol notices.
+    BrokenJson,
 }
 
 /// A TCP proxy on the loopback interface, between a client and a real server.
@@ -135,6 +139,14 @@ async fn pass(
         match (&direction, now) {
             (Answers, Fault::Slow(by)) => tokio::time::sleep(by).await,
             (Answers, Fault::Garbage) => piece.iter_mut().for_each(|byte| *byte ^= 0x55),
+            (Answers, Fault::BrokenJson) => {
+                piece.iter_mut().filter(|byte| **byte == b'{').for_each(|byte| *byte = b'[');
+            }
+            (Answers, Fault::Torn) => {
+                let (half, _) = piece.split_at(read / 2);
+                let _ = to.write_all(half).await;
+                return;
+            }
             _ => {}
         }
         if to.write_all(piece).await.is_err() {

@@ -12,10 +12,11 @@ use http::request::Parts;
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
+use super::in_time::in_time;
 use super::{
     AuthorizeError, BoxError, Candidate, Check, CookieContext, Denial, DeserializeUser, FailHook,
-    Failure, Identity, OriginPolicy, Reject, Session, SuccessHook, Trace, UserIdHook, UserKey,
-    Verdict,
+    Failure, Identity, Loads, OriginPolicy, Reject, Session, SuccessHook, Trace, UserIdHook,
+    UserKey, Verdict,
 };
 
 /// What every decision needs, checked and ready.
@@ -24,6 +25,8 @@ pub(crate) struct Decider<U> {
     pub(crate) source: Arc<dyn SessionSource>,
     /// `None` for kinds that need none.
     pub(crate) store: Option<Arc<dyn SessionStore>>,
+    /// How handshakes ask it.
+    pub(crate) loads: Arc<Loads>,
     pub(crate) deserializer: Arc<dyn DeserializeUser<U>>,
     pub(crate) user_pointer: Box<str>,
     pub(crate) user_id: Option<UserIdHook<U>>,
@@ -38,6 +41,8 @@ pub(crate) struct Decider<U> {
 pub(crate) struct Limits {
     /// Real browsers send less than 4 KiB per cookie; Node itself stops at 16 KiB of headers.
     pub(crate) cookie_header: usize,
+    /// Browsers keep some 180 for a site at most.
+    pub(crate) cookies: usize,
     pub(crate) record: RecordLimits,
     /// A store that takes longer is as good as down for the person who waits.
     pub(crate) store_timeout: Duration,
@@ -49,6 +54,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             cookie_header: 8 * 1024,
+            cookies: 256,
             record: RecordLimits::default(),
             store_timeout: Duration::from_secs(2),
             deserializer_timeout: Duration::from_secs(5),
@@ -68,6 +74,9 @@ impl<U: Send + Sync + 'static> Decider<U> {
         let cookies = CookieContext::of(request, self.limits.cookie_header);
         if cookies.is_too_large(self.limits.cookie_header) {
             return Err(Denial::MalformedCookie("the cookie header is too large").into());
+        }
+        if cookies.are_more_than(self.limits.cookies) {
+            return Err(Denial::MalformedCookie("there are too many cookies").into());
         }
         let claim = cookies.as_request(&request.uri);
         let located = unpanicked(|| self.source.locate(&claim))?;
@@ -89,27 +98,28 @@ impl<U: Send + Sync + 'static> Decider<U> {
         Ok(located)
     }
 
-    /// Checks 5 to 11: is that session alive, and who is logged in? Of whom was found `before`, and
-    /// nothing is different but the session's expiry, the user is not loaded again.
+    /// Checks 5 to 11: is that session alive, and who is logged in? As of when the store was asked. Of
+    /// whom was found `before`, and nothing is different but the session's expiry, the user is not
+    /// loaded again.
     pub(crate) async fn resolve(
         &self,
         located: Located,
         request: &Parts,
         before: Option<&Identity<U>>,
         trace: &mut impl Trace,
-    ) -> Result<Identity<U>, Failure> {
-        let (session, key) = self.load(located, trace).await?;
+    ) -> Result<(Identity<U>, Instant), Failure> {
+        let (session, key, asked) = self.load(located, trace).await?;
         if let Some(before) = before
             && session.says_the_same_as(before.session())
         {
-            return Ok(before.in_session(session));
+            return Ok((before.in_session(session), asked));
         }
         let user = self.deserialize(&key, request).await?;
         trace.passed(Check::Deserializer, String::new);
         let user = user.ok_or(Denial::UserNotFound)?;
         trace.passed(Check::User, String::new);
         let user_key = self.key_of(&user, &session).ok_or_else(deserializer_panicked)?;
-        Ok(Identity::new(Arc::new(user), user_key, session))
+        Ok((Identity::new(Arc::new(user), user_key, session), asked))
     }
 
     /// Checks 5 to 9.
@@ -117,29 +127,31 @@ impl<U: Send + Sync + 'static> Decider<U> {
         &self,
         located: Located,
         trace: &mut impl Trace,
-    ) -> Result<(Session, Value), Failure> {
-        match located {
+    ) -> Result<(Session, Value, Instant), Failure> {
+        let began = Instant::now();
+        let (sid, stored, asked) = match located {
             Located::Carried(carried) => {
                 trace.passed(Check::Store, || "not needed: the cookie carries the session".into());
                 let stored = StoredSession::new(carried.payload(), Life::Forever);
-                self.read(carried.id().clone(), Some(stored), trace)
+                (carried.id().clone(), Some(Arc::new(stored)), began)
             }
             Located::Stored(sid) => {
-                let asked = Instant::now();
-                let stored = self.ask_store(&sid).await?;
+                let loaded = self.loads.load(&sid).await?;
                 trace.passed(Check::Store, || {
-                    format!("within {} ms", asked.elapsed().as_millis() + 1)
+                    format!("within {} ms", began.elapsed().as_millis() + 1)
                 });
-                self.read(sid, stored, trace)
+                (sid, loaded.stored, loaded.asked)
             }
-        }
+        };
+        let (session, key) = self.read(sid, stored.as_deref(), trace)?;
+        Ok((session, key, asked))
     }
 
     /// Checks 6 to 9: what the store's answer says.
     pub(crate) fn read(
         &self,
         sid: SessionId,
-        stored: Option<StoredSession>,
+        stored: Option<&StoredSession>,
         trace: &mut impl Trace,
     ) -> Result<(Session, Value), Failure> {
         let stored = stored.ok_or(Denial::SessionNotFound)?;
@@ -176,7 +188,7 @@ impl<U: Send + Sync + 'static> Decider<U> {
         }
     }
 
-    /// Check 5.
+    /// What a session is now, past the crowd of handshakes.
     pub(crate) async fn ask_store(
         &self,
         sid: &SessionId,
@@ -205,20 +217,11 @@ impl<U: Send + Sync + 'static> Decider<U> {
         self.store.as_deref().ok_or_else(none)
     }
 
-    /// A store that panics could not tell.
     async fn in_time<T>(
         &self,
         asked: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, AuthorizeError> {
-        let after = self.limits.store_timeout;
-        match timeout(after, AssertUnwindSafe(asked).catch_unwind()).await {
-            Ok(Ok(Ok(answer))) => Ok(answer),
-            Ok(Ok(Err(error))) => Err(AuthorizeError::StoreUnavailable(error)),
-            Ok(Err(_panic)) => {
-                Err(AuthorizeError::StoreUnavailable(StoreError::message("it panicked")))
-            }
-            Err(_) => Err(AuthorizeError::StoreTimeout { after }),
-        }
+        in_time(self.limits.store_timeout, asked).await
     }
 
     /// Check 10.

@@ -9,7 +9,7 @@
 //! | 2 | there is a session cookie | `no_session_cookie` | denied | `unauthorized` | yes |
 //! | 3 | it is well formed, within limits | `malformed_cookie` | denied | `unauthorized` | yes |
 //! | 4 | one of the secrets signed it | `bad_signature` | denied | `unauthorized` | yes |
-//! | 5 | the store answers in time | `store_unavailable`, `store_timeout` | error | `try_again` | never |
+//! | 5 | the store answers in time | `store_unavailable`, `store_timeout`, `overloaded` | error | `try_again` | never |
 //! | 6 | the session exists | `session_not_found` | denied | `unauthorized` | yes |
 //! | 7 | it is readable, within limits | `corrupt_session` | error | `server_error` | never |
 //! | 8 | it has not expired | `session_expired` | denied | `unauthorized` | yes |
@@ -27,6 +27,8 @@
 mod decider;
 mod hooks;
 mod identity;
+mod in_time;
+mod loads;
 mod origin;
 mod outcome;
 mod owner;
@@ -48,6 +50,7 @@ pub use user_key::UserKey;
 
 pub(crate) use decider::{Decider, Limits};
 pub(crate) use hooks::{Answer, FailHook, SuccessHook, UserIdHook, success_hook};
+pub(crate) use loads::{LoadLimits, Loads};
 pub(crate) use origin::{Origin, OriginPolicy};
 pub(crate) use owner::Owner;
 pub(crate) use request::CookieContext;

@@ -40,7 +40,7 @@ use super::Denial;
 pub struct PeerAddr(pub SocketAddr);
 
 impl PeerAddr {
-    fn of(request: &Parts) -> Option<IpAddr> {
+    pub(crate) fn of(request: &Parts) -> Option<IpAddr> {
         let extensions = &request.extensions;
         #[cfg(feature = "axum")]
         if let Some(axum::extract::ConnectInfo(peer)) =

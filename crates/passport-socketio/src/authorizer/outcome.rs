@@ -42,6 +42,14 @@ pub enum Denial {
     /// 4. None of the secrets made the signature.
     #[error("the session cookie's signature fits none of the secrets")]
     BadSignature,
+    /// Before 5, where a limit was set: they asked too often. The store is not asked.
+    #[error("too many {what} within a short time")]
+    RateLimited {
+        /// What was counted, in words.
+        what: &'static str,
+        /// How soon it is worth asking again.
+        retry_after: Duration,
+    },
     /// 6. The store knows no such session.
     #[error("no session found")]
     SessionNotFound,
@@ -86,6 +94,9 @@ pub enum AuthorizeError {
         /// How long it was given.
         after: Duration,
     },
+    /// 5. Too many sessions are asked for at once: no place in the queue, or none in time.
+    #[error("too many sessions are waiting for the store")]
+    Overloaded,
     /// 7. The record can't be read.
     #[error("the session record is corrupt")]
     CorruptSession(#[source] CorruptRecord),
@@ -126,6 +137,7 @@ impl Denial {
             Self::NoSessionCookie { .. } => "no_session_cookie",
             Self::MalformedCookie(_) => "malformed_cookie",
             Self::BadSignature => "bad_signature",
+            Self::RateLimited { .. } => "rate_limited",
             Self::SessionNotFound => "session_not_found",
             Self::SessionExpired { .. } => "session_expired",
             Self::NotLoggedIn { .. } => "not_logged_in",
@@ -143,6 +155,7 @@ impl Denial {
             Self::NoSessionCookie { .. } => Check::Cookie,
             Self::MalformedCookie(_) => Check::CookieForm,
             Self::BadSignature | Self::OtherSession => Check::Signature,
+            Self::RateLimited { .. } => Check::Store,
             Self::SessionNotFound => Check::Session,
             Self::SessionExpired { .. } => Check::Expiry,
             Self::NotLoggedIn { .. } => Check::UserKey,
@@ -155,6 +168,7 @@ impl Denial {
     pub fn client_message(&self) -> Cow<'static, str> {
         match self {
             Self::OriginNotAllowed { .. } | Self::OtherSession => "forbidden".into(),
+            Self::RateLimited { .. } => "try_again".into(),
             Self::Rejected(reject) => reject.text().to_owned().into(),
             Self::TooManyConnections => self.code().into(),
             _ => "unauthorized".into(),
@@ -168,6 +182,7 @@ impl Denial {
             self,
             Self::OriginNotAllowed { .. }
                 | Self::OtherSession
+                | Self::RateLimited { .. }
                 | Self::Rejected(_)
                 | Self::TooManyConnections
         )
@@ -180,6 +195,7 @@ impl AuthorizeError {
         match self {
             Self::StoreUnavailable(_) => "store_unavailable",
             Self::StoreTimeout { .. } => "store_timeout",
+            Self::Overloaded => "overloaded",
             Self::CorruptSession(_) => "corrupt_session",
             Self::DeserializerFailed(_) => "deserializer_failed",
             Self::DeserializerTimeout { .. } => "deserializer_timeout",
@@ -189,7 +205,9 @@ impl AuthorizeError {
     /// The check that could not be made.
     pub fn check(&self) -> Check {
         match self {
-            Self::StoreUnavailable(_) | Self::StoreTimeout { .. } => Check::Store,
+            Self::StoreUnavailable(_) | Self::StoreTimeout { .. } | Self::Overloaded => {
+                Check::Store
+            }
             Self::CorruptSession(_) => Check::Record,
             Self::DeserializerFailed(_) | Self::DeserializerTimeout { .. } => Check::Deserializer,
         }

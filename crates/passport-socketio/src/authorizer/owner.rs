@@ -34,7 +34,8 @@ impl<U: Send + Sync + 'static> Decider<U> {
                 (Owner::Session(sid), Located::Stored(shown)) => Ok(*sid == shown),
                 (Owner::User(user), Located::Carried(shown)) => {
                     let stored = StoredSession::new(shown.payload(), Life::Forever);
-                    let (session, _) = self.read(shown.id().clone(), Some(stored), &mut Unheard)?;
+                    let (session, _) =
+                        self.read(shown.id().clone(), Some(&stored), &mut Unheard)?;
                     Ok(session.user_key() == Some(user))
                 }
                 _ => Ok(false),

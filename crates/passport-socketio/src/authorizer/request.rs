@@ -61,6 +61,12 @@ impl CookieContext {
         self.bytes > limit || (self.bytes > 0 && self.cookies.is_none())
     }
 
+    /// Whether there are more than so many, of whatever names. Stops counting there.
+    pub(crate) fn are_more_than(&self, limit: usize) -> bool {
+        let cookies = self.cookies.as_deref().unwrap_or_default();
+        cookies.split(';').nth(limit).is_some()
+    }
+
     /// The cookies' names, which are no secrets.
     pub(crate) fn describe(&self) -> String {
         let cookies = self.cookies.as_deref().unwrap_or_default();

@@ -119,7 +119,7 @@ impl World {
     /// Decides about all twelve checks, the last for the namespace `/`.
     async fn decide(self, request: Parts) -> Result<Identity<Value>, Failure> {
         let auth = self.builder.build().unwrap();
-        let (identity, _) = auth.attempt(&request, None).await.outcome?;
+        let (identity, _) = auth.attempt(&request).await.outcome?;
         auth.decider().admit(&identity, "/").await?;
         Ok(identity)
     }

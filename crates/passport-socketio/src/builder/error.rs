@@ -38,6 +38,22 @@ pub enum ConfigError {
     /// `.touch_on_events` with a store that can't, or without one.
     #[error("the store can't prolong sessions: leave out `.touch_on_events`")]
     StoreCantTouch,
+    /// `.max_store_loads(0)`.
+    #[error("no store load is allowed: give `.max_store_loads(…)` at least 1")]
+    NoStoreLoads,
+    /// `.cache_sessions_for` with a time that would leave too little of `max_stale`.
+    #[error(
+        "sessions can be cached for a tenth of `.max_stale(…)` at most, {at_most:?}: longer, and a login that ended could keep a socket for longer than promised"
+    )]
+    CachedForTooLong {
+        /// The longest that can be.
+        at_most: std::time::Duration,
+    },
+    /// A limit that would never let anybody in: none, or more than one each nanosecond.
+    #[error(
+        "{0:?} lets nobody in: give `RateLimit` a number of times from 1 to a billion a second"
+    )]
+    RateLimit(crate::RateLimit),
     /// The user pointer is no JSON pointer.
     #[error("{0:?} is no JSON pointer: write /passport/user, or /passport for @fastify/passport")]
     UserPointer(String),

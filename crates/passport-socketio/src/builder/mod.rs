@@ -10,15 +10,17 @@ use express_session::store::SessionStore;
 use express_session::{Clock, RecordLimits, SystemClock};
 use serde::de::DeserializeOwned;
 
+use crate::admission::{Admission, AdmissionLimits};
 use crate::auth::ServerOptions;
 use crate::authorizer::{
-    AsyncFnDeserializer, BoxError, Decider, FailHook, Limits, Origin, OriginPolicy, SuccessHook,
-    UserIdHook, success_hook,
+    AsyncFnDeserializer, BoxError, Decider, FailHook, Limits, LoadLimits, Loads, Origin,
+    OriginPolicy, SuccessHook, UserIdHook, success_hook,
 };
 use crate::handshake::HandshakeSettings;
 use crate::live::LiveSettings;
 use crate::{Authorizer, Candidate, DeserializeUser, Failure, Reject, UserKey, Verdict};
 
+mod admission;
 mod error;
 mod handshake;
 mod live;
@@ -52,6 +54,8 @@ pub struct AuthorizerBuilder<U> {
     origins: Vec<String>,
     proxies: Vec<String>,
     limits: Limits,
+    loads: LoadLimits,
+    admission: AdmissionLimits,
     max_connection_age: Option<Duration>,
     live: LiveSettings,
     handshake: HandshakeSettings,
@@ -76,6 +80,8 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
             origins: Vec::new(),
             proxies: Vec::new(),
             limits: Limits::default(),
+            loads: LoadLimits::default(),
+            admission: AdmissionLimits::default(),
             max_connection_age: None,
             live: LiveSettings::default(),
             handshake: HandshakeSettings::default(),
@@ -268,6 +274,8 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
         if live.touch_every.is_some() && !can_touch {
             return Err(ConfigError::StoreCantTouch);
         }
+        admission::check(&self.loads, &live)?;
+        let admission = Admission::new(&self.admission).map_err(ConfigError::RateLimit)?;
         live.watches.extend(store.as_ref().and_then(SessionStore::watch));
         let carried = !source.needs_store();
         let server = ServerOptions {
@@ -282,6 +290,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
                 trusted_proxies: parse_all(self.proxies, parse_network, ConfigError::Proxy)?,
             },
             source,
+            loads: Loads::new(store.clone(), self.limits.store_timeout, self.loads),
             store,
             deserializer: self.deserializer.ok_or(ConfigError::MissingDeserializer)?,
             user_pointer: self.user_pointer.into(),
@@ -291,7 +300,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
             limits: self.limits,
             clock: self.clock,
         };
-        Ok(Authorizer::new(decider, server, live))
+        Ok(Authorizer::new(decider, server, live, admission))
     }
 
     fn session_source(&self) -> Result<Arc<dyn SessionSource>, ConfigError> {

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | 401 | `{"code":"unauthorized"}` | denied, for what a client without a cookie could have reached, too |
 //! | 403 | `{"code":"forbidden"}` | denied to whoever asks: a foreign origin, somebody else's connection |
+//! | 429 | `{"code":"try_again"}` | denied for asking too often; with the `Retry-After` of its limit |
 //! | 500 | `{"code":"server_error"}` | could not tell, and the next time will be no better |
 //! | 503 | `{"code":"try_again"}` | could not tell just now; with `Retry-After` |
 
@@ -14,17 +15,18 @@ use http::{HeaderValue, Response, StatusCode};
 
 use super::ResponseBody;
 use super::cors::preflight_headers;
-use crate::Failure;
+use crate::{Denial, Failure};
 
 /// Official clients have a jittered backoff of their own; whoever else honours `Retry-After` shall
 /// not come back in one wave.
-const RETRY_AFTER_SECONDS: std::ops::RangeInclusive<u16> = 1..=5;
+const RETRY_AFTER_SECONDS: std::ops::RangeInclusive<u64> = 1..=5;
 
 pub(super) type Answer<B> = Response<ResponseBody<B>>;
 
 /// The client's code, and nothing else.
 pub(super) fn refusal<B>(failure: &Failure) -> Answer<B> {
     let status = match failure {
+        Failure::Denied(Denial::RateLimited { .. }) => StatusCode::TOO_MANY_REQUESTS,
         Failure::Denied(denial) if denial.allows_guest() => StatusCode::UNAUTHORIZED,
         Failure::Denied(_) => StatusCode::FORBIDDEN,
         Failure::Error(error) if error.is_transient() => StatusCode::SERVICE_UNAVAILABLE,
@@ -36,8 +38,14 @@ pub(super) fn refusal<B>(failure: &Failure) -> Answer<B> {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(RETRY_AFTER, fastrand::u16(RETRY_AFTER_SECONDS).into());
+    let retry_after = match failure {
+        // Never too early: what is left of a second counts as one.
+        Failure::Denied(Denial::RateLimited { retry_after, .. }) => Some(retry_after.as_secs() + 1),
+        _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(fastrand::u64(RETRY_AFTER_SECONDS)),
+        _ => None,
+    };
+    if let Some(seconds) = retry_after {
+        headers.insert(RETRY_AFTER, seconds.into());
     }
     response
 }

@@ -110,6 +110,13 @@ where
         let state = if cors.allows() && is_preflight(&parts) {
             let answer = Some(preflight(&parts));
             State::Answered { answer }
+        } else if opens_connection(&parts)
+            && let Err(limited) = self.auth.count_handshake(&parts)
+        {
+            let failure = limited.into();
+            becomes_guest(&self.auth, &failure);
+            let answer = Some(refusal(&failure));
+            State::Answered { answer }
         } else if opens_connection(&parts) {
             let opening = self.open(parts, body);
             State::Opening { opening }
@@ -145,7 +152,7 @@ impl<S: Clone, U: Send + Sync + 'static> AuthService<S, U> {
         let mut inner = std::mem::replace(&mut self.inner, next);
         let Self { auth, connections, .. } = self.clone();
         Box::pin(async move {
-            let attempt = auth.attempt(&parts, None).await;
+            let attempt = auth.attempt(&parts).await;
             if let Err(failure) = &attempt.outcome
                 && auth.handshake_settings().answers_at_http(failure)
                 && !becomes_guest(&auth, failure)

@@ -4,8 +4,9 @@
 //!
 //! 1. a foreign origin is refused with 403, before anything else happens, so it costs no socket;
 //!    an allowed one gets its CORS headers, its preflights are answered;
-//! 2. the request that opens a connection has its cookie moved out of the headers, and the rest of it
-//!    made small: the host keeps it as long as the connection lives;
+//! 2. the request that opens a connection is counted, where there is a limit (429);
+//!    its cookie is moved out of the headers, and the rest of it made small: the host keeps it as
+//!    long as the connection lives;
 //! 3. its session is looked up, and the answer handed over to the connect middleware, once;
 //! 4. who is not let in is refused right here, [if](crate::AuthorizerBuilder::refuse_at_http)
 //!    [wanted](crate::AuthorizerBuilder::retry_at_http);

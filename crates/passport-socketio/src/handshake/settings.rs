@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Failure;
+use crate::{Denial, Failure};
 
 /// What is refused before there is a socket, and how long one may be nobody's.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +33,8 @@ impl Default for HandshakeSettings {
 impl HandshakeSettings {
     pub(super) fn answers_at_http(self, failure: &Failure) -> bool {
         let transient = matches!(failure, Failure::Error(error) if error.is_transient());
-        self.refuse_at_http || (self.retry_at_http && transient)
+        // No namespace could let them in: as with an origin, it costs no socket.
+        let limited = matches!(failure, Failure::Denied(Denial::RateLimited { .. }));
+        limited || self.refuse_at_http || (self.retry_at_http && transient)
     }
 }

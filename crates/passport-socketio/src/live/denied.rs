@@ -82,6 +82,7 @@ impl<U> Registry<U> {
 
     /// The same for a session whose id another node has not told.
     pub(super) fn deny_hash(&self, hash: SidHash, until: Option<Instant>) {
+        self.loads.forget(&hash);
         let now = Instant::now();
         let sessions = &mut self.state().denied.sessions;
         sessions.insert(hash, until, |until| until.is_none_or(|until| now < until));

@@ -36,6 +36,7 @@ impl Feeds {
             let changes = Changes::to(move |change| match change {
                 Change::Session(sid) => registry.session_changed(&sid),
                 Change::Hashed(hash) => {
+                    registry.loads.forget(&hash);
                     if let Some(sid) = registry.by_hash(&hash) {
                         registry.session_changed(&sid);
                     }

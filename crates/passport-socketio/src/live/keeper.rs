@@ -153,7 +153,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
         match self.decider.ask_store_for(&sids).await {
             Ok(stored) => {
                 for (due, stored) in due.iter().zip(stored) {
-                    self.settle(due, stored);
+                    self.settle(due, stored.as_ref());
                 }
                 Ok(())
             }
@@ -168,7 +168,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
         let mut unclear = Vec::new();
         while let Some((answer, one)) = looks.next().await {
             match answer {
-                Ok(stored) => self.settle(&one, stored),
+                Ok(stored) => self.settle(&one, stored.as_ref()),
                 Err(_) => unclear.push(one),
             }
             if unclear.len() == AWAY {
@@ -198,7 +198,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
         self.registry.settle(due, &finding, self.next_look(ends), self.settings.grace);
     }
 
-    fn settle(&self, due: &Due, stored: Option<StoredSession>) {
+    fn settle(&self, due: &Due, stored: Option<&StoredSession>) {
         let finding = match self.decider.read(due.sid.clone(), stored, &mut Unheard) {
             Ok((session, _)) => Finding::Stands(session),
             Err(Failure::Denied(Denial::SessionNotFound)) => Finding::Gone,

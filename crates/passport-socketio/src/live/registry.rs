@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use super::denied::{Denied, Moments};
 use super::schedule::{Schedule, Slot};
 use super::{EndReason, Ending, LiveSocket, OverLimit};
+use crate::authorizer::Loads;
 use crate::{Session, UserKey};
 
 /// All live sessions of one authorizer on this node.
@@ -27,6 +28,8 @@ pub(crate) struct Registry<U> {
     state: Mutex<State<U>>,
     /// Something is due earlier than what was due first.
     pub(super) sooner: Notify,
+    /// Where records may be kept, which must not outlive what is told of their sessions.
+    pub(super) loads: Arc<Loads>,
 }
 
 pub(super) struct State<U> {
@@ -56,7 +59,7 @@ pub(super) struct Entry<U> {
 }
 
 impl<U> Registry<U> {
-    pub(crate) fn new() -> Arc<Self> {
+    pub(crate) fn new(loads: Arc<Loads>) -> Arc<Self> {
         let state = State {
             sessions: HashMap::new(),
             users: HashMap::new(),
@@ -66,7 +69,7 @@ impl<U> Registry<U> {
             denied: Denied::default(),
             refreshed: Moments::default(),
         };
-        Arc::new(Self { state: Mutex::new(state), sooner: Notify::new() })
+        Arc::new(Self { state: Mutex::new(state), sooner: Notify::new(), loads })
     }
 
     /// Enters a session that a handshake is about to load.
@@ -92,6 +95,7 @@ impl<U> Registry<U> {
     /// Ends all sockets of a session, and makes the handshakes that are under way with it start
     /// over. How many sockets that were.
     pub(crate) fn end_session(&self, sid: &SessionId, reason: EndReason) -> usize {
+        self.loads.forget(&sid.hash());
         let sockets: Vec<_> = {
             let mut state = self.state();
             let Some(entry) = state.sessions.get_mut(sid) else {

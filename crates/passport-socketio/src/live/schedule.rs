@@ -103,6 +103,7 @@ impl<U> Registry<U> {
     /// What was loaded of this session before now no longer counts: handshakes start over, and it
     /// is looked at soon.
     pub(crate) fn session_changed(&self, sid: &SessionId) {
+        self.loads.forget(&sid.hash());
         let now = Instant::now();
         let mut state = self.state();
         let sooner = state.with_entry(sid, |schedule, entry| {
@@ -118,6 +119,7 @@ impl<U> Registry<U> {
 
     /// The same for all of them, looked at one after the other within `window`.
     pub(super) fn all_changed(&self, window: Duration) {
+        self.loads.forget_all();
         let now = Instant::now();
         let mut state = self.state();
         let State { sessions, schedule, .. } = &mut *state;
@@ -135,6 +137,8 @@ impl<U> Registry<U> {
     /// Acts on what was found, and says when to look again. Sockets that came
     /// meanwhile are left alone, and what may have changed meanwhile is looked at once more.
     pub(super) fn settle(&self, due: &Due, finding: &Finding, again: Instant, grace: Duration) {
+        // What was just found is newer than any record that is kept.
+        self.loads.forget(&due.sid.hash());
         let now = Instant::now();
         let mut state = self.state();
         let settled = state.with_entry(&due.sid, |schedule, entry| {

@@ -1,6 +1,7 @@
 //! The connect middleware: who is not granted does not reach the namespace.
 //!
-//! 1. The layer's answer is used, once, while it is fresh; else the session is looked up.
+//! 1. It is counted, where there is a limit. The layer's answer is used, once, while it is fresh;
+//!    else the session is looked up.
 //! 2. `success` is asked.
 //! 3. The socket is entered into the live sessions, if the session has not changed meanwhile: else
 //!    it is looked up again, and all starts over unless it was only touched.
@@ -20,7 +21,7 @@ use tokio::time::{Instant, sleep};
 use super::{session_room, user_room};
 use crate::authorizer::{Answer, Denial};
 use crate::handshake::{Handover, after_connect, before_connect};
-use crate::live::{EndReason, Host, LiveSocket, NotEntered};
+use crate::live::{EndReason, Host, LiveSocket, NotEntered, Registration};
 use crate::log;
 use crate::socketio::auth::LiveUserOf;
 use crate::socketio::session::SocketSession;
@@ -93,14 +94,17 @@ impl<A: Adapter, U: Send + Sync + 'static> ConnectMiddleware<A, GateMarker> for 
 impl<U: Send + Sync + 'static> Gate<U> {
     /// Lets the socket in, as a user or as a guest. The error is what the client reads.
     async fn admit<A: Adapter>(&self, socket: &Arc<Socket<A>>) -> Result<(), Cow<'static, str>> {
-        let mut handed_over = Handover::take(socket.req_parts(), &self.auth);
+        let request = socket.req_parts();
+        if let Err(limited) = self.auth.count_connect(request) {
+            return self.refuse(socket, limited.into());
+        }
+        let mut attempt = match Handover::take(request, &self.auth) {
+            Some(attempt) => attempt,
+            None => self.auth.attempt(request).await,
+        };
         let mut before = None::<Identity<U>>;
         let began = Instant::now();
         loop {
-            let attempt = match handed_over.take() {
-                Some(attempt) => attempt,
-                None => self.auth.attempt(socket.req_parts(), before.as_ref()).await,
-            };
             let (identity, registration) = match attempt.outcome {
                 Ok(granted) => granted,
                 Err(failure) => return self.refuse(socket, failure),
@@ -115,19 +119,10 @@ impl<U: Send + Sync + 'static> Gate<U> {
                 log::refused(&rejected.into(), socket.ns());
                 return Err(text);
             }
-            let settings = self.auth.live_settings();
-            let host = Host::of(socket);
-            let live = LiveSocket::new(&identity, socket.ns(), socket.id, host, settings);
-            let session = identity.session();
-            let due = self.auth.keeper().next_look(session.ends());
-            let mut membership = match registration.activate(live, due, settings.limit) {
-                Ok(membership) => membership,
-                Err(NotEntered::Stale | NotEntered::OldUser) if began.elapsed() > PATIENCE => break,
-                Err(stale @ (NotEntered::Stale | NotEntered::OldUser)) => {
-                    before = (stale == NotEntered::Stale).then_some(identity);
-                    sleep(PAUSE).await;
-                    continue;
-                }
+            before = match self.enter(socket, &identity, &registration) {
+                Ok(entered) => return entered,
+                Err(NotEntered::Stale) => Some(identity),
+                Err(NotEntered::OldUser) => None,
                 Err(NotEntered::Revoked) => {
                     return self.refuse(socket, Denial::SessionNotFound.into());
                 }
@@ -135,25 +130,43 @@ impl<U: Send + Sync + 'static> Gate<U> {
                     return self.refuse(socket, Denial::TooManyConnections.into());
                 }
             };
-            Handover::bind(socket.req_parts(), &self.auth, session);
-            let live = membership.socket().clone();
-            if let Some(age) = self.auth.max_connection_age() {
-                membership.ends_with(tokio::spawn(end_at_age(Arc::downgrade(&live), age)));
+            if began.elapsed() > PATIENCE {
+                let error = StoreError::message("the session changed whenever it was loaded");
+                return self.refuse(socket, AuthorizeError::StoreUnavailable(error).into());
             }
-            SocketSession::of_member(live.login().clone()).enter(socket);
-            socket.extensions.insert(LiveUserOf::from(membership));
-            socket.join([user_room(identity.user_key()), session_room(session.id())]);
-            if live.has_ended() {
-                // In this very moment. The host takes a refused socket out of its rooms.
-                let ended = Failure::from(Denial::SessionNotFound);
-                log::refused(&ended, socket.ns());
-                return Err(ended.client_message());
-            }
-            log::granted(&identity, socket.ns());
-            return Ok(());
+            sleep(PAUSE).await;
+            attempt = self.auth.attempt_again(request, before.as_ref()).await;
         }
-        let error = StoreError::message("the session changed whenever it was loaded");
-        self.refuse(socket, AuthorizeError::StoreUnavailable(error).into())
+    }
+
+    /// Makes a live socket of it, and takes it to its rooms.
+    fn enter<A: Adapter>(
+        &self,
+        socket: &Arc<Socket<A>>,
+        identity: &Identity<U>,
+        registration: &Registration<U>,
+    ) -> Result<Result<(), Cow<'static, str>>, NotEntered> {
+        let settings = self.auth.live_settings();
+        let live = LiveSocket::new(identity, socket.ns(), socket.id, Host::of(socket), settings);
+        let session = identity.session();
+        let due = self.auth.keeper().next_look(session.ends());
+        let mut membership = registration.activate(live, due, settings.limit)?;
+        Handover::bind(socket.req_parts(), &self.auth, session);
+        let live = membership.socket().clone();
+        if let Some(age) = self.auth.max_connection_age() {
+            membership.ends_with(tokio::spawn(end_at_age(Arc::downgrade(&live), age)));
+        }
+        SocketSession::of_member(live.login().clone()).enter(socket);
+        socket.extensions.insert(LiveUserOf::from(membership));
+        socket.join([user_room(identity.user_key()), session_room(session.id())]);
+        if live.has_ended() {
+            // In this very moment. The host takes a refused socket out of its rooms.
+            let ended = Failure::from(Denial::SessionNotFound);
+            log::refused(&ended, socket.ns());
+            return Ok(Err(ended.client_message()));
+        }
+        log::granted(identity, socket.ns());
+        Ok(Ok(()))
     }
 
     /// Refuses, unless this namespace or the `fail` hook makes a guest of it.

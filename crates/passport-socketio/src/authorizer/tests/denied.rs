@@ -91,6 +91,23 @@ async fn a_cookie_header_of_8_kib_is_read_and_one_byte_more_is_malformed() {
 }
 
 #[tokio::test]
+async fn so_many_cookies_are_read_and_one_more_is_malformed() {
+    let among = |others: usize| with_cookie(&format!("{}{}", "a=;".repeat(others), cookie(SECRET)));
+    logged_in().grants(among(255)).await;
+    let refused =
+        |world: World, others| async move { world.refuses(among(others), &MALFORMED).await };
+    let failure = refused(logged_in(), 256).await;
+    assert_eq!(failure.to_string(), "the session cookie is malformed: there are too many cookies");
+    let ten = || logged_in().with(|builder| builder.max_cookies(10));
+    ten().grants(among(9)).await;
+    refused(ten(), 10).await;
+    // However long the header may be.
+    let long = || logged_in().with(|builder| builder.max_cookie_header(1 << 20));
+    refused(long(), 10_000).await;
+    long().with(|builder| builder.max_cookies(10_001)).grants(among(10_000)).await;
+}
+
+#[tokio::test]
 async fn several_cookie_headers_count_together() {
     let pad = format!("pad={}", "x".repeat(5000));
     let cookie = cookie(SECRET);

@@ -1,11 +1,12 @@
 use express_session::store::Life;
 use express_session::{RecordLimits, SessionRecord};
 
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use socketioxide::socket::Sid;
 
 use super::*;
+use crate::authorizer::LoadLimits;
 use crate::live::LiveSettings;
 use crate::live::socket::Connection;
 use crate::{Identity, Session};
@@ -30,13 +31,17 @@ fn socket(user: i64, sid: &SessionId) -> LiveSocket<i64> {
     LiveSocket::new(&identity, "/", Sid::new(), Connected, &LiveSettings::default())
 }
 
+fn registry() -> Arc<Registry<i64>> {
+    Registry::new(Loads::new(None, Duration::from_secs(2), LoadLimits::default()))
+}
+
 fn is_empty(registry: &Registry<i64>) -> bool {
     format!("{registry:?}") == "Registry { users: 0, sessions: 0, sockets: 0 }"
 }
 
 #[test]
 fn a_socket_is_found_by_its_user_until_it_leaves() {
-    let registry = Registry::new();
+    let registry = registry();
     let (phone, laptop) = (SessionId::from("phone"), SessionId::from("laptop"));
     let first =
         registry.register(&phone).activate(socket(42, &phone), Instant::now(), None).unwrap();
@@ -69,7 +74,7 @@ fn a_socket_is_found_by_its_user_until_it_leaves() {
 
 #[test]
 fn a_change_announced_between_registering_and_activating_makes_the_handshake_stale() {
-    let registry = Registry::new();
+    let registry = registry();
     let sid = SessionId::from("sid");
     let registration = registry.register(&sid);
     registry.session_changed(&sid);
@@ -84,7 +89,7 @@ fn a_change_announced_between_registering_and_activating_makes_the_handshake_sta
 
 #[test]
 fn a_change_of_another_session_or_before_registering_does_not() {
-    let registry = Registry::new();
+    let registry = registry();
     let sid = SessionId::from("sid");
     registry.session_changed(&sid);
     let registration = registry.register(&sid);
@@ -94,7 +99,7 @@ fn a_change_of_another_session_or_before_registering_does_not() {
 
 #[test]
 fn an_abandoned_handshake_leaves_nothing_behind() {
-    let registry = Registry::<i64>::new();
+    let registry = registry();
     let (first, second) = (registry.register(&"sid".into()), registry.register(&"sid".into()));
     drop(first);
     assert!(!is_empty(&registry));
@@ -104,7 +109,7 @@ fn an_abandoned_handshake_leaves_nothing_behind() {
 
 #[test]
 fn a_session_that_changes_hands_belongs_to_both_users_while_both_have_sockets() {
-    let registry = Registry::new();
+    let registry = registry();
     let sid = SessionId::from("sid");
     let ann = registry.register(&sid).activate(socket(42, &sid), Instant::now(), None).unwrap();
     let bob = registry.register(&sid).activate(socket(7, &sid), Instant::now(), None).unwrap();
@@ -119,7 +124,7 @@ fn a_session_that_changes_hands_belongs_to_both_users_while_both_have_sockets() 
 
 #[test]
 fn a_socket_is_no_longer_live_once_it_has_left() {
-    let registry = Registry::new();
+    let registry = registry();
     let sid = SessionId::from("sid");
     let membership =
         registry.register(&sid).activate(socket(42, &sid), Instant::now(), None).unwrap();
@@ -131,7 +136,7 @@ fn a_socket_is_no_longer_live_once_it_has_left() {
 
 #[test]
 fn ending_a_session_ends_its_sockets_once_and_no_others() {
-    let registry = Registry::new();
+    let registry = registry();
     let (ours, other) = (SessionId::from("ours"), SessionId::from("other"));
     let first = registry.register(&ours).activate(socket(42, &ours), Instant::now(), None).unwrap();
     let second =

@@ -1,0 +1,181 @@
+//! One limit, and who has used how much of it.
+//!
+//! Memory is bounded: what is full again is forgotten as others come, and there are never more than
+//! 65,536 buckets (some 5 MiB). Should more be in use at one time, those who come new share one
+//! bucket until there is room: the limit stays one, whoever can call upon a million addresses.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use governor::RateLimiter;
+use governor::clock::{Clock, MonotonicClock};
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::StateStore;
+use governor::state::keyed::ShrinkableKeyedStateStore;
+
+use super::RateLimit;
+
+const BUCKETS: usize = 65_536;
+/// How many are counted between two looks for buckets that are full again.
+const TIDY_EVERY: usize = 4096;
+
+pub(super) struct Limiter<K: Hash + Eq + Clone, C: Clock = MonotonicClock> {
+    limiter: RateLimiter<K, Buckets<K>, C, NoOpMiddleware<C::Instant>>,
+    counted: AtomicUsize,
+}
+
+impl<K: Hash + Eq + Clone> Limiter<K> {
+    pub(super) fn new(limit: RateLimit) -> Result<Self, RateLimit> {
+        Self::with_clock(limit, MonotonicClock)
+    }
+}
+
+impl<K: Hash + Eq + Clone, C: Clock> Limiter<K, C> {
+    fn with_clock(limit: RateLimit, clock: C) -> Result<Self, RateLimit> {
+        let quota = limit.quota().ok_or(limit)?;
+        let limiter = RateLimiter::new(quota, Buckets::new(), clock);
+        Ok(Self { limiter, counted: AtomicUsize::new(0) })
+    }
+
+    /// Once more. The error says how long to wait.
+    pub(super) fn count(&self, who: &K) -> Result<(), Duration> {
+        if self.counted.fetch_add(1, Ordering::Relaxed) % TIDY_EVERY == TIDY_EVERY - 1 {
+            self.limiter.retain_recent();
+        }
+        self.limiter
+            .check_key(who)
+            .map_err(|refused| refused.wait_time_from(self.limiter.clock().now()))
+    }
+}
+
+/// When each bucket will be full again (GCRA's theoretical arrival time).
+struct Buckets<K>(Mutex<State<K>>);
+
+struct State<K> {
+    by_key: HashMap<K, Option<Nanos>>,
+    shared: Option<Nanos>,
+}
+
+impl<K> Buckets<K> {
+    fn new() -> Self {
+        Self(Mutex::new(State { by_key: HashMap::new(), shared: None }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<K>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K: Hash + Eq + Clone> StateStore for Buckets<K> {
+    type Key = K;
+
+    fn measure_and_replace<T, F, E>(&self, key: &K, decide: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        let mut state = self.state();
+        let state = &mut *state;
+        let bucket = if state.by_key.len() < BUCKETS || state.by_key.contains_key(key) {
+            state.by_key.entry(key.clone()).or_default()
+        } else {
+            &mut state.shared
+        };
+        let (answer, full_again) = decide(*bucket)?;
+        *bucket = Some(full_again);
+        Ok(answer)
+    }
+}
+
+impl<K: Hash + Eq + Clone> ShrinkableKeyedStateStore<K> for Buckets<K> {
+    fn retain_recent(&self, full_by_now: Nanos) {
+        let by_key = &mut self.state().by_key;
+        by_key.retain(|_, full_again| full_again.is_some_and(|then| then > full_by_now));
+        if by_key.len() < by_key.capacity() / 4 {
+            by_key.shrink_to_fit();
+        }
+    }
+
+    fn shrink_to_fit(&self) {
+        self.state().by_key.shrink_to_fit();
+    }
+
+    fn len(&self) -> usize {
+        self.state().by_key.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use governor::clock::FakeRelativeClock;
+
+    use super::*;
+
+    fn limiter(limit: RateLimit) -> (Limiter<usize, FakeRelativeClock>, FakeRelativeClock) {
+        let clock = FakeRelativeClock::default();
+        (Limiter::with_clock(limit, clock.clone()).unwrap(), clock)
+    }
+
+    #[test]
+    fn everybody_has_a_burst_and_then_waits_as_long_as_they_are_told() {
+        let (limiter, clock) = limiter(RateLimit::per_minute(60).burst(3));
+        for who in [1, 2] {
+            for _ in 0..3 {
+                assert_eq!(limiter.count(&who), Ok(()));
+            }
+            assert_eq!(limiter.count(&who), Err(Duration::from_secs(1)));
+        }
+        clock.advance(Duration::from_millis(999));
+        assert_eq!(limiter.count(&1), Err(Duration::from_millis(1)));
+        clock.advance(Duration::from_millis(1));
+        assert_eq!(limiter.count(&1), Ok(()));
+        assert_eq!(limiter.count(&1), Err(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_limit_that_lets_nobody_in_is_none() {
+        for limit in [
+            RateLimit::per_second(0),
+            RateLimit::per_minute(60).burst(0),
+            RateLimit::per_second(u32::MAX),
+        ] {
+            assert_eq!(Limiter::<usize>::new(limit).err(), Some(limit));
+        }
+    }
+
+    #[test]
+    fn what_is_full_again_is_forgotten() {
+        let (limiter, clock) = limiter(RateLimit::per_second(1));
+        for who in 0..TIDY_EVERY - 1 {
+            limiter.count(&who).unwrap();
+        }
+        assert_eq!(limiter.limiter.len(), TIDY_EVERY - 1);
+        clock.advance(Duration::from_secs(2));
+        limiter.count(&TIDY_EVERY).unwrap();
+        assert_eq!(limiter.limiter.len(), 1);
+    }
+
+    #[test]
+    fn more_addresses_than_there_are_buckets_share_one_and_the_limit_holds() {
+        let (limiter, clock) = limiter(RateLimit::per_hour(10));
+        let admitted = (0..10 * BUCKETS).filter(|who| limiter.count(who).is_ok()).count();
+        assert_eq!(admitted, BUCKETS + 10);
+        assert_eq!(limiter.limiter.len(), BUCKETS);
+        // Who was there before has an allowance of their own.
+        assert_eq!(limiter.count(&0), Ok(()));
+        clock.advance(Duration::from_secs(2 * 3600));
+        for _ in 0..TIDY_EVERY {
+            let _ = limiter.count(&0);
+        }
+        for who in BUCKETS..BUCKETS + TIDY_EVERY {
+            assert_eq!(limiter.count(&who), Ok(()), "there is room again");
+        }
+    }
+}

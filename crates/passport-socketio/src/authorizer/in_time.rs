@@ -1,0 +1,25 @@
+//! What a store is asked has an answer within a time, or none.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use express_session::store::StoreError;
+use futures_util::FutureExt as _;
+use tokio::time::timeout;
+
+use super::AuthorizeError;
+
+/// Waits no longer than `after`. A store that panics could not tell.
+pub(super) async fn in_time<T>(
+    after: Duration,
+    asked: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, AuthorizeError> {
+    match timeout(after, AssertUnwindSafe(asked).catch_unwind()).await {
+        Ok(Ok(Ok(answer))) => Ok(answer),
+        Ok(Ok(Err(error))) => Err(AuthorizeError::StoreUnavailable(error)),
+        Ok(Err(_panic)) => {
+            Err(AuthorizeError::StoreUnavailable(StoreError::message("it panicked")))
+        }
+        Err(_) => Err(AuthorizeError::StoreTimeout { after }),
+    }
+}

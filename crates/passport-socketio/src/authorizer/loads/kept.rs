@@ -1,0 +1,173 @@
+//! Records that are used again for a moment.
+//!
+//! A page with five namespaces, or five tabs that come back together, ask for one session five times
+//! within a second. Where that is worth it, its record is kept, and what that costs is this:
+//!
+//! 1. A login that ended **without a word to this node** may open a socket for as long as records
+//!    are kept, counted from when the store was asked. (The sweep closes it like any other.)
+//! 2. What is told is told to the records as well: a change or an end of the session drops its
+//!    record, also one that is being loaded at that moment. What an operator revoked is refused
+//!    whatever is kept.
+//! 3. Only records are kept: not that there was none, not an error, and no user. The deserializer
+//!    and `success` are asked each time.
+//! 4. A record that the store counts down keeps counting while it is kept.
+//!
+//! It is written here, and not taken from a library, since to keep a record and to drop it must be
+//! one act with the flights that load it, under one lock.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use express_session::SidHash;
+use express_session::store::{Life, StoredSession};
+use tokio::time::Instant;
+
+use super::Loaded;
+
+/// The bytes of all records together. Those that came first go first.
+const AT_MOST: usize = 32 << 20;
+/// What a record takes besides its payload, about.
+const OVERHEAD: usize = 256;
+
+pub(super) struct Kept {
+    keep_for: Duration,
+    records: HashMap<SidHash, Record>,
+    /// In the order in which they were kept, which is that in which they go.
+    order: VecDeque<(Instant, SidHash)>,
+    bytes: usize,
+}
+
+struct Record {
+    stored: Arc<StoredSession>,
+    asked: Instant,
+}
+
+impl Kept {
+    pub(super) fn new(keep_for: Duration) -> Self {
+        Self { keep_for, records: HashMap::new(), order: VecDeque::new(), bytes: 0 }
+    }
+
+    pub(super) fn find(&mut self, key: &SidHash, now: Instant) -> Option<Loaded> {
+        self.drop_old(now);
+        let Record { stored, asked } = self.records.get(key)?;
+        let age = now.saturating_duration_since(*asked);
+        if age >= self.keep_for {
+            return None;
+        }
+        let stored = match stored.life() {
+            Life::For(left) => {
+                let left = left.checked_sub(age).filter(|left| !left.is_zero())?;
+                Arc::new(StoredSession::new(stored.payload(), Life::For(left)))
+            }
+            Life::Forever | Life::Until(_) => stored.clone(),
+        };
+        Some(Loaded { stored: Some(stored), asked: *asked })
+    }
+
+    pub(super) fn keep(&mut self, key: SidHash, loaded: &Loaded) {
+        self.forget(&key);
+        let Some(stored) = &loaded.stored else {
+            return;
+        };
+        self.bytes += size(stored);
+        self.records.insert(key, Record { stored: stored.clone(), asked: loaded.asked });
+        self.order.push_back((loaded.asked, key));
+        while self.bytes > AT_MOST
+            && let Some((asked, key)) = self.order.pop_front()
+        {
+            self.drop_one(&key, asked);
+        }
+    }
+
+    pub(super) fn forget(&mut self, key: &SidHash) {
+        if let Some(record) = self.records.remove(key) {
+            self.bytes -= size(&record.stored);
+        }
+    }
+
+    pub(super) fn forget_all(&mut self) {
+        self.records.clear();
+        self.order.clear();
+        self.bytes = 0;
+    }
+
+    fn drop_old(&mut self, now: Instant) {
+        while let Some((asked, key)) = self.order.front().copied()
+            && now.saturating_duration_since(asked) >= self.keep_for
+        {
+            self.order.pop_front();
+            self.drop_one(&key, asked);
+        }
+    }
+
+    /// Drops a record, unless it was replaced by a newer one.
+    fn drop_one(&mut self, key: &SidHash, asked: Instant) {
+        if self.records.get(key).is_some_and(|record| record.asked == asked) {
+            self.forget(key);
+        }
+    }
+}
+
+fn size(stored: &StoredSession) -> usize {
+    OVERHEAD + stored.payload().len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loaded(bytes: usize, life: Life) -> Loaded {
+        let stored = StoredSession::new(vec![b' '; bytes], life);
+        Loaded { stored: Some(Arc::new(stored)), asked: Instant::now() }
+    }
+
+    fn key(n: usize) -> SidHash {
+        SidHash::of(&n.to_string())
+    }
+
+    #[test]
+    fn a_record_is_found_for_as_long_as_it_is_kept_and_its_own_life_goes_on() {
+        let mut kept = Kept::new(Duration::from_secs(3));
+        let record = loaded(2, Life::For(Duration::from_secs(2)));
+        let at = |millis| record.asked + Duration::from_millis(millis);
+        kept.keep(key(1), &record);
+        let found = kept.find(&key(1), at(1500)).unwrap().stored.unwrap();
+        assert_eq!(found.life(), Life::For(Duration::from_millis(500)));
+        assert!(kept.find(&key(1), at(2000)).is_none(), "the store has dropped it");
+        kept.keep(key(2), &loaded(2, Life::Forever));
+        assert!(kept.find(&key(2), at(2900)).is_some());
+        assert!(kept.find(&key(2), at(4000)).is_none());
+        assert_eq!((kept.records.len(), kept.order.len(), kept.bytes), (0, 0, 0));
+    }
+
+    #[test]
+    fn what_is_forgotten_is_not_found_and_what_was_never_there_is_not_kept() {
+        let mut kept = Kept::new(Duration::from_secs(3));
+        let now = Instant::now();
+        for n in [1, 2, 3] {
+            kept.keep(key(n), &loaded(2, Life::Forever));
+        }
+        kept.keep(key(2), &Loaded { stored: None, asked: now });
+        kept.forget(&key(1));
+        assert!(kept.find(&key(1), now).is_none());
+        assert!(kept.find(&key(2), now).is_none());
+        assert!(kept.find(&key(3), now).is_some());
+        kept.forget_all();
+        assert!(kept.find(&key(3), now).is_none());
+        assert_eq!(kept.bytes, 0);
+    }
+
+    #[test]
+    fn the_oldest_make_room() {
+        let mut kept = Kept::new(Duration::from_secs(3));
+        let many = 2 * AT_MOST / (1 << 20);
+        for n in 0..many {
+            kept.keep(key(n), &loaded(1 << 20, Life::Forever));
+            assert!(kept.bytes <= AT_MOST);
+        }
+        let now = Instant::now();
+        assert!(kept.find(&key(0), now).is_none());
+        assert!(kept.find(&key(many - 1), now).is_some());
+    }
+}
