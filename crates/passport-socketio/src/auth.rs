@@ -4,13 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use express_session::SidHash;
 use http::request::Parts;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use crate::authorizer::{
     Decider, Decision, Denial, Explanation, Failure, Identity, Trace, Unheard, failed_step,
 };
 use crate::live::{Keeper, Keeping, LiveSettings, Registration, Registry, Toucher};
+use crate::observe::{Observer, Subject, events, metrics};
 use crate::{AuthorizeError, AuthorizerBuilder};
 
 /// How long the layer's answer may wait for the connect middleware. The two are one handshake, a
@@ -50,6 +53,7 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     }
 
     pub(crate) fn new(decider: Decider<U>, server: ServerOptions, live: LiveSettings) -> Self {
+        metrics::describe_all();
         let (decider, registry) = (Arc::new(decider), Registry::new());
         let touch_every = live.touch_every;
         let toucher = touch_every.map(|every| Toucher::new(decider.clone(), every));
@@ -94,7 +98,13 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     /// # Errors
     /// [`AuthorizeError`] if it could not be told. Let nobody in then, not even as a guest.
     pub async fn authorize(&self, request: &Parts) -> Result<Decision<U>, AuthorizeError> {
-        answer(self.attempt(request).await.outcome)
+        let attempt = self.attempt(request).instrument(events::authorize_span()).await;
+        let subject = Subject::of_request(request).with_session(attempt.session);
+        match &attempt.outcome {
+            Ok((identity, _)) => self.observer().granted(&subject.with_user(identity.user_key())),
+            Err(failure) => self.observer().refused(&subject, failure),
+        }
+        answer(attempt.outcome)
     }
 
     /// Decides as [`authorize`](Self::authorize) does, and tells what each check saw: to answer "why
@@ -129,19 +139,24 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     async fn attempt_traced(&self, request: &Parts, trace: &mut impl Trace) -> Attempt<U> {
         let located = match self.decider().identify(request, trace) {
             Ok(located) => located,
-            Err(failure) => return Attempt { outcome: Err(failure), made: Instant::now() },
+            Err(failure) => {
+                return Attempt { session: None, outcome: Err(failure), made: Instant::now() };
+            }
         };
+        let hash = located.id().hash();
+        events::located(&hash);
+        let session = Some(hash);
         if self.registry().is_denied(located.id()) {
             let outcome = Err(Denial::SessionNotFound.into());
-            return Attempt { outcome, made: Instant::now() };
+            return Attempt { session, outcome, made: Instant::now() };
         }
         let registration = self.registry().register(located.id());
         let asked = Instant::now();
         match self.decider().resolve(located, request, trace).await {
             // What is known of a user is as old as the question, however long the answer took.
-            Ok(identity) => Attempt { outcome: Ok((identity, registration)), made: asked },
+            Ok(identity) => Attempt { session, outcome: Ok((identity, registration)), made: asked },
             // To ask a store that hangs once more would only let the client wait twice as long.
-            Err(failure) => Attempt { outcome: Err(failure), made: Instant::now() },
+            Err(failure) => Attempt { session, outcome: Err(failure), made: Instant::now() },
         }
     }
 
@@ -161,6 +176,11 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
 
     pub(crate) fn live_settings(&self) -> &LiveSettings {
         &self.inner.live
+    }
+
+    /// Who is told what is decided.
+    pub(crate) fn observer(&self) -> &Observer {
+        &self.inner.live.observer
     }
 
     pub(crate) fn keep_cookies(&self) -> bool {
@@ -210,6 +230,8 @@ pub(crate) type Granted<U> = (Identity<U>, Registration<U>);
 
 /// What one look at the session gave.
 pub(crate) struct Attempt<U> {
+    /// Of the session that the cookie's signature vouches for, whatever came of it.
+    pub(crate) session: Option<SidHash>,
     pub(crate) outcome: Result<Granted<U>, Failure>,
     made: Instant,
 }

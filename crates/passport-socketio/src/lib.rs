@@ -51,11 +51,11 @@
 pub mod authorizer;
 pub mod handshake;
 pub mod live;
+pub mod observe;
 pub mod socketio;
 
 mod auth;
 mod builder;
-mod log;
 
 pub use auth::Authorizer;
 pub use authorizer::{
@@ -65,6 +65,7 @@ pub use authorizer::{
 pub use builder::{AuthorizerBuilder, ConfigError};
 pub use express_session::{self, source, store};
 pub use live::Live;
+pub use observe::{AuditEvent, AuditKind};
 pub use socketio::{Auth, MaybeAuth, MaybeSession, filter_sockets_by_user};
 
 /// The guide's pages and the README, compiled.
@@ -78,4 +79,6 @@ mod guide {
     mod stores {}
     #[doc = include_str!("../../../docs/live-sessions.md")]
     mod live_sessions {}
+    #[doc = include_str!("../../../docs/observability.md")]
+    mod observability {}
 }

@@ -17,6 +17,7 @@ use super::{
     Failure, Identity, OriginPolicy, Reject, Session, SuccessHook, Trace, UserIdHook, UserKey,
     Verdict,
 };
+use crate::observe::metrics;
 
 /// What every decision needs, checked and ready.
 pub(crate) struct Decider<U> {
@@ -175,7 +176,7 @@ impl<U: Send + Sync + 'static> Decider<U> {
         sid: &SessionId,
     ) -> Result<Option<StoredSession>, AuthorizeError> {
         let store = self.known_store()?;
-        self.in_time(async { store.load(sid).await }).await
+        self.in_time("load", async { store.load(sid).await }).await
     }
 
     /// The same for many at once: one answer each, in their order.
@@ -184,7 +185,7 @@ impl<U: Send + Sync + 'static> Decider<U> {
         sids: &[SessionId],
     ) -> Result<Vec<Option<StoredSession>>, AuthorizeError> {
         let store = self.known_store()?;
-        let stored = self.in_time(async { store.load_many(sids).await }).await?;
+        let stored = self.in_time("load_many", async { store.load_many(sids).await }).await?;
         if stored.len() == sids.len() {
             Ok(stored)
         } else {
@@ -201,29 +202,34 @@ impl<U: Send + Sync + 'static> Decider<U> {
     /// A store that panics could not tell.
     async fn in_time<T>(
         &self,
+        operation: &'static str,
         asked: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, AuthorizeError> {
-        let after = self.limits.store_timeout;
-        match timeout(after, AssertUnwindSafe(asked).catch_unwind()).await {
+        let (after, began) = (self.limits.store_timeout, Instant::now());
+        let answer = match timeout(after, AssertUnwindSafe(asked).catch_unwind()).await {
             Ok(Ok(Ok(answer))) => Ok(answer),
             Ok(Ok(Err(error))) => Err(AuthorizeError::StoreUnavailable(error)),
             Ok(Err(_panic)) => {
                 Err(AuthorizeError::StoreUnavailable(StoreError::message("it panicked")))
             }
             Err(_) => Err(AuthorizeError::StoreTimeout { after }),
-        }
+        };
+        metrics::store(operation, &answer, began.elapsed());
+        answer
     }
 
     /// Check 10.
     async fn deserialize(&self, key: &Value, request: &Parts) -> Result<Option<U>, AuthorizeError> {
-        let after = self.limits.deserializer_timeout;
+        let (after, began) = (self.limits.deserializer_timeout, Instant::now());
         let ask = async { self.deserializer.deserialize_user(key, request).await };
-        match timeout(after, AssertUnwindSafe(ask).catch_unwind()).await {
+        let answer = match timeout(after, AssertUnwindSafe(ask).catch_unwind()).await {
             Ok(Ok(Ok(user))) => Ok(user),
             Ok(Ok(Err(error))) => Err(AuthorizeError::DeserializerFailed(error.into())),
             Ok(Err(_panic)) => Err(deserializer_panicked()),
             Err(_) => Err(AuthorizeError::DeserializerTimeout { after }),
-        }
+        };
+        metrics::deserializer(&answer, began.elapsed());
+        answer
     }
 
     /// What the user is addressed by. `None` if the app's `user_id` panics.
@@ -253,9 +259,10 @@ impl<U: Send + Sync + 'static> Decider<U> {
         life: Duration,
     ) -> Result<(), AuthorizeError> {
         match self.known_store()?.as_touch() {
-            Some(store) => {
-                self.in_time(async { store.touch(sid, life).await }).await.map(|_was_there| ())
-            }
+            Some(store) => self
+                .in_time("touch", async { store.touch(sid, life).await })
+                .await
+                .map(|_was_there| ()),
             None => Ok(()),
         }
     }
@@ -266,7 +273,7 @@ impl<U: Send + Sync + 'static> Decider<U> {
             let error = StoreError::message("it can't destroy sessions");
             AuthorizeError::StoreUnavailable(error)
         })?;
-        self.in_time(async { store.destroy(sid).await }).await.map(|_was_there| ())
+        self.in_time("destroy", async { store.destroy(sid).await }).await.map(|_was_there| ())
     }
 
     /// Check 12, for one namespace. An app's policy that panics has not agreed.

@@ -16,10 +16,12 @@ use crate::authorizer::{
     UserIdHook, success_hook,
 };
 use crate::live::LiveSettings;
+use crate::observe::events;
 use crate::{Authorizer, Candidate, DeserializeUser, Failure, Reject, UserKey, Verdict};
 
 mod error;
 mod live;
+mod observe;
 
 pub use error::ConfigError;
 
@@ -250,9 +252,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
             return Err(ConfigError::UserPointer(self.user_pointer));
         }
         if self.query {
-            tracing::warn!(
-                "session ids are accepted in URLs (insecure_session_id_query): they end up in logs"
-            );
+            events::insecure_query();
         }
         let store = match self.store {
             None if source.needs_store() => return Err(ConfigError::MissingStore),

@@ -11,6 +11,7 @@ use http_body::Body;
 use http_body_util::{Either, Full};
 use tower_layer::Layer;
 use tower_service::Service;
+use tracing::Instrument as _;
 
 use super::ResponseFuture;
 use super::answer::{forbidden, preflight};
@@ -19,7 +20,8 @@ use super::engine::{is_for_engine, opens_connection};
 use super::future::State;
 use super::handover::Handover;
 use crate::authorizer::CookieContext;
-use crate::{Authorizer, Failure, log};
+use crate::observe::{Subject, events};
+use crate::{Authorizer, Failure};
 
 /// The layer of [`Authorizer::layer`].
 pub struct AuthLayer<U>(Authorizer<U>);
@@ -87,7 +89,7 @@ where
             Ok(from) => Cors::of(&parts, from.cross_origin, others_are_allowed),
             Err(denial) => {
                 let answer = Some(forbidden(&denial));
-                self.report(&denial.into());
+                self.report(&parts, &denial.into());
                 let cors = Cors::of(&parts, false, others_are_allowed);
                 return ResponseFuture::new(State::Answered { answer }, cors);
             }
@@ -126,15 +128,15 @@ impl<S, U: Send + Sync + 'static> AuthService<S, U> {
         let mut inner = std::mem::replace(&mut self.inner, next);
         let auth = self.auth.clone();
         Box::pin(async move {
-            let attempt = auth.attempt(&parts).await;
+            let attempt = auth.attempt(&parts).instrument(events::handshake_span()).await;
             Handover::leave(&mut parts, &auth, attempt);
             inner.call(Request::from_parts(parts, body)).await
         })
     }
 
     /// The app's `fail` hook sees every refusal; what it says of this one changes nothing.
-    fn report(&self, failure: &Failure) {
-        log::refused(failure, "");
+    fn report(&self, request: &Parts, failure: &Failure) {
+        self.auth.observer().refused(&Subject::at_layer(request), failure);
         self.auth.decider().verdict(failure);
     }
 }

@@ -21,7 +21,7 @@ use super::schedule::{Due, Finding};
 use super::{EndReason, LiveSettings, Registry};
 use crate::AuthorizeError;
 use crate::authorizer::{Decider, Denial, Failure, Unheard};
-use crate::log::chain;
+use crate::observe::{Outage, events};
 
 /// Sessions that are loaded in one round trip.
 const BATCH: usize = 100;
@@ -120,9 +120,10 @@ impl<U: Send + Sync + 'static> Keeper<U> {
 
     /// Looks at these sessions. The error is that of a store that is away.
     async fn look_at(&self, due: Vec<Due>) -> Result<(), AuthorizeError> {
+        self.registry.tell_tally();
         let reaped = self.registry.reap(&due);
         if reaped > 0 {
-            tracing::warn!(sockets = reaped, "disconnect handlers panicked: cleaned up after them");
+            events::reaped(reaped);
         }
         if self.decider.store.is_none() {
             for due in &due {
@@ -197,8 +198,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
             }
             Err(Failure::Denied(_)) => Finding::Over(EndReason::LoggedOut),
             Err(Failure::Error(error)) => {
-                let session = due.sid.hash().short();
-                tracing::warn!(session, %error, "a live session can't be read");
+                events::unreadable(&due.sid, &error);
                 Finding::Unclear
             }
         };
@@ -219,8 +219,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
     /// Returns when the store answers again.
     async fn wait_for_store(&self, away: &AuthorizeError) {
         let since = Instant::now();
-        let (why, grace) = (chain(away), self.settings.grace);
-        tracing::warn!(why, ?grace, "the store is away: live sessions stay for a grace");
+        let mut outage = Outage::begin(away, self.settings.grace);
         let mut closed = false;
         let longest = (self.settings.max_stale / 8).min(PROBE.1);
         let mut pause = longest.min(PROBE.0);
@@ -229,14 +228,15 @@ impl<U: Send + Sync + 'static> Keeper<U> {
             if self.answers().await {
                 break;
             }
+            outage.goes_on();
             pause = longest.min(pause * 2);
             if !closed && since.elapsed() >= self.settings.grace {
                 let sockets = end_all(&self.registry.all_sockets(), EndReason::StoreUnavailable);
-                tracing::error!(sockets, "the store stayed away: live sessions are closed");
+                events::store_stayed_away(sockets);
                 closed = true;
             }
         }
-        tracing::info!(after = ?since.elapsed(), "the store is back");
+        outage.is_over();
         self.registry.all_changed(self.settings.max_stale / 2);
     }
 }

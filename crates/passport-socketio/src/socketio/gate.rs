@@ -16,12 +16,13 @@ use socketioxide::adapter::Adapter;
 use socketioxide::handler::{ConnectMiddleware, Value};
 use socketioxide::socket::Socket;
 use tokio::time::sleep;
+use tracing::Instrument as _;
 
 use super::{session_room, user_room};
 use crate::authorizer::{Answer, Denial};
 use crate::handshake::Handover;
 use crate::live::{EndReason, Host, LiveSocket, NotEntered};
-use crate::log;
+use crate::observe::{Subject, events};
 use crate::socketio::auth::LiveUserOf;
 use crate::socketio::session::SocketSession;
 use crate::{AuthorizeError, Authorizer, Failure, Session};
@@ -80,7 +81,8 @@ impl<A: Adapter, U: Send + Sync + 'static> ConnectMiddleware<A, GateMarker> for 
         socket: Arc<Socket<A>>,
         _: &'a Option<Value>,
     ) -> Result<(), Box<dyn fmt::Display + Send>> {
-        self.admit(&socket).await.map_err(|message| Box::new(message) as _)
+        let admitted = self.admit(&socket).instrument(events::connect_span(socket.ns()));
+        admitted.await.map_err(|message| Box::new(message) as _)
     }
 }
 
@@ -88,34 +90,38 @@ impl<U: Send + Sync + 'static> Gate<U> {
     /// Lets the socket in, as a user or as a guest. The error is what the client reads.
     async fn admit<A: Adapter>(&self, socket: &Arc<Socket<A>>) -> Result<(), Cow<'static, str>> {
         let mut handed_over = Handover::take(socket.req_parts(), &self.auth);
+        let mut subject = Subject::of_socket(&**socket);
         for _ in 0..ATTEMPTS {
             let attempt = match handed_over.take() {
                 Some(attempt) => attempt,
                 None => self.auth.attempt(socket.req_parts()).await,
             };
+            subject = subject.with_session(attempt.session);
             let (identity, registration) = match attempt.outcome {
                 Ok(granted) => granted,
-                Err(failure) => return self.refuse(socket, failure),
+                Err(failure) => return self.refuse(socket, &subject, failure),
             };
+            subject = subject.with_user(identity.user_key());
             if let Err(rejected) = self.auth.decider().admit(&identity, socket.ns()).await {
                 // The app has spoken: as in the original, `fail` is not asked about it.
                 let text = rejected.client_message();
-                log::refused(&rejected.into(), socket.ns());
+                self.auth.observer().refused(&subject, &rejected.into());
                 return Err(text);
             }
             let settings = self.auth.live_settings();
             let host = Host::of(socket);
             let live = LiveSocket::new(&identity, socket.ns(), socket.id, host, settings);
+            let live = live.with_peer(subject.peer());
             let session = identity.session();
             let due = self.auth.keeper().next_look(session.ends());
             let membership = match registration.activate(live, due, settings.limit) {
                 Ok(membership) => membership,
                 Err(NotEntered::Stale) => continue,
                 Err(NotEntered::Revoked) => {
-                    return self.refuse(socket, Denial::SessionNotFound.into());
+                    return self.refuse(socket, &subject, Denial::SessionNotFound.into());
                 }
                 Err(NotEntered::TooMany) => {
-                    return self.refuse(socket, Denial::TooManyConnections.into());
+                    return self.refuse(socket, &subject, Denial::TooManyConnections.into());
                 }
             };
             let live = membership.socket().clone();
@@ -125,23 +131,24 @@ impl<U: Send + Sync + 'static> Gate<U> {
             if live.has_ended() {
                 // In this very moment. The host takes a refused socket out of its rooms.
                 let ended = Failure::from(Denial::SessionNotFound);
-                log::refused(&ended, socket.ns());
+                self.auth.observer().refused(&subject, &ended);
                 return Err(ended.client_message());
             }
             if let Some(age) = self.auth.max_connection_age() {
                 tokio::spawn(end_at_age(Arc::downgrade(&live), age));
             }
-            log::granted(&identity, socket.ns());
+            self.auth.observer().granted(&subject);
             return Ok(());
         }
         let error = StoreError::message("the session changed each time it was loaded");
-        self.refuse(socket, AuthorizeError::StoreUnavailable(error).into())
+        self.refuse(socket, &subject, AuthorizeError::StoreUnavailable(error).into())
     }
 
     /// Refuses, unless this namespace or the `fail` hook makes a guest of it.
     fn refuse<A: Adapter>(
         &self,
         socket: &Socket<A>,
+        subject: &Subject<'_>,
         failure: Failure,
     ) -> Result<(), Cow<'static, str>> {
         let verdict = if failure.allows_guest() && self.guests {
@@ -151,13 +158,13 @@ impl<U: Send + Sync + 'static> Gate<U> {
         };
         match verdict {
             Answer::Guest if failure.allows_guest() => {
-                log::guest(&failure, socket.ns());
+                self.auth.observer().guest(subject, &failure);
                 if let Some(session) = session_of_guest(failure) {
                     SocketSession::of_guest(session).enter(socket);
                 }
                 return Ok(());
             }
-            _ => log::refused(&failure, socket.ns()),
+            _ => self.auth.observer().refused(subject, &failure),
         }
         match verdict {
             Answer::RefuseWith(text) => Err(text),

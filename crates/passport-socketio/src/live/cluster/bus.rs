@@ -18,6 +18,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
+use crate::observe::{NodesLink, events, metrics};
+
 use super::message::{Answer, NodeId, Order, Report, Request, Seal, random};
 
 const BEAT: Duration = Duration::from_secs(2);
@@ -146,7 +148,7 @@ impl Bus {
         }
         self.state().asked.remove(&id);
         if let Ok(Err(error)) = published {
-            tracing::error!(why = crate::log::chain(&error), "the other nodes were not reached");
+            events::nodes_not_reached(&error);
         }
         Collected { reports, missing: missing.into_iter().collect(), is_reached }
     }
@@ -240,7 +242,8 @@ impl Bus {
 
     fn ignore(&self) {
         self.ignored.fetch_add(1, Ordering::Relaxed);
-        tracing::warn!("a message among the nodes was none of this cluster, or old: ignored");
+        events::message_ignored();
+        metrics::message_ignored();
     }
 
     fn hear_answer(&self, answer: Answer) {
@@ -274,8 +277,7 @@ impl Bus {
             let channel = format!("{prefix}{}", request.from.as_str());
             let sent = async { self.publish(&mut self.connection()?, &channel, &answer).await };
             if let Err(error) = sent.await {
-                let why = crate::log::chain(&error);
-                tracing::warn!(why, "an order was obeyed, and its answer lost");
+                events::answer_lost(&error);
             }
         });
     }
@@ -288,18 +290,19 @@ impl Bus {
 /// Hears and beats, and connects anew, for as long as somebody has the bus.
 async fn keep(bus: Weak<Bus>, client: Client, mut pushes: mpsc::UnboundedReceiver<PushInfo>) {
     let mut pause = PAUSE.0;
+    let mut link = NodesLink::up();
     loop {
         let Some(this) = bus.upgrade() else { return };
         let error = hear_and_beat(&this, &mut pushes).await;
         this.connection.send_replace(None);
-        tracing::warn!(why = crate::log::chain(&error), "the nodes' Redis is away");
+        link.was_lost(&error);
         loop {
             sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
             match this.connect(&client).await {
                 Ok(connected) => {
                     pushes = connected;
                     pause = PAUSE.0;
-                    tracing::info!("the nodes' Redis is back");
+                    link.is_back();
                     break;
                 }
                 Err(_) => pause = PAUSE.1.min(pause * 2),
