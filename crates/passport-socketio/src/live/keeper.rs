@@ -236,7 +236,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
                 closed = true;
             }
         }
-        outage.is_over();
+        outage.end();
         self.registry.all_changed(self.settings.max_stale / 2);
     }
 }

@@ -1,5 +1,6 @@
 //! What the app's audit hook is told.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -14,9 +15,9 @@ pub(crate) type AuditHook = Arc<dyn Fn(&AuditEvent<'_>) + Send + Sync>;
 /// of an operator. Given to the hook of [`audit`](crate::AuthorizerBuilder::audit).
 ///
 /// What is not known is `None`: a request with a bad signature has no session, a refusal at the
-/// layer no namespace. There is nothing secret in it, and its `Debug` does not name the user; but
-/// the user's key, the peer's address and (on namespaces with patterns) the namespace's name are
-/// foreign text or personal data, for the app to treat as such.
+/// layer no namespace. `Debug` shows hashes of the user and the socket's id. The user's key, the
+/// peer's address and (on namespaces with patterns) the namespace's name are foreign text or
+/// personal data, for the app to treat as such.
 ///
 /// ```
 /// use passport_socketio::{AuditEvent, AuditKind};
@@ -28,7 +29,7 @@ pub(crate) type AuditHook = Arc<dyn Fn(&AuditEvent<'_>) + Send + Sync>;
 /// # let _ = line;
 /// # assert_eq!(AuditKind::Granted.as_str(), "granted");
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct AuditEvent<'e> {
     /// What happened.
@@ -47,6 +48,22 @@ pub struct AuditEvent<'e> {
     pub socket: Option<Sid>,
     /// Who connected to this server: a proxy's address, where there is one.
     pub peer: Option<IpAddr>,
+}
+
+/// With hashes of who it is, and of the socket's id.
+impl fmt::Debug for AuditEvent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let socket = self.socket.map(|id| SidHash::of(&id.to_string()));
+        f.debug_struct("AuditEvent")
+            .field("kind", &self.kind)
+            .field("code", &self.code)
+            .field("session", &self.session)
+            .field("user", &self.user)
+            .field("namespace", &self.namespace)
+            .field("socket", &socket)
+            .field("peer", &self.peer)
+            .finish()
+    }
 }
 
 impl AuditEvent<'_> {

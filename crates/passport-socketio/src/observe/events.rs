@@ -1,15 +1,14 @@
 //! The names of events, their fields and spans.
 //!
-//! Targets: `passport_socketio::decision`, `::live`, `::operator`, `::cluster`, `::config`. Fields:
+//! Targets: `passport_socketio::decision`, `::live`, `::operator`, `::config` (and `::cluster`). Fields:
 //! `code`, `place`, `namespace`, `session` (a short hash), `user` (if asked for), `reason` (in words),
 //! `why` (an error and what caused it), and counts.
 
-use std::borrow::Cow;
 use std::error::Error;
 use std::time::Duration;
 
 use express_session::{SessionId, SidHash};
-use tracing::{Span, debug, debug_span, error, info, warn};
+use tracing::{Span, debug_span, error, info, warn};
 
 use super::Subject;
 use super::text::{chain, safe};
@@ -19,11 +18,7 @@ use crate::{AuthorizeError, Failure};
 const DECISION: &str = "passport_socketio::decision";
 const LIVE: &str = "passport_socketio::live";
 const OPERATOR: &str = "passport_socketio::operator";
-#[cfg(feature = "redis")]
-const CLUSTER: &str = "passport_socketio::cluster";
 const CONFIG: &str = "passport_socketio::config";
-
-type User<'u> = Option<Cow<'u, str>>;
 
 fn short(session: Option<&SidHash>) -> Option<String> {
     session.map(SidHash::short)
@@ -57,9 +52,9 @@ pub(crate) fn located(session: &SidHash) {
 
 // Decisions.
 
-pub(super) fn granted(subject: &Subject<'_>, user: User<'_>) {
+pub(super) fn granted(subject: &Subject<'_>, user: Option<&str>) {
     let Subject { place, namespace, session, .. } = subject;
-    let (namespace, user) = (namespace.map(safe), user.as_deref());
+    let namespace = namespace.map(safe);
     let (namespace, session) = (namespace.as_deref(), short(session.as_ref()));
     info!(target: DECISION, code = "granted", place, namespace, session, user, "connected");
 }
@@ -71,9 +66,9 @@ pub(super) fn guest(subject: &Subject<'_>, failure: &Failure) {
     info!(target: DECISION, code, place, namespace, session, "connected as a guest");
 }
 
-pub(super) fn refused(subject: &Subject<'_>, user: User<'_>, failure: &Failure) {
+pub(super) fn refused(subject: &Subject<'_>, user: Option<&str>, failure: &Failure) {
     let Subject { place, namespace, session, .. } = subject;
-    let (namespace, user) = (namespace.map(safe), user.as_deref());
+    let namespace = namespace.map(safe);
     let (namespace, session) = (namespace.as_deref(), short(session.as_ref()));
     let (code, reason) = (failure.code(), failure.to_string());
     let reason = &*safe(&reason);
@@ -90,10 +85,9 @@ pub(super) fn refused(subject: &Subject<'_>, user: User<'_>, failure: &Failure) 
 
 // Live sessions.
 
-pub(super) fn ended(ended: &Ended<'_>, user: User<'_>) {
+pub(super) fn ended(ended: &Ended<'_>, user: Option<&str>) {
     let (code, reconnect) = (ended.reason.code(), ended.reason.reconnect());
     let (namespace, session) = (&*safe(ended.namespace), ended.session.hash().short());
-    let user = user.as_deref();
     info!(target: LIVE, code, reconnect, namespace, session, user, "the login ended");
 }
 
@@ -168,57 +162,21 @@ pub(super) fn revoked_session(session: &SidHash, sockets: usize, left: Option<&A
     }
 }
 
-pub(super) fn revoked_user(user: User<'_>, sessions: usize, sockets: usize) {
-    info!(target: OPERATOR, user = user.as_deref(), sessions, sockets, "a user was revoked");
+pub(super) fn revoked_user(user: Option<&str>, sessions: usize, sockets: usize) {
+    info!(target: OPERATOR, user, sessions, sockets, "a user was revoked");
 }
 
-pub(super) fn disconnected_user(user: User<'_>, sockets: usize) {
-    info!(target: OPERATOR, user = user.as_deref(), sockets, "a user was disconnected");
+pub(super) fn disconnected_user(user: Option<&str>, sockets: usize) {
+    info!(target: OPERATOR, user, sockets, "a user was disconnected");
 }
 
-pub(super) fn refreshed_user(user: User<'_>, kept: usize, ended: usize) {
-    info!(target: OPERATOR, user = user.as_deref(), kept, ended, "a user was loaded anew");
+pub(super) fn refreshed_user(user: Option<&str>, kept: usize, ended: usize) {
+    info!(target: OPERATOR, user, kept, ended, "a user was loaded anew");
 }
 
-pub(super) fn could_not_refresh(user: User<'_>, error: &AuthorizeError) {
-    let (user, code, why) = (user.as_deref(), error.code(), chain(error));
+pub(super) fn could_not_refresh(user: Option<&str>, error: &AuthorizeError) {
+    let (code, why) = (error.code(), chain(error));
     warn!(target: OPERATOR, user, code, why, "a user could not be loaded anew");
-}
-
-// The nodes.
-
-#[cfg(feature = "redis")]
-pub(crate) fn nodes_answered(order: &'static str, answers: usize, missing: usize, reached: bool) {
-    if reached && missing == 0 {
-        debug!(target: CLUSTER, order, answers, "all nodes have answered");
-    } else {
-        warn!(target: CLUSTER, order, answers, missing, reached, "not all nodes have answered");
-    }
-}
-
-#[cfg(feature = "redis")]
-pub(crate) fn nodes_not_reached(error: &dyn Error) {
-    error!(target: CLUSTER, why = chain(error), "the other nodes were not reached");
-}
-
-#[cfg(feature = "redis")]
-pub(crate) fn message_ignored() {
-    warn!(target: CLUSTER, "a message among the nodes was none of this cluster, or old: ignored");
-}
-
-#[cfg(feature = "redis")]
-pub(crate) fn answer_lost(error: &dyn Error) {
-    warn!(target: CLUSTER, why = chain(error), "an order was obeyed, and its answer lost");
-}
-
-#[cfg(feature = "redis")]
-pub(crate) fn nodes_redis_is_away(error: &dyn Error) {
-    warn!(target: CLUSTER, why = chain(error), "the nodes' Redis is away");
-}
-
-#[cfg(feature = "redis")]
-pub(crate) fn nodes_redis_is_back() {
-    info!(target: CLUSTER, "the nodes' Redis is back");
 }
 
 // Settings that deserve a warning.

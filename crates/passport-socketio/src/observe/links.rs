@@ -1,4 +1,4 @@
-//! What is connected, or not: a store, a feed of changes, the other nodes. From when to when.
+//! What is there, or not: a store, a feed of changes. From when to when.
 
 use std::error::Error;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-#[cfg(feature = "redis")]
-use super::tally::CONNECTED;
 use super::tally::{LISTENING, STORES, Share};
 use super::{events, metrics};
 use crate::AuthorizeError;
@@ -32,7 +30,7 @@ impl Outage {
         self.counted = seconds;
     }
 
-    pub(crate) fn is_over(mut self) {
+    pub(crate) fn end(mut self) {
         self.goes_on();
         events::store_is_back(self.since.elapsed());
     }
@@ -66,26 +64,5 @@ impl Feed {
 
     fn share(&self) -> MutexGuard<'_, Option<Share>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The connection to the other nodes.
-#[cfg(feature = "redis")]
-pub(crate) struct NodesLink(Share);
-
-#[cfg(feature = "redis")]
-impl NodesLink {
-    pub(crate) fn up() -> Self {
-        Self(Share::of(&CONNECTED, 1))
-    }
-
-    pub(crate) fn was_lost(&mut self, error: &dyn Error) {
-        self.0.set(0);
-        events::nodes_redis_is_away(error);
-    }
-
-    pub(crate) fn is_back(&mut self) {
-        self.0.set(1);
-        events::nodes_redis_is_back();
     }
 }

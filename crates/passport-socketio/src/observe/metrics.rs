@@ -14,10 +14,8 @@ const ENDED: &str = "passport_socketio_ended_total";
 const REVOCATION_DELAY: &str = "passport_socketio_revocation_delay_seconds";
 const STORE_AWAY: &str = "passport_socketio_store_away_seconds_total";
 const FEEDS_LOST: &str = "passport_socketio_feeds_lost_total";
-#[cfg(feature = "redis")]
-const ORDER: &str = "passport_socketio_cluster_order_seconds";
-#[cfg(feature = "redis")]
-const IGNORED: &str = "passport_socketio_cluster_ignored_total";
+pub(super) const ORDER: &str = "passport_socketio_cluster_order_seconds";
+pub(super) const IGNORED: &str = "passport_socketio_cluster_ignored_total";
 pub(super) const SOCKETS: &str = "passport_socketio_live_sockets";
 pub(super) const SESSIONS: &str = "passport_socketio_live_sessions";
 pub(super) const USERS: &str = "passport_socketio_live_users";
@@ -43,11 +41,8 @@ pub(super) const ALL: &[(&str, Kind, &str)] = &[
     (STORE_AWAY, Counter, "how long session stores did not answer"),
     (FEEDS, Gauge, "feeds of changes that are listened to"),
     (FEEDS_LOST, Counter, "feeds of changes that were lost"),
-    #[cfg(feature = "redis")]
     (CLUSTERS, Gauge, "connections to the other nodes"),
-    #[cfg(feature = "redis")]
     (ORDER, Histogram, "until all nodes had done what they were ordered, by order and outcome"),
-    #[cfg(feature = "redis")]
     (IGNORED, Counter, "messages among the nodes that were forged, malformed or old"),
 ];
 
@@ -96,14 +91,4 @@ pub(super) fn store_away(seconds: u64) {
 
 pub(super) fn feed_was_lost() {
     count(FEEDS_LOST, &[], 1);
-}
-
-#[cfg(feature = "redis")]
-pub(crate) fn nodes_answered(order: &'static str, outcome: &'static str, time: Duration) {
-    took(ORDER, &[("order", order), ("outcome", outcome)], time);
-}
-
-#[cfg(feature = "redis")]
-pub(crate) fn message_ignored() {
-    count(IGNORED, &[], 1);
 }

@@ -12,10 +12,9 @@
 //! [`log_user_ids`](crate::AuthorizerBuilder::log_user_ids) asks for it, and what clients can choose
 //! is escaped. Cookies, secrets and session ids never appear, at no level.
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-#[cfg(feature = "redis")]
-use std::time::Duration;
 
 use express_session::SessionId;
 #[cfg(feature = "redis")]
@@ -28,6 +27,8 @@ mod audit;
 pub(crate) mod events;
 mod links;
 pub(crate) mod metrics;
+#[cfg(feature = "redis")]
+pub(crate) mod nodes;
 mod recorder;
 mod subject;
 mod tally;
@@ -35,8 +36,6 @@ mod text;
 
 pub use audit::{AuditEvent, AuditKind};
 
-#[cfg(feature = "redis")]
-pub(crate) use links::NodesLink;
 pub(crate) use links::{Feed, Outage};
 pub(crate) use subject::Subject;
 pub(crate) use tally::Tally;
@@ -57,7 +56,7 @@ pub(crate) struct Observer {
 impl Observer {
     /// Somebody comes in.
     pub(crate) fn granted(&self, subject: &Subject<'_>) {
-        events::granted(subject, self.shown(subject.user.as_ref()));
+        events::granted(subject, self.shown(subject.user.as_ref()).as_deref());
         metrics::decision(subject.place, "granted", "granted");
         self.audit(&subject.event(AuditKind::Granted, "granted"));
     }
@@ -71,7 +70,7 @@ impl Observer {
 
     /// Somebody does not come in.
     pub(crate) fn refused(&self, subject: &Subject<'_>, failure: &Failure) {
-        events::refused(subject, self.shown(subject.user.as_ref()), failure);
+        events::refused(subject, self.shown(subject.user.as_ref()).as_deref(), failure);
         let (outcome, kind) = match failure {
             Failure::Denied(_) => ("denied", AuditKind::Denied),
             Failure::Error(_) => ("error", AuditKind::Failed),
@@ -82,7 +81,7 @@ impl Observer {
 
     /// A login has ended, and this socket with it. The app's `on_session_end` is told last.
     pub(crate) fn ended(&self, ended: &Ended<'_>, subject: &Subject<'_>) {
-        events::ended(ended, self.shown(Some(ended.user)));
+        events::ended(ended, self.shown(Some(ended.user)).as_deref());
         metrics::ended(ended.reason);
         self.audit(&subject.event(AuditKind::Ended, ended.reason.code()));
         if let Some(on_end) = &self.on_end {
@@ -117,7 +116,7 @@ impl Observer {
 
     /// An operator has ended all that a user is logged in to.
     pub(crate) fn revoked_user(&self, user: &UserKey, sessions: usize, sockets: usize) {
-        events::revoked_user(self.shown(Some(user)), sessions, sockets);
+        events::revoked_user(self.shown(Some(user)).as_deref(), sessions, sockets);
         self.audit(&AuditEvent {
             user: Some(user),
             ..AuditEvent::new(AuditKind::Revoked, "revoked")
@@ -126,21 +125,21 @@ impl Observer {
 
     /// An operator has closed a user's sockets.
     pub(crate) fn disconnected_user(&self, user: &UserKey, sockets: usize) {
-        events::disconnected_user(self.shown(Some(user)), sockets);
+        events::disconnected_user(self.shown(Some(user)).as_deref(), sockets);
         let event = AuditEvent::new(AuditKind::Disconnected, "evicted");
         self.audit(&AuditEvent { user: Some(user), ..event });
     }
 
     /// A user was loaded anew.
     pub(crate) fn refreshed_user(&self, user: &UserKey, kept: usize, ended: usize) {
-        events::refreshed_user(self.shown(Some(user)), kept, ended);
+        events::refreshed_user(self.shown(Some(user)).as_deref(), kept, ended);
         let event = AuditEvent::new(AuditKind::Refreshed, "refreshed");
         self.audit(&AuditEvent { user: Some(user), ..event });
     }
 
     /// A user could not be loaded anew.
     pub(crate) fn could_not_refresh(&self, user: &UserKey, error: &AuthorizeError) {
-        events::could_not_refresh(self.shown(Some(user)), error);
+        events::could_not_refresh(self.shown(Some(user)).as_deref(), error);
         let event = AuditEvent::new(AuditKind::Failed, error.code());
         self.audit(&AuditEvent { user: Some(user), ..event });
     }
@@ -152,27 +151,9 @@ impl Observer {
     }
 
     /// A user's key, where logs may have it.
-    fn shown<'u>(&self, user: Option<&'u UserKey>) -> Option<std::borrow::Cow<'u, str>> {
+    fn shown<'u>(&self, user: Option<&'u UserKey>) -> Option<Cow<'u, str>> {
         user.filter(|_| self.log_user_ids).map(|user| text::safe(user.as_json()))
     }
-}
-
-/// The nodes have done what they were ordered, or some have not.
-#[cfg(feature = "redis")]
-pub(crate) fn nodes_answered(
-    order: &'static str,
-    answers: usize,
-    missing: usize,
-    reached: bool,
-    time: Duration,
-) {
-    events::nodes_answered(order, answers, missing, reached);
-    let outcome = match (reached, missing) {
-        (true, 0) => "complete",
-        (true, _) => "incomplete",
-        (false, _) => "unreached",
-    };
-    metrics::nodes_answered(order, outcome, time);
 }
 
 /// Runs one of the app's hooks, which have no say in what happened.

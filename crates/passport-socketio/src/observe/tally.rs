@@ -5,7 +5,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::metrics::{CLUSTERS, FEEDS, SESSIONS, SOCKETS, STORES_AWAY, USERS};
+#[cfg(feature = "redis")]
+use super::metrics::CLUSTERS;
+use super::metrics::{FEEDS, SESSIONS, SOCKETS, STORES_AWAY, USERS};
 use super::{recorder, unpanicked};
 
 /// A gauge of the whole process.

@@ -96,6 +96,9 @@ impl<U: Send + Sync + 'static> Gate<U> {
                 Some(attempt) => attempt,
                 None => self.auth.attempt(socket.req_parts()).await,
             };
+            if let Some(session) = &attempt.session {
+                events::located(session);
+            }
             subject = subject.with_session(attempt.session);
             let (identity, registration) = match attempt.outcome {
                 Ok(granted) => granted,

@@ -18,9 +18,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
-use crate::observe::{NodesLink, events, metrics};
-
 use super::message::{Answer, NodeId, Order, Report, Request, Seal, random};
+use crate::observe::nodes;
 
 const BEAT: Duration = Duration::from_secs(2);
 /// A node whose last heartbeat is older is not there any more. In milliseconds.
@@ -148,7 +147,7 @@ impl Bus {
         }
         self.state().asked.remove(&id);
         if let Ok(Err(error)) = published {
-            events::nodes_not_reached(&error);
+            nodes::not_reached(&error);
         }
         Collected { reports, missing: missing.into_iter().collect(), is_reached }
     }
@@ -242,8 +241,7 @@ impl Bus {
 
     fn ignore(&self) {
         self.ignored.fetch_add(1, Ordering::Relaxed);
-        events::message_ignored();
-        metrics::message_ignored();
+        nodes::message_ignored();
     }
 
     fn hear_answer(&self, answer: Answer) {
@@ -277,7 +275,7 @@ impl Bus {
             let channel = format!("{prefix}{}", request.from.as_str());
             let sent = async { self.publish(&mut self.connection()?, &channel, &answer).await };
             if let Err(error) = sent.await {
-                events::answer_lost(&error);
+                nodes::answer_lost(&error);
             }
         });
     }
@@ -290,7 +288,7 @@ impl Bus {
 /// Hears and beats, and connects anew, for as long as somebody has the bus.
 async fn keep(bus: Weak<Bus>, client: Client, mut pushes: mpsc::UnboundedReceiver<PushInfo>) {
     let mut pause = PAUSE.0;
-    let mut link = NodesLink::up();
+    let mut link = nodes::Link::up();
     loop {
         let Some(this) = bus.upgrade() else { return };
         let error = hear_and_beat(&this, &mut pushes).await;
@@ -302,7 +300,7 @@ async fn keep(bus: Weak<Bus>, client: Client, mut pushes: mpsc::UnboundedReceive
                 Ok(connected) => {
                     pushes = connected;
                     pause = PAUSE.0;
-                    link.is_back();
+                    link.came_back();
                     break;
                 }
                 Err(_) => pause = PAUSE.1.min(pause * 2),

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use super::{EndReason, Live, Revoked};
 use crate::UserKey;
-use crate::observe::nodes_answered;
+use crate::observe::nodes;
 
 mod bus;
 mod message;
@@ -246,7 +246,7 @@ impl<U: Send + Sync + 'static, A: Adapter> Cluster<U, A> {
                 None => missing.push(node),
             }
         }
-        nodes_answered(name, answers.len(), missing.len(), is_reached, began.elapsed());
+        nodes::answered(name, answers.len(), missing.len(), is_reached, began.elapsed());
         Answers { answers, missing, is_reached }
     }
 }
