@@ -6,198 +6,25 @@
 #![cfg(feature = "redis")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests assert, too")]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod house;
+mod node;
 
-use std::fmt::{Debug, Write as _};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::Router;
 use common::{Client, soon};
 use express_session::SessionId;
-use express_session::cookie::Signer;
+use house::{CART, House, MAIL, NAME, NODES_SECRET, OLD_SECRET, PASSWORD, SECRET};
+use house::{cookie, cookie_of, sid};
 use metrics_util::debugging::DebuggingRecorder;
+use node::{Node, User, Written};
+use passport_socketio::live::EndReason;
 use passport_socketio::live::cluster::Cluster;
-use passport_socketio::live::{Ended, OverLimit};
 use passport_socketio::store::SessionStore as _;
 use passport_socketio::store::redis::RedisStore;
-use passport_socketio::{
-    Auth, Authorizer, Candidate, Live, MaybeAuth, MaybeSession, Reject, Session,
-};
-use redis::aio::MultiplexedConnection;
-use socketioxide::SocketIo;
-use socketioxide::extract::SocketRef;
-use socketioxide::handler::ConnectHandler as _;
-use testkit::{Fault, FaultProxy, RedisServer, secrecy};
+use testkit::{Fault, secrecy};
 use tokio::time::sleep;
-
-const SECRET: &str = "never-log-the-signing-secret";
-const OLD_SECRET: &str = "never-log-the-old-secret";
-const PASSWORD: &str = "never-log-the-password-of-redis";
-const NODES_SECRET: &str = "never-log-the-secret-of-the-nodes";
-const CART: &str = "never-log-what-is-in-a-session";
-const MAIL: &str = "never-log-who-it-is@example.com";
-const NAME: &str = "never-log-what-the-deserializer-knows";
-
-/// All that the scenario's parts have written, apart from logs.
-#[derive(Clone, Default)]
-struct Written(Arc<Mutex<String>>);
-
-impl Written {
-    fn add(&self, shown: &dyn Debug) {
-        writeln!(self.0.lock().unwrap(), "{shown:?} {shown:#?}").unwrap();
-    }
-
-    fn text(&self) -> String {
-        self.0.lock().unwrap().clone()
-    }
-}
-
-#[derive(Debug)]
-struct User {
-    #[expect(dead_code, reason = "shown by Debug, if anybody does")]
-    name: &'static str,
-    disabled: bool,
-}
-
-#[derive(Debug)]
-
-struct DatabaseIsDown;
-
-impl std::error::Error for DatabaseIsDown {}
-
-impl std::fmt::Display for DatabaseIsDown {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the database\nis down: code=\"granted\"")
-    }
-}
-
-/// A session id of the test's own, which may not be written from now on.
-fn sid(name: &str) -> String {
-    let sid = format!("never-log-the-sid-of-{name}");
-    secrecy::keep(&sid);
-    sid
-}
-
-fn cookie_of(name: &str, secret: &str) -> String {
-    let pair = Signer::new([secret]).unwrap().cookie_pair("connect.sid", &sid(name));
-    secrecy::keep_cookie(&pair);
-    pair
-}
-
-fn cookie(name: &str) -> (&'static str, String) {
-    ("cookie", cookie_of(name, SECRET))
-}
-
-fn session_of(user: &str) -> String {
-    format!(r#"{{"cookie":{{}},"passport":{{"user":"{user}"}},"cart":"{CART}"}}"#)
-}
-
-struct House {
-    proxy: FaultProxy,
-    redis: MultiplexedConnection,
-    url: String,
-    _server: RedisServer,
-}
-
-impl House {
-    /// A Redis with a password, of which only the proxy is known.
-    async fn open() -> Option<Self> {
-        let server = RedisServer::start().await?;
-        let client = redis::Client::open(server.url()).unwrap();
-        let mut redis = client.get_multiplexed_async_connection().await.unwrap();
-        let mut protect = redis::cmd("CONFIG");
-        protect.arg("SET").arg("requirepass").arg(PASSWORD);
-        protect.exec_async(&mut redis).await.unwrap();
-        let address = server.url();
-        let address = address.trim_start_matches("redis://").trim_end_matches('/');
-        let proxy = FaultProxy::to(address.parse().unwrap()).await;
-        let url = format!("redis://:{PASSWORD}@{}/", proxy.addr());
-        Some(Self { proxy, redis, url, _server: server })
-    }
-
-    async fn put(&mut self, name: &str, record: &str) {
-        let mut set = redis::cmd("SET");
-        set.arg(format!("sess:{}", sid(name))).arg(record);
-        set.exec_async(&mut self.redis).await.unwrap();
-    }
-
-    async fn log_in(&mut self, name: &str, user: &str) {
-        self.put(name, &session_of(user)).await;
-    }
-
-    async fn log_out(&mut self, name: &str) {
-        let mut del = redis::cmd("DEL");
-        del.arg(format!("sess:{}", sid(name)));
-        del.exec_async(&mut self.redis).await.unwrap();
-    }
-}
-
-struct Node {
-    app: Router,
-    auth: Authorizer<User>,
-    live: Live<User>,
-}
-
-async fn node(house: &House, written: &Written) -> Node {
-    let (audited, told) = (written.clone(), written.clone());
-    let store = RedisStore::connect(&house.url).await.unwrap();
-    written.add(&store);
-    let builder = Authorizer::builder()
-        .secrets([SECRET, OLD_SECRET])
-        .store(store)
-        .origin("https://friend.example.com")
-        .insecure_session_id_query()
-        .max_stale(Duration::from_secs(2))
-        .outage_grace(Duration::from_secs(1))
-        .store_timeout(Duration::from_millis(400))
-        .deserializer_timeout(Duration::from_millis(200))
-        .max_connections_per_user(2, OverLimit::Refuse)
-        .deserialize_user(async |key: String| match key.as_str() {
-            "nobody" => Ok(None),
-            "fails" => Err(DatabaseIsDown),
-            "hangs" => std::future::pending().await,
-            "panics" => panic!("the deserializer panics"),
-            _ => Ok(Some(User { name: NAME, disabled: key == "disabled" })),
-        })
-        .success(async |candidate: Candidate<User>| {
-            assert!(format!("{candidate:?}").contains("Candidate"));
-            if candidate.user().disabled { Err(Reject::new("you\nare disabled")) } else { Ok(()) }
-        })
-        .fail(passport_socketio::Failure::refuse)
-        .audit(move |event| {
-            audited.add(event);
-            assert_ne!(event.code, "user_not_found", "an audit hook that panics");
-        })
-        .on_session_end(move |ended: &Ended<'_>| told.add(ended));
-    written.add(&builder);
-    let auth = builder.build().unwrap();
-    let (host, io) = SocketIo::new_layer();
-    let shown = written.clone();
-    let on_connect = async move |socket: SocketRef, user: Auth<User>, session: Session| {
-        shown.add(&(user.session(), &session, MaybeAuth::<User>::of(&socket).logged_in()));
-        shown.add(&MaybeSession::of(&socket));
-    };
-    io.ns("/", on_connect.with(auth.required()));
-    io.ns("/lobby", (async || {}).with(auth.optional()));
-
-    let app = Router::new().layer(host).layer(auth.layer());
-    let live = auth.attach(&io);
-    Node { app, auth, live }
-}
-
-impl Node {
-    async fn connected(&self, name: &str) -> Client {
-        let mut client = Client::open(&self.app, [cookie(name)]).await.unwrap();
-        client.connect("/").await.unwrap();
-        client
-    }
-
-    async fn refused(&self, headers: impl IntoIterator<Item = (&'static str, String)>) -> String {
-        let mut client = Client::open(&self.app, headers).await.unwrap();
-        client.connect("/").await.unwrap_err()
-    }
-}
 
 async fn ended(client: &mut Client) -> String {
     loop {
@@ -266,8 +93,7 @@ async fn be_ended(house: &mut House, node: &Node, cluster: &Cluster<User>, writt
     written.add(&node.live.revoke_session(&SessionId::new(sid("revoked"))).await);
     written.add(&soon(cluster.revoke_user(key("user-revoked"))).await);
     written.add(&node.live.disconnect_user(key("kicked")));
-    let reason = passport_socketio::live::EndReason::Expired;
-    node.live.end_session(&SessionId::new(sid("ended")), reason);
+    node.live.end_session(&SessionId::new(sid("ended")), EndReason::Expired);
     house.log_in("changes", "somebody-else").await;
     written.add(&node.live.refresh_user(key("refreshed")).await.unwrap());
     written.add(&soon(cluster.refresh_user(key("refreshed"))).await);
@@ -349,9 +175,9 @@ async fn nothing_that_is_written_holds_a_secret() {
         Err(error) => written.add(&error),
     }
     house.log_in("ann", MAIL).await;
-    let node = node(&house, &written).await;
+    let node = node::node(&house, &written).await;
     let cluster = node.live.join(&house.url, "secrecy", NODES_SECRET).await.unwrap();
-    let other = self::node(&house, &written).await;
+    let other = node::node(&house, &written).await;
     let others = other.live.join(&house.url, "secrecy", NODES_SECRET).await.unwrap();
     written.add(&others);
     written.add(&(&node.auth, &node.live, &cluster));
