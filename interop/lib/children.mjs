@@ -3,7 +3,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { Output } from './output.mjs';
+import { demoBinary, readmePortBinary, sessionStoreBinary } from './requirements.mjs';
+import { searchAtTheEnd } from './secrecy.mjs';
 import { within } from './wait.mjs';
+
+const OURS = [demoBinary, readmePortBinary, sessionStoreBinary];
 
 const running = new Set();
 
@@ -22,6 +26,7 @@ export async function runToItsEnd(command, args, { input = '', env = {}, ms = 15
   const all = Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
   const [stdout, stderr, [code]] = await within(all, `${command} to end`, ms);
   running.delete(child);
+  if (OURS.includes(command)) searchAtTheEnd(command, () => stdout + stderr);
   return { code, stdout, stderr };
 }
 
@@ -43,6 +48,7 @@ export async function launch(name, command, args, { ready, env = {}, cwd, stdin 
 
   const stdout = new Output(child.stdout);
   const stderr = new Output(child.stderr);
+  if (OURS.includes(command)) searchAtTheEnd(name, () => stdout.since() + stderr.since());
 
   const endedAtStart = exited.then(({ code, signal }) => {
     throw new Error(`${name} ended (${signal ?? code}):\n${stdout.since()}${stderr.since()}`);

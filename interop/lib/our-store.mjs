@@ -1,5 +1,6 @@
 import { launch } from './children.mjs';
 import { sessionStoreBinary } from './requirements.mjs';
+import { keepPasswordOf } from './secrecy.mjs';
 
 /** The Rust store that a URL names, with no server around it (`crates/testkit/examples/session_store.rs`). */
 export class OurStore {
@@ -7,6 +8,7 @@ export class OurStore {
   #last = Promise.resolve();
 
   static async open(storeUrl) {
+    keepPasswordOf(storeUrl);
     const store = new OurStore();
     store.#process = await launch('session_store', sessionStoreBinary, [storeUrl], {
       ready: /^open$/m,

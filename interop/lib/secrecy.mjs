@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict';
+import { appendFileSync } from 'node:fs';
 import { parseCookie } from 'cookie';
+
+/**
+ * What no program of ours may write: secrets, passwords, session ids, cookies, signatures. Whatever a suite
+ * is about, all that our programs wrote while it ran is searched when its process ends, and it fails then.
+ */
 
 // Shorter values would be found in innocent text.
 const SHORTEST = 16;
 
 const secrets = new Set();
 const servers = [];
+const programs = [];
 
 export function keepSecret(value) {
   if (value.length >= SHORTEST) secrets.add(value);
@@ -22,9 +29,20 @@ export function keepCookiesSecret(header) {
   }
 }
 
+/** The password in a store's URL. */
+export function keepPasswordOf(storeUrl = '') {
+  const password = /^[a-z]+:\/\/[^/?#]*:([^/?#]*)@/.exec(storeUrl)?.[1];
+  if (password) [password, decodeURIComponent(password)].forEach(keepSecret);
+}
+
 /** From now on this server's output is part of `assertNothingLeaked`. */
 export function watchForLeaks(server) {
   servers.push(server);
+}
+
+/** What this program of ours has written is searched when this process ends: `written()` is all of it. */
+export function searchAtTheEnd(name, written) {
+  programs.push({ name, written });
 }
 
 /** No server under test has written a secret, a session id or a cookie of this file's tests. */
@@ -38,3 +56,16 @@ export function assertNothingLeaked() {
     }
   }
 }
+
+process.once('exit', () => {
+  // The whole run's own output is searched by `scripts/test`.
+  const { SECRETS_LEDGER } = process.env;
+  if (SECRETS_LEDGER) appendFileSync(SECRETS_LEDGER, [...secrets].map((secret) => `${secret}\n`).join(''));
+  for (const { name, written } of programs) {
+    const lines = written().split('\n');
+    const leaks = lines.filter((line) => [...secrets].some((secret) => line.includes(secret)));
+    if (leaks.length === 0) continue;
+    console.error(`${name} wrote a secret, a session id or a cookie:\n${leaks.join('\n')}`);
+    process.exitCode = 1;
+  }
+});

@@ -2,15 +2,19 @@ import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { launch } from './children.mjs';
 import { demoBinary, readmePortBinary } from './requirements.mjs';
-import { keepCookiesSecret, keepSecret, watchForLeaks } from './secrecy.mjs';
+import { keepCookiesSecret, keepPasswordOf, keepSecret, watchForLeaks } from './secrecy.mjs';
 import { Visitor } from './visitor.mjs';
 
 const LISTENING = { ready: /^listening on (http:\/\/\S+)$/m };
-const LOGGED = { RUST_LOG: 'passport_socketio=info', NO_COLOR: '1' };
+// The worst that an operator can ask for: no secret is in that either.
+const LOUDEST = 'trace';
+// The example has no cap of its own on what its dependencies print.
+const OUR_LOUDEST = 'info,passport_socketio=trace,express_session=trace';
 const APP = fileURLToPath(new URL('../app/main.mjs', import.meta.url));
 const APP_OF_KIND = fileURLToPath(new URL('../app/kinds/main.mjs', import.meta.url));
 const APP_ON_PASSPORT = fileURLToPath(new URL('../app/passports/main.mjs', import.meta.url));
 
+const logging = (level) => ({ RUST_LOG: level, NO_COLOR: '1' });
 const each = (option, values) => values.flatMap((value) => [option, value]);
 const maybe = (option, value) => (value === undefined ? [] : [option, `${value}`]);
 
@@ -59,14 +63,15 @@ function reachable(app, cookieName) {
 }
 
 /** `passport-socketio demo`, a guest in an app's house. */
-export async function startDemo({ store, secrets, cookieName, args = [] }) {
+export async function startDemo({ store, secrets, cookieName, log = LOUDEST, args = [] }) {
+  keepPasswordOf(store);
   const options = [...maybe('--store', store), ...each('--secret', secrets)];
   options.push(...maybe('--cookie-name', cookieName), ...args);
   return underTest(
     secrets,
     await launch('the demo', demoBinary, ['demo', '--listen', '127.0.0.1:0', ...options], {
       ...LISTENING,
-      env: LOGGED,
+      env: logging(log),
     }),
   );
 }
@@ -74,7 +79,8 @@ export async function startDemo({ store, secrets, cookieName, args = [] }) {
 /** `passport-socketio demo` in a house of its own, in the folder `cwd`. */
 export async function startOwnDemo({ cwd, listen = '127.0.0.1:0', args = [] }) {
   const options = ['demo', '--listen', listen, ...args];
-  return underTest([], await launch('the demo', demoBinary, options, { ...LISTENING, env: LOGGED, cwd }));
+  const env = logging(LOUDEST);
+  return underTest([], await launch('the demo', demoBinary, options, { ...LISTENING, env, cwd }));
 }
 
 /** The example that ports the original's README. */
@@ -83,7 +89,7 @@ export async function startReadmePort({ store, secrets: [secret] }) {
     [secret],
     await launch('readme_port', readmePortBinary, [], {
       ...LISTENING,
-      env: { ...LOGGED, REDIS_URL: store, SESSION_SECRET: secret, LISTEN: '127.0.0.1:0' },
+      env: { ...logging(OUR_LOUDEST), REDIS_URL: store, SESSION_SECRET: secret, LISTEN: '127.0.0.1:0' },
     }),
   );
 }

@@ -2,6 +2,9 @@ import { House } from '../lib/house.mjs';
 import { startAppOnPassport, startDemo } from '../lib/servers.mjs';
 import { Crowd } from './crowd.mjs';
 
+// A crowd of thousands at `trace` would be a test of the log.
+const LOG = 'passport_socketio=info';
+
 /** A Redis, an Express + Passport app whose users are whatever a login says, some nodes, and a crowd of clients. */
 export class World {
   static async open({ nodes, maxStale, told = true, durable = false, workers }) {
@@ -12,7 +15,7 @@ export class World {
       world.app = await world.house.open(startAppOnPassport, { passport: 'passport' });
       const store = told ? world.house.store : `${world.house.store}?protocol=resp2`;
       const args = ['--max-stale', `${maxStale}ms`];
-      const node = () => world.house.open(startDemo, { store, args });
+      const node = () => world.house.open(startDemo, { store, args, log: LOG });
       world.nodes = await Promise.all(Array.from({ length: nodes }, node));
       world.crowd = new Crowd(workers);
       return world;

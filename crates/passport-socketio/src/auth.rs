@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use express_session::SessionId;
+use express_session::{SessionId, SidHash};
 use http::request::Parts;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use crate::admission::Admission;
 use crate::authorizer::{
@@ -14,6 +15,7 @@ use crate::authorizer::{
 };
 use crate::handshake::HandshakeSettings;
 use crate::live::{Keeper, Keeping, LiveSettings, Registration, Registry, Toucher};
+use crate::observe::{Observer, Subject, events, metrics};
 use crate::{AuthorizeError, AuthorizerBuilder};
 
 /// How long the layer's answer may wait for the connect middleware. The two are one handshake, a
@@ -60,6 +62,7 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
         live: LiveSettings,
         admission: Admission,
     ) -> Self {
+        metrics::describe_all();
         let registry = Registry::new(decider.loads.clone());
         let decider = Arc::new(decider);
         let touch_every = live.touch_every;
@@ -107,7 +110,14 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     /// # Errors
     /// [`AuthorizeError`] if it could not be told. Let nobody in then, not even as a guest.
     pub async fn authorize(&self, request: &Parts) -> Result<Decision<U>, AuthorizeError> {
-        answer(self.attempt_again(request, None).await.outcome)
+        let asked = self.attempt_again(request, None).instrument(events::authorize_span());
+        let attempt = asked.await;
+        let subject = Subject::of_request(request).with_session(attempt.session);
+        match &attempt.outcome {
+            Ok((identity, _)) => self.observer().granted(&subject.with_user(identity.user_key())),
+            Err(failure) => self.observer().refused(&subject, failure),
+        }
+        answer(attempt.outcome)
     }
 
     /// Decides as [`authorize`](Self::authorize) does, and tells what each check saw: to answer "why
@@ -158,23 +168,30 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     ) -> Attempt<U> {
         let located = match self.decider().identify(request, trace) {
             Ok(located) => located,
-            Err(failure) => return Attempt { outcome: Err(failure), made: Instant::now() },
+            Err(failure) => {
+                return Attempt { session: None, outcome: Err(failure), made: Instant::now() };
+            }
         };
+        let hash = located.id().hash();
+        events::located(&hash);
+        let session = Some(hash);
         if self.registry().is_denied(located.id()) {
             let outcome = Err(Denial::SessionNotFound.into());
-            return Attempt { outcome, made: Instant::now() };
+            return Attempt { session, outcome, made: Instant::now() };
         }
         if let Err(limited) = look.count(located.id()) {
-            return Attempt { outcome: Err(limited.into()), made: Instant::now() };
+            return Attempt { session, outcome: Err(limited.into()), made: Instant::now() };
         }
         let registration = self.registry().register(located.id());
-        match self.decider().resolve(located, request, look.before(), trace).await {
-            // What is known of a user is as old as the question to the store, however long the answer
-            // took.
-            Ok((identity, asked)) => Attempt { outcome: Ok((identity, registration)), made: asked },
-            // To ask a store that hangs once more would only let the client wait twice as long.
-            Err(failure) => Attempt { outcome: Err(failure), made: Instant::now() },
-        }
+        let (outcome, made) =
+            match self.decider().resolve(located, request, look.before(), trace).await {
+                // What is known of a user is as old as the question to the store, however long the
+                // answer took.
+                Ok((identity, asked)) => (Ok((identity, registration)), asked),
+                // To ask a store that hangs once more would only let the client wait twice as long.
+                Err(failure) => (Err(failure), Instant::now()),
+            };
+        Attempt { session, outcome, made }
     }
 
     pub(crate) fn decider(&self) -> &Decider<U> {
@@ -207,6 +224,11 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
 
     pub(crate) fn handshake_settings(&self) -> &HandshakeSettings {
         &self.inner.server.handshake
+    }
+
+    /// Who is told what is decided.
+    pub(crate) fn observer(&self) -> &Observer {
+        &self.inner.live.observer
     }
 
     pub(crate) fn keep_cookies(&self) -> bool {
@@ -280,6 +302,8 @@ pub(crate) type Granted<U> = (Identity<U>, Registration<U>);
 
 /// What one look at the session gave.
 pub(crate) struct Attempt<U> {
+    /// Of the session that the cookie's signature vouches for, whatever came of it.
+    pub(crate) session: Option<SidHash>,
     pub(crate) outcome: Result<Granted<U>, Failure>,
     made: Instant,
 }

@@ -51,12 +51,12 @@
 pub mod authorizer;
 pub mod handshake;
 pub mod live;
+pub mod observe;
 pub mod socketio;
 
 mod admission;
 mod auth;
 mod builder;
-mod log;
 
 pub use admission::RateLimit;
 pub use auth::Authorizer;
@@ -67,6 +67,7 @@ pub use authorizer::{
 pub use builder::{AuthorizerBuilder, ConfigError};
 pub use express_session::{self, source, store};
 pub use live::Live;
+pub use observe::{AuditEvent, AuditKind};
 pub use socketio::{Auth, MaybeAuth, MaybeSession, filter_sockets_by_user};
 
 /// The guide's pages and the README, compiled.
@@ -80,4 +81,6 @@ mod guide {
     mod stores {}
     #[doc = include_str!("../../../docs/live-sessions.md")]
     mod live_sessions {}
+    #[doc = include_str!("../../../docs/observability.md")]
+    mod observability {}
 }

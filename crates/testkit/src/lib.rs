@@ -7,11 +7,13 @@
 //! - [`MariadbServer`], [`MemcachedServer`], [`MongoServer`], [`PostgresServer`], [`RedisServer`],
 //!   [`RedisCluster`]: real servers on free ports, for as long as a test runs;
 //! - [`FaultProxy`]: a network that fails when it is told to;
+//! - [`secrecy`]: what may not be found in anything that is written;
 //! - [`ScratchDir`]: a folder that disappears with its test.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
 pub mod conformance;
+pub mod secrecy;
 pub mod vectors;
 
 mod clock;

@@ -12,6 +12,7 @@ use http::request::Parts;
 use ipnet::IpNet;
 
 use crate::PeerAddr;
+use crate::observe::events;
 
 /// An IPv4 address, or the first address of an IPv6 network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,11 +22,7 @@ pub(super) struct Network(IpAddr);
 pub(super) fn network_of(request: &Parts, proxies: &[IpNet]) -> Option<Network> {
     let Some(peer) = PeerAddr::of(request) else {
         static ONCE: Once = Once::new();
-        ONCE.call_once(|| {
-            tracing::warn!(
-                "limits by address have no effect: requests carry no ConnectInfo and no PeerAddr"
-            );
-        });
+        ONCE.call_once(events::no_address_to_count);
         return None;
     };
     let mut client = peer.to_canonical();

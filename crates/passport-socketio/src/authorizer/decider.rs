@@ -18,6 +18,7 @@ use super::{
     Failure, Identity, Loads, OriginPolicy, Reject, Session, SuccessHook, Trace, UserIdHook,
     UserKey, Verdict,
 };
+use crate::observe::metrics;
 
 /// What every decision needs, checked and ready.
 pub(crate) struct Decider<U> {
@@ -194,7 +195,7 @@ impl<U: Send + Sync + 'static> Decider<U> {
         sid: &SessionId,
     ) -> Result<Option<StoredSession>, AuthorizeError> {
         let store = self.known_store()?;
-        self.in_time(async { store.load(sid).await }).await
+        self.in_time("load", async { store.load(sid).await }).await
     }
 
     /// The same for many at once: one answer each, in their order.
@@ -203,7 +204,7 @@ impl<U: Send + Sync + 'static> Decider<U> {
         sids: &[SessionId],
     ) -> Result<Vec<Option<StoredSession>>, AuthorizeError> {
         let store = self.known_store()?;
-        let stored = self.in_time(async { store.load_many(sids).await }).await?;
+        let stored = self.in_time("load_many", async { store.load_many(sids).await }).await?;
         if stored.len() == sids.len() {
             Ok(stored)
         } else {
@@ -219,21 +220,24 @@ impl<U: Send + Sync + 'static> Decider<U> {
 
     async fn in_time<T>(
         &self,
+        operation: &'static str,
         asked: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, AuthorizeError> {
-        in_time(self.limits.store_timeout, asked).await
+        in_time(operation, self.limits.store_timeout, asked).await
     }
 
     /// Check 10.
     async fn deserialize(&self, key: &Value, request: &Parts) -> Result<Option<U>, AuthorizeError> {
-        let after = self.limits.deserializer_timeout;
+        let (after, began) = (self.limits.deserializer_timeout, Instant::now());
         let ask = async { self.deserializer.deserialize_user(key, request).await };
-        match timeout(after, AssertUnwindSafe(ask).catch_unwind()).await {
+        let answer = match timeout(after, AssertUnwindSafe(ask).catch_unwind()).await {
             Ok(Ok(Ok(user))) => Ok(user),
             Ok(Ok(Err(error))) => Err(AuthorizeError::DeserializerFailed(error.into())),
             Ok(Err(_panic)) => Err(deserializer_panicked()),
             Err(_) => Err(AuthorizeError::DeserializerTimeout { after }),
-        }
+        };
+        metrics::deserializer(&answer, began.elapsed());
+        answer
     }
 
     /// What the user is addressed by. `None` if the app's `user_id` panics.
@@ -263,9 +267,10 @@ impl<U: Send + Sync + 'static> Decider<U> {
         life: Duration,
     ) -> Result<(), AuthorizeError> {
         match self.known_store()?.as_touch() {
-            Some(store) => {
-                self.in_time(async { store.touch(sid, life).await }).await.map(|_was_there| ())
-            }
+            Some(store) => self
+                .in_time("touch", async { store.touch(sid, life).await })
+                .await
+                .map(|_was_there| ()),
             None => Ok(()),
         }
     }
@@ -276,7 +281,7 @@ impl<U: Send + Sync + 'static> Decider<U> {
             let error = StoreError::message("it can't destroy sessions");
             AuthorizeError::StoreUnavailable(error)
         })?;
-        self.in_time(async { store.destroy(sid).await }).await.map(|_was_there| ())
+        self.in_time("destroy", async { store.destroy(sid).await }).await.map(|_was_there| ())
     }
 
     /// Check 12, for one namespace. An app's policy that panics has not agreed.

@@ -25,10 +25,12 @@ use http::uri::Authority;
 use ipnet::IpNet;
 
 use super::Denial;
+use crate::observe::events;
 
 /// The address of whoever connected to this server, in a request's extensions: put it there where
-/// the server is not axum's (whose `ConnectInfo` is read with the feature `axum`). Only
-/// [`trust_proxy`](crate::AuthorizerBuilder::trust_proxy) needs it.
+/// the server is not axum's (whose `ConnectInfo` is read with the feature `axum`). It is
+/// for [`trust_proxy`](crate::AuthorizerBuilder::trust_proxy) and
+/// [`audit`](crate::AuthorizerBuilder::audit).
 ///
 /// ```
 /// use passport_socketio::PeerAddr;
@@ -189,9 +191,7 @@ impl OriginPolicy {
         let Some(peer) = PeerAddr::of(request) else {
             static ONCE: Once = Once::new();
             ONCE.call_once(|| {
-                tracing::warn!(
-                    "trust_proxy has no effect: requests carry no ConnectInfo and no PeerAddr"
-                );
+                events::no_peer_to_trust();
             });
             return None;
         };

@@ -41,10 +41,10 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
         self
     }
 
-    /// Told of each socket whose login has ended, right after it was told to go: for logs and audits.
-    /// Must not block.
+    /// Told of each socket whose login has ended, right after it was told to go: after
+    /// [`audit`](Self::audit), which hears of more than ends. Must not block; a panic in it is caught.
     pub fn on_session_end(mut self, told: impl Fn(&Ended<'_>) + Send + Sync + 'static) -> Self {
-        self.live.on_end = Some(Arc::new(told));
+        self.live.observer.on_end = Some(Arc::new(told));
         self
     }
 

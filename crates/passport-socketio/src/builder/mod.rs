@@ -18,12 +18,14 @@ use crate::authorizer::{
 };
 use crate::handshake::HandshakeSettings;
 use crate::live::LiveSettings;
+use crate::observe::events;
 use crate::{Authorizer, Candidate, DeserializeUser, Failure, Reject, UserKey, Verdict};
 
 mod admission;
 mod error;
 mod handshake;
 mod live;
+mod observe;
 
 pub use error::ConfigError;
 
@@ -260,9 +262,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
             return Err(ConfigError::UserPointer(self.user_pointer));
         }
         if self.query {
-            tracing::warn!(
-                "session ids are accepted in URLs (insecure_session_id_query): they end up in logs"
-            );
+            events::insecure_query();
         }
         let store = match self.store {
             None if source.needs_store() => return Err(ConfigError::MissingStore),

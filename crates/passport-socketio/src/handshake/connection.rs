@@ -24,6 +24,7 @@ use tokio::time::sleep;
 use super::engine::EngineId;
 use super::transport::Transport;
 use crate::authorizer::Owner;
+use crate::observe::events;
 
 /// A client far away, whose network has a bad moment, is to read why.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -90,7 +91,7 @@ impl Connection {
 
     /// Closes the connection, whatever its client does. In a runtime.
     pub(super) fn cut(&self, why: &'static str) {
-        tracing::debug!(why, "the connection is closed");
+        events::cut(why);
         self.transport.cut(self.id.get().copied());
         if let Some(outer) = &self.outer {
             outer.transport.cut(outer.id.get().copied());

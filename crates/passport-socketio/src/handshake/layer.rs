@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use express_session::SidHash;
 use futures_util::future::BoxFuture;
 use http::request::Parts;
 use http::{Request, Response};
 use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
+use tracing::Instrument as _;
 
 use super::answer::{Answer, preflight, refusal};
 use super::body::Opening;
@@ -22,7 +24,8 @@ use super::future::State;
 use super::handover::Handover;
 use super::{ResponseBody, ResponseFuture};
 use crate::authorizer::CookieContext;
-use crate::{Authorizer, Failure, log};
+use crate::observe::{Subject, events};
+use crate::{Authorizer, Failure};
 
 /// The layer of [`Authorizer::layer`].
 pub struct AuthLayer<U> {
@@ -100,9 +103,7 @@ where
         let cors = match origins.check(&parts) {
             Ok(from) => Cors::of(&parts, from.cross_origin, others_are_allowed),
             Err(denial) => {
-                let failure = denial.into();
-                becomes_guest(&self.auth, &failure);
-                let answer = Some(refusal(&failure));
+                let answer = Some(self.refuse(&parts, &denial.into()));
                 let cors = Cors::of(&parts, false, others_are_allowed);
                 return ResponseFuture::new(State::Answered { answer }, cors);
             }
@@ -113,15 +114,13 @@ where
         } else if opens_connection(&parts)
             && let Err(limited) = self.auth.count_handshake(&parts)
         {
-            let failure = limited.into();
-            becomes_guest(&self.auth, &failure);
-            let answer = Some(refusal(&failure));
+            let answer = Some(self.refuse(&parts, &limited.into()));
             State::Answered { answer }
         } else if opens_connection(&parts) {
             let opening = self.open(parts, body);
             State::Opening { opening }
         } else if let Err(failure) = self.go_on(&mut parts) {
-            log::refused(&failure, "");
+            self.auth.observer().refused(&Subject::at_layer(&parts), &failure);
             let answer = Some(refusal(&failure));
             State::Answered { answer }
         } else {
@@ -152,10 +151,10 @@ impl<S: Clone, U: Send + Sync + 'static> AuthService<S, U> {
         let mut inner = std::mem::replace(&mut self.inner, next);
         let Self { auth, connections, .. } = self.clone();
         Box::pin(async move {
-            let attempt = auth.attempt(&parts).await;
+            let attempt = auth.attempt(&parts).instrument(events::handshake_span()).await;
             if let Err(failure) = &attempt.outcome
                 && auth.handshake_settings().answers_at_http(failure)
-                && !becomes_guest(&auth, failure)
+                && !becomes_guest(&auth, &parts, attempt.session, failure)
             {
                 return Ok(refusal(failure));
             }
@@ -187,6 +186,12 @@ impl<S: Clone, U: Send + Sync + 'static> AuthService<S, U> {
         Ok(())
     }
 
+    /// Whoever is refused whatever `fail` says, which is told all the same.
+    fn refuse<B>(&self, request: &Parts, failure: &Failure) -> Answer<B> {
+        becomes_guest(&self.auth, request, None, failure);
+        refusal(failure)
+    }
+
     /// Leaves of a request what the host is to keep.
     fn make_small(&self, request: &mut Parts) {
         let (limit, keep) = (self.auth.decider().limits.cookie_header, self.auth.keep_cookies());
@@ -196,10 +201,15 @@ impl<S: Clone, U: Send + Sync + 'static> AuthService<S, U> {
 }
 
 /// Whether `fail` lets them go on as a guest. If not, it has been told of their refusal.
-fn becomes_guest<U: Send + Sync + 'static>(auth: &Authorizer<U>, failure: &Failure) -> bool {
+fn becomes_guest<U: Send + Sync + 'static>(
+    auth: &Authorizer<U>,
+    request: &Parts,
+    session: Option<SidHash>,
+    failure: &Failure,
+) -> bool {
     let guest = auth.decider().verdict(failure).makes_guest(failure);
     if !guest {
-        log::refused(failure, "");
+        auth.observer().refused(&Subject::at_layer(request).with_session(session), failure);
     }
     guest
 }

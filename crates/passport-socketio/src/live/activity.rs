@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::Session;
 use crate::authorizer::Decider;
+use crate::observe::events;
 
 /// Touches sessions, each at most once in a while.
 #[derive(Clone)]
@@ -21,8 +22,7 @@ impl Toucher {
             let decider = decider.clone();
             tokio::spawn(async move {
                 if let Err(error) = decider.touch(session.id(), life).await {
-                    let (session, why) = (session.id().hash().short(), crate::log::chain(&error));
-                    tracing::warn!(session, why, "a session could not be touched");
+                    events::not_touched(session.id(), &error);
                 }
             });
         };

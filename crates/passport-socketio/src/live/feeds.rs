@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::{LiveSettings, Registry};
-use crate::log::chain;
+use crate::observe::Feed;
 
 /// Pauses before a feed that was lost is asked for again: from, to.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
@@ -53,9 +53,17 @@ impl Feeds {
 async fn listen(watch: Arc<dyn SessionWatch>, changes: Changes, max_stale: Duration) {
     let mut pause = PAUSE.0;
     let mut is_known = false;
+    let feed = Arc::new(Feed::default());
+    let heard = {
+        let (feed, changes) = (feed.clone(), changes.clone());
+        Changes::to(move |change| {
+            feed.is_heard();
+            changes.report(change);
+        })
+    };
     loop {
         let started = Instant::now();
-        let watched = AssertUnwindSafe(watch.watch(&changes)).catch_unwind().await;
+        let watched = AssertUnwindSafe(watch.watch(&heard)).catch_unwind().await;
         let error = match watched {
             Ok(Err(error)) => error,
             Err(_panic) => WatchError::Lost(StoreError::message("it panicked")),
@@ -64,19 +72,14 @@ async fn listen(watch: Arc<dyn SessionWatch>, changes: Changes, max_stale: Durat
             pause = PAUSE.0;
         }
         changes.report(Change::Unknown);
-        let why = chain(&error);
         if let WatchError::Refused(_) = error {
             // Said once: a store without a feed is a normal one.
             if !std::mem::replace(&mut is_known, true) {
-                tracing::warn!(
-                    why,
-                    ?max_stale,
-                    "logins that end are found by the sweep alone, within max_stale"
-                );
+                feed.was_refused(&error, max_stale);
             }
             sleep(ASK_AGAIN).await;
         } else {
-            tracing::warn!(why, "listening again soon; the sweep goes on");
+            feed.was_lost(&error);
             sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
             pause = PAUSE.1.min(pause * 2);
         }

@@ -23,7 +23,7 @@ use super::schedule::{Due, Finding};
 use super::{EndReason, LiveSettings, Registry};
 use crate::AuthorizeError;
 use crate::authorizer::{Decider, Denial, Failure, Unheard};
-use crate::log::chain;
+use crate::observe::{Outage, events};
 
 /// Sessions that are loaded in one round trip.
 const BATCH: usize = 100;
@@ -97,7 +97,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
                 self.registry.all_changed(self.settings.max_stale / 2);
             }
             if AssertUnwindSafe(self.keep()).catch_unwind().await.is_err() {
-                tracing::error!("looking after the live sessions panicked: it begins anew");
+                events::keeper_panicked();
             }
             sleep(PROBE.0).await;
             again = true;
@@ -139,9 +139,10 @@ impl<U: Send + Sync + 'static> Keeper<U> {
 
     /// Looks at these sessions. The error is that of a store that is away.
     async fn look_at(&self, due: Vec<Due>) -> Result<(), AuthorizeError> {
+        self.registry.tell_tally();
         let reaped = self.registry.reap(&due);
         if reaped > 0 {
-            tracing::warn!(sockets = reaped, "disconnect handlers panicked: cleaned up after them");
+            events::reaped(reaped);
         }
         if self.decider.store.is_none() {
             for due in &due {
@@ -207,8 +208,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
             }
             Err(Failure::Denied(_)) => Finding::Over(EndReason::LoggedOut),
             Err(Failure::Error(error)) => {
-                let session = due.sid.hash().short();
-                tracing::warn!(session, %error, "a live session can't be read");
+                events::unreadable(&due.sid, &error);
                 Finding::Unclear
             }
         };
@@ -234,8 +234,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
     /// Returns when the store answers again.
     async fn wait_for_store(&self, away: &AuthorizeError) {
         let since = Instant::now();
-        let (why, grace) = (chain(away), self.settings.grace);
-        tracing::warn!(why, ?grace, "the store is away: live sessions stay for a grace");
+        let mut outage = Outage::begin(away, self.settings.grace);
         let mut closed = false;
         let longest = (self.settings.max_stale / 8).min(PROBE.1);
         let mut pause = longest.min(PROBE.0);
@@ -244,14 +243,15 @@ impl<U: Send + Sync + 'static> Keeper<U> {
             if self.probe().await.is_ok() {
                 break;
             }
+            outage.goes_on();
             pause = longest.min(pause * 2);
             if !closed && since.elapsed() >= self.settings.grace {
                 let sockets = end_all(&self.registry.all_sockets(), EndReason::StoreUnavailable);
-                tracing::error!(sockets, "the store stayed away: live sessions are closed");
+                events::store_stayed_away(sockets);
                 closed = true;
             }
         }
-        tracing::info!(after = ?since.elapsed(), "the store is back");
+        outage.end();
         self.registry.all_changed(self.settings.max_stale / 2);
     }
 }

@@ -12,6 +12,7 @@ use socketioxide::SocketIo;
 use socketioxide::adapter::{Adapter, LocalAdapter};
 use socketioxide::extract::SocketRef;
 
+use crate::observe::Observer;
 use crate::{Authorizer, UserKey};
 
 mod activity;
@@ -43,7 +44,7 @@ pub(crate) use registry::{Membership, NotEntered, Registration, Registry};
 pub(crate) use settings::LiveSettings;
 pub(crate) use socket::{LiveSocket, Login};
 
-use socket::{Ending, OnEnd};
+use socket::Ending;
 
 /// The operators' side of an [`Authorizer`] on one Socket.IO server. Made by
 /// [`Authorizer::attach`]; cheap to clone.
@@ -110,6 +111,10 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
 
     fn registry(&self) -> &Arc<Registry<U>> {
         self.auth.registry()
+    }
+
+    fn observer(&self) -> &Observer {
+        self.auth.observer()
     }
 
     fn io(&self) -> &SocketIo<A> {

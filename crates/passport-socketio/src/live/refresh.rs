@@ -63,7 +63,8 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
             let user = if let Some(user) = users.get(session.id()) {
                 user.clone()
             } else {
-                let user = decider.load_user(&session, host_socket.req_parts()).await?;
+                let user = decider.load_user(&session, host_socket.req_parts()).await;
+                let user = user.inspect_err(|e| self.observer().could_not_refresh(&key, e))?;
                 users.entry(session.id().clone()).or_insert(user.map(Arc::new)).clone()
             };
             let agreed = match user {
@@ -83,6 +84,7 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
                 refreshed.ended += 1;
             }
         }
+        self.observer().refreshed_user(&key, refreshed.kept.len(), refreshed.ended);
         Ok(refreshed)
     }
 }

@@ -21,6 +21,7 @@ use super::denied::{Denied, Moments};
 use super::schedule::{Schedule, Slot};
 use super::{EndReason, Ending, LiveSocket, OverLimit};
 use crate::authorizer::Loads;
+use crate::observe::Tally;
 use crate::{Session, UserKey};
 
 /// All live sessions of one authorizer on this node.
@@ -42,6 +43,8 @@ pub(super) struct State<U> {
     pub(super) denied: Denied,
     /// Whose handshakes that began before know the user as they were.
     pub(super) refreshed: Moments,
+    /// Who is shown in metrics.
+    tally: Tally,
 }
 
 /// A session that somebody is connected with, or is about to.
@@ -51,6 +54,8 @@ pub(super) struct Entry<U> {
     /// Handshakes that have registered and not finished.
     pub(super) pending: usize,
     pub(super) sockets: HashMap<u64, Arc<LiveSocket<U>>>,
+    /// Since when a change is known that nobody has looked at.
+    pub(super) told: Option<Instant>,
     /// When it is looked at again; `None` while it is being looked at, and while it has no socket.
     pub(super) due: Option<Slot>,
     pub(super) checked: Instant,
@@ -68,6 +73,7 @@ impl<U> Registry<U> {
             schedule: Schedule::default(),
             denied: Denied::default(),
             refreshed: Moments::default(),
+            tally: Tally::default(),
         };
         Arc::new(Self { state: Mutex::new(state), sooner: Notify::new(), loads })
     }
@@ -82,6 +88,7 @@ impl<U> Registry<U> {
                 epoch: 0,
                 pending: 0,
                 sockets: HashMap::new(),
+                told: None,
                 due: None,
                 checked: Instant::now(),
                 failing: None,
@@ -165,6 +172,13 @@ impl<U> Registry<U> {
             entry.sockets.remove(&number);
         });
         state.forget_user(socket.user_key(), socket.sid());
+        let users = state.users.len();
+        state.tally.users(users);
+    }
+
+    /// Says once more how many there are.
+    pub(super) fn tell_tally(&self) {
+        self.state().tally.repeat();
     }
 
     /// No code that holds the lock can panic, so a poisoned one is whole.
@@ -232,8 +246,11 @@ impl<U> State<U> {
         let Some(entry) = self.sessions.get_mut(sid) else {
             return;
         };
+        let before = entry.sockets.len();
         change(entry);
+        self.tally.session(before, entry.sockets.len());
         if entry.sockets.is_empty() {
+            entry.told = None;
             self.schedule.remove(entry.due.take());
             if entry.pending == 0 {
                 self.sessions.remove(sid);
@@ -321,7 +338,9 @@ impl<U> Registration<U> {
             return Err(NotEntered::Stale);
         }
         entry.sockets.insert(number, socket.clone());
+        state.tally.session(entry.sockets.len() - 1, entry.sockets.len());
         state.users.entry(socket.user_key().clone()).or_default().insert(self.sid.clone());
+        state.tally.users(state.users.len());
         if entry.sockets.len() == 1 {
             entry.checked = Instant::now();
         }

@@ -49,8 +49,11 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
     /// Closes the user's sockets on this node (`evicted`). Their sessions stay as they are: a client
     /// may come back at once. How many sockets they were.
     pub fn disconnect_user(&self, key: impl Into<UserKey>) -> usize {
-        let sockets = self.registry().logins_of(&key.into());
-        super::registry::end_all(&sockets, EndReason::Evicted)
+        let key = key.into();
+        let sockets = self.registry().logins_of(&key);
+        let ended = super::registry::end_all(&sockets, EndReason::Evicted);
+        self.observer().disconnected_user(&key, ended);
+        ended
     }
 
     /// Ends a session for good: its sockets on this node are closed (`revoked`), the store destroys
@@ -64,18 +67,10 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
         registry.deny_session(sid, None);
         let sockets = registry.end_session(sid, EndReason::Revoked);
         let destroyed = self.auth().decider().destroy(sid).await;
-        match &destroyed {
-            Ok(()) => registry.deny_session(sid, Some(after_late_writers())),
-            Err(error) => {
-                let why = crate::log::chain(error);
-                let session = sid.hash().short();
-                tracing::error!(
-                    session,
-                    why,
-                    "a revoked session could not be destroyed: denied here"
-                );
-            }
+        if destroyed.is_ok() {
+            registry.deny_session(sid, Some(after_late_writers()));
         }
+        self.observer().revoked_session(sid, sockets, destroyed.as_ref().copied());
         Revoked { sockets, sessions: 1, destroyed: usize::from(destroyed.is_ok()) }
     }
 
@@ -91,6 +86,7 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
         for sid in self.registry().sessions_of(&key) {
             revoked = revoked.and(&self.revoke_session(&sid).await);
         }
+        self.observer().revoked_user(&key, revoked.sessions, revoked.sockets);
         revoked
     }
 }

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::registry::{State, end_all};
 use super::{EndReason, LiveSocket, Registry};
 use crate::Session;
+use crate::observe::metrics;
 
 /// An app writes a session several times in a row, and each write is told.
 const DEBOUNCE: Duration = Duration::from_millis(100);
@@ -49,9 +50,11 @@ impl Schedule {
         }
     }
 
-    fn pop(&mut self, now: Instant) -> Option<SessionId> {
+    /// The first that is due, and since when.
+    fn pop(&mut self, now: Instant) -> Option<(Instant, SessionId)> {
         let first = self.slots.first_entry()?;
-        (first.key().0 <= now).then(|| first.remove())
+        let since = first.key().0;
+        (since <= now).then(|| (since, first.remove()))
     }
 }
 
@@ -62,6 +65,9 @@ pub(super) struct Due {
     epoch: u64,
     /// Before the store was asked.
     taken: Instant,
+    /// When a feed told of a change; else, when it was due.
+    since: Instant,
+    was_told: bool,
 }
 
 /// What a look at the store gave.
@@ -89,12 +95,14 @@ impl<U> Registry<U> {
         let state = &mut *state;
         let mut taken = Vec::new();
         while taken.len() < at_most
-            && let Some(sid) = state.schedule.pop(now)
+            && let Some((since, sid)) = state.schedule.pop(now)
         {
             if let Some(entry) = state.sessions.get_mut(&sid) {
                 entry.due = None;
                 entry.checked = now;
-                taken.push(Due { sid, epoch: entry.epoch, taken: now });
+                let told = entry.told.take();
+                let (since, was_told) = (told.unwrap_or(since), told.is_some());
+                taken.push(Due { sid, epoch: entry.epoch, taken: now, since, was_told });
             }
         }
         taken
@@ -108,6 +116,9 @@ impl<U> Registry<U> {
         let mut state = self.state();
         let sooner = state.with_entry(sid, |schedule, entry| {
             entry.epoch += 1;
+            if !entry.sockets.is_empty() {
+                entry.told.get_or_insert(now);
+            }
             let at = now.max(entry.checked + DEBOUNCE);
             !entry.sockets.is_empty() && schedule.at_most(sid, &mut entry.due, at)
         });
@@ -192,7 +203,10 @@ impl<U> Registry<U> {
         });
         drop(state);
         if let Some((sockets, reason)) = settled.flatten() {
-            end_all(&sockets, reason);
+            let delay = due.since.elapsed();
+            if end_all(&sockets, reason) > 0 {
+                metrics::revocation_delay(due.was_told, delay);
+            }
         }
         self.sooner.notify_one();
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use express_session::watch::SessionWatch;
 
-use super::{OnEnd, Toucher};
+use super::Toucher;
+use crate::observe::Observer;
 
 #[derive(Clone)]
 pub(crate) struct LiveSettings {
@@ -14,7 +15,8 @@ pub(crate) struct LiveSettings {
     /// How long live sockets stay while the store does not answer.
     pub(crate) grace: Duration,
     pub(crate) watches: Vec<Arc<dyn SessionWatch>>,
-    pub(crate) on_end: Option<OnEnd>,
+    /// Who is told what happens.
+    pub(crate) observer: Observer,
     pub(crate) limit: Option<(usize, OverLimit)>,
     pub(crate) touch_every: Option<Duration>,
     /// Made of `touch_every`, once there is somebody who can touch.
@@ -36,7 +38,7 @@ impl Default for LiveSettings {
             max_stale: Duration::from_secs(30),
             grace: Duration::from_secs(60),
             watches: Vec::new(),
-            on_end: None,
+            observer: Observer::default(),
             limit: None,
             touch_every: None,
             toucher: None,

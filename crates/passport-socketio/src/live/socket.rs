@@ -1,5 +1,6 @@
 //! One socket of a logged-in user, and how its end begins.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use tokio::time::Instant;
 
 use super::activity::Activity;
 use super::{EndReason, LiveSettings, Toucher};
+use crate::observe::{Observer, Subject, unpanicked};
 use crate::{Identity, Session, UserKey};
 
 /// A handshake that takes longer will not be finished: its host gives up earlier.
@@ -30,7 +32,8 @@ pub(crate) struct LiveSocket<U> {
     connection: Box<dyn Connection>,
     entered: Instant,
     was_connected: AtomicBool,
-    on_end: Option<OnEnd>,
+    peer: Option<IpAddr>,
+    observer: Observer,
 }
 
 /// A user, and which refresh loaded them: 0 for the handshake.
@@ -45,9 +48,6 @@ pub(crate) struct Login {
     session: RwLock<Session>,
     activity: Option<Activity>,
 }
-
-/// Told of each socket that a login's end takes with it.
-pub(super) type OnEnd = Arc<dyn Fn(&Ended<'_>) + Send + Sync>;
 
 /// A socket whose login has ended: what `.on_session_end` is told.
 #[derive(Debug)]
@@ -121,8 +121,14 @@ impl<U> LiveSocket<U> {
             connection: Box::new(connection),
             entered: Instant::now(),
             was_connected: AtomicBool::new(false),
-            on_end: settings.on_end.clone(),
+            peer: None,
+            observer: settings.observer.clone(),
         }
+    }
+
+    /// Who connected, for audits.
+    pub(crate) fn with_peer(self, peer: Option<IpAddr>) -> Self {
+        Self { peer, ..self }
     }
 
     /// The user and the session as they were when they were last loaded.
@@ -230,10 +236,7 @@ impl<U> LiveSocket<U> {
     /// Takes it out of its namespace.
     pub(super) fn remove(&self) {
         self.flag();
-        let removing = std::panic::AssertUnwindSafe(|| self.connection.remove());
-        if std::panic::catch_unwind(removing).is_err() {
-            tracing::error!("the app's disconnect handler panicked");
-        }
+        unpanicked("disconnect handler", || self.connection.remove());
     }
 }
 
@@ -249,10 +252,7 @@ impl<U> Ending<'_, U> {
     pub(super) fn go_on(self) {
         let socket = self.socket;
         // The host runs parts of the app's disconnect handler in here.
-        let ending = std::panic::AssertUnwindSafe(|| socket.connection.end(self.reason));
-        if std::panic::catch_unwind(ending).is_err() {
-            tracing::error!("the app's disconnect handler panicked");
-        }
+        unpanicked("disconnect handler", || socket.connection.end(self.reason));
         let ended = Ended {
             reason: self.reason,
             session: socket.sid(),
@@ -260,12 +260,8 @@ impl<U> Ending<'_, U> {
             namespace: socket.namespace(),
             socket: socket.id,
         };
-        crate::log::ended(&ended);
-        if let Some(on_end) = &socket.on_end {
-            let told = std::panic::AssertUnwindSafe(|| on_end(&ended));
-            if std::panic::catch_unwind(told).is_err() {
-                tracing::error!("the app's on_session_end panicked");
-            }
-        }
+        let (sid, user, namespace) = (socket.sid(), socket.user_key(), socket.namespace());
+        let subject = Subject::of_member(sid, user, namespace, socket.id, socket.peer);
+        socket.observer.ended(&ended, &subject);
     }
 }

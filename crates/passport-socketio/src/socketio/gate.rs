@@ -17,12 +17,13 @@ use socketioxide::adapter::Adapter;
 use socketioxide::handler::{ConnectMiddleware, Value};
 use socketioxide::socket::Socket;
 use tokio::time::{Instant, sleep};
+use tracing::Instrument as _;
 
 use super::{session_room, user_room};
 use crate::authorizer::{Answer, Denial};
 use crate::handshake::{Handover, after_connect, before_connect};
 use crate::live::{EndReason, Host, LiveSocket, NotEntered, Registration};
-use crate::log;
+use crate::observe::{Subject, events};
 use crate::socketio::auth::LiveUserOf;
 use crate::socketio::session::SocketSession;
 use crate::{AuthorizeError, Authorizer, Failure, Identity, Session};
@@ -85,7 +86,7 @@ impl<A: Adapter, U: Send + Sync + 'static> ConnectMiddleware<A, GateMarker> for 
     ) -> Result<(), Box<dyn fmt::Display + Send>> {
         let settings = self.auth.handshake_settings();
         before_connect(&socket, settings).await;
-        let admitted = self.admit(&socket).await;
+        let admitted = self.admit(&socket).instrument(events::connect_span(socket.ns())).await;
         after_connect(&socket, settings, admitted.is_ok());
         admitted.map_err(|message| Box::new(message) as _)
     }
@@ -95,8 +96,9 @@ impl<U: Send + Sync + 'static> Gate<U> {
     /// Lets the socket in, as a user or as a guest. The error is what the client reads.
     async fn admit<A: Adapter>(&self, socket: &Arc<Socket<A>>) -> Result<(), Cow<'static, str>> {
         let request = socket.req_parts();
+        let mut subject = Subject::of_socket(&**socket);
         if let Err(limited) = self.auth.count_connect(request) {
-            return self.refuse(socket, limited.into());
+            return self.refuse(socket, &subject, limited.into());
         }
         let mut attempt = match Handover::take(request, &self.auth) {
             Some(attempt) => attempt,
@@ -105,10 +107,15 @@ impl<U: Send + Sync + 'static> Gate<U> {
         let mut before = None::<Identity<U>>;
         let began = Instant::now();
         loop {
+            if let Some(session) = &attempt.session {
+                events::located(session);
+            }
+            subject = subject.with_session(attempt.session);
             let (identity, registration) = match attempt.outcome {
                 Ok(granted) => granted,
-                Err(failure) => return self.refuse(socket, failure),
+                Err(failure) => return self.refuse(socket, &subject, failure),
             };
+            subject = subject.with_user(identity.user_key());
             let is_same =
                 |before: &Identity<U>| Arc::ptr_eq(before.shared_user(), identity.shared_user());
             if !before.as_ref().is_some_and(is_same)
@@ -116,23 +123,27 @@ impl<U: Send + Sync + 'static> Gate<U> {
             {
                 // The app has spoken: as in the original, `fail` is not asked about it.
                 let text = rejected.client_message();
-                log::refused(&rejected.into(), socket.ns());
+                self.auth.observer().refused(&subject, &rejected.into());
                 return Err(text);
             }
-            before = match self.enter(socket, &identity, &registration) {
+            before = match self.enter(socket, &subject, &identity, &registration) {
                 Ok(entered) => return entered,
                 Err(NotEntered::Stale) => Some(identity),
                 Err(NotEntered::OldUser) => None,
                 Err(NotEntered::Revoked) => {
-                    return self.refuse(socket, Denial::SessionNotFound.into());
+                    return self.refuse(socket, &subject, Denial::SessionNotFound.into());
                 }
                 Err(NotEntered::TooMany) => {
-                    return self.refuse(socket, Denial::TooManyConnections.into());
+                    return self.refuse(socket, &subject, Denial::TooManyConnections.into());
                 }
             };
             if began.elapsed() > PATIENCE {
                 let error = StoreError::message("the session changed whenever it was loaded");
-                return self.refuse(socket, AuthorizeError::StoreUnavailable(error).into());
+                return self.refuse(
+                    socket,
+                    &subject,
+                    AuthorizeError::StoreUnavailable(error).into(),
+                );
             }
             sleep(PAUSE).await;
             attempt = self.auth.attempt_again(request, before.as_ref()).await;
@@ -143,11 +154,13 @@ impl<U: Send + Sync + 'static> Gate<U> {
     fn enter<A: Adapter>(
         &self,
         socket: &Arc<Socket<A>>,
+        subject: &Subject<'_>,
         identity: &Identity<U>,
         registration: &Registration<U>,
     ) -> Result<Result<(), Cow<'static, str>>, NotEntered> {
         let settings = self.auth.live_settings();
-        let live = LiveSocket::new(identity, socket.ns(), socket.id, Host::of(socket), settings);
+        let live = LiveSocket::new(identity, socket.ns(), socket.id, Host::of(socket), settings)
+            .with_peer(subject.peer());
         let session = identity.session();
         let due = self.auth.keeper().next_look(session.ends());
         let mut membership = registration.activate(live, due, settings.limit)?;
@@ -162,10 +175,10 @@ impl<U: Send + Sync + 'static> Gate<U> {
         if live.has_ended() {
             // In this very moment. The host takes a refused socket out of its rooms.
             let ended = Failure::from(Denial::SessionNotFound);
-            log::refused(&ended, socket.ns());
+            self.auth.observer().refused(subject, &ended);
             return Ok(Err(ended.client_message()));
         }
-        log::granted(identity, socket.ns());
+        self.auth.observer().granted(subject);
         Ok(Ok(()))
     }
 
@@ -173,6 +186,7 @@ impl<U: Send + Sync + 'static> Gate<U> {
     fn refuse<A: Adapter>(
         &self,
         socket: &Socket<A>,
+        subject: &Subject<'_>,
         failure: Failure,
     ) -> Result<(), Cow<'static, str>> {
         let verdict = if failure.allows_guest() && self.guests {
@@ -182,13 +196,13 @@ impl<U: Send + Sync + 'static> Gate<U> {
         };
         match verdict {
             Answer::Guest if failure.allows_guest() => {
-                log::guest(&failure, socket.ns());
+                self.auth.observer().guest(subject, &failure);
                 if let Some(session) = session_of_guest(failure) {
                     SocketSession::of_guest(session).enter(socket);
                 }
                 return Ok(());
             }
-            _ => log::refused(&failure, socket.ns()),
+            _ => self.auth.observer().refused(subject, &failure),
         }
         match verdict {
             Answer::RefuseWith(text) => Err(text),

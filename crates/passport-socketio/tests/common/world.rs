@@ -19,7 +19,7 @@ use passport_socketio::store::{Life, MemoryStore, SessionStore, StoreError, Stor
 use passport_socketio::{Authorizer, AuthorizerBuilder, Live};
 use socketioxide::SocketIo;
 use socketioxide::extract::SocketRef;
-use testkit::CountingStore;
+use testkit::{CountingStore, secrecy};
 
 pub(crate) const SECRET: &str = "keyboard cat";
 
@@ -94,6 +94,9 @@ pub(crate) async fn find_user(id: i64) -> Result<Option<User>, &'static str> {
 
 /// An authorizer over any store.
 pub(crate) fn auth_over(store: impl SessionStore) -> AuthorizerBuilder<User> {
+    // Whatever a test is about: none of its secrets may be logged.
+    secrecy::watch_logs();
+    secrecy::keep(SECRET);
     Authorizer::builder().secret(SECRET).store(store).deserialize_user(find_user)
 }
 
@@ -140,7 +143,9 @@ impl Server {
 /// The cookie of a session.
 pub(crate) fn cookie(sid: &str) -> String {
     let signer = Signer::new([SECRET]).unwrap();
-    signer.cookie_pair("connect.sid", sid)
+    let pair = signer.cookie_pair("connect.sid", sid);
+    secrecy::keep_cookie(&pair);
+    pair
 }
 
 /// A connect handler that does nothing.

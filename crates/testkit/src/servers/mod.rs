@@ -16,5 +16,7 @@ pub use memcached::MemcachedServer;
 pub use mongo::MongoServer;
 pub use postgres::PostgresServer;
 pub use process::{ServerProcess, missing_server};
+
+pub(crate) use process::kill_all;
 pub use redis::RedisServer;
 pub use redis_cluster::RedisCluster;

@@ -1,8 +1,9 @@
 //! A server's process: started on a free port, stopped, started again, gone with its value.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::process::Stdio;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -58,6 +59,7 @@ impl ServerProcess {
     pub async fn stop(&self) {
         let process = self.process.lock().expect("no test panics here").take();
         if let Some(mut process) = process {
+            forget(&process);
             process.kill().await.expect("it is ours to kill");
         }
     }
@@ -83,6 +85,9 @@ impl ServerProcess {
         let Ok(process) = command.spawn() else {
             return false;
         };
+        if let Some(id) = process.id() {
+            running().insert(id);
+        }
         *self.process.lock().expect("no test panics here") = Some(process);
         true
     }
@@ -105,6 +110,34 @@ impl ServerProcess {
     fn has_ended(&self) -> bool {
         let mut process = self.process.lock().expect("no test panics here");
         process.as_mut().is_none_or(|process| !matches!(process.try_wait(), Ok(None)))
+    }
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        if let Ok(Some(process)) = self.process.get_mut() {
+            forget(process);
+        }
+    }
+}
+
+/// The servers of this process that nobody has stopped.
+fn running() -> MutexGuard<'static, BTreeSet<u32>> {
+    static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn forget(process: &Child) {
+    if let Some(id) = process.id() {
+        running().remove(&id);
+    }
+}
+
+/// Ends them all, for who ends this process without another line of it being run.
+pub(crate) fn kill_all() {
+    let ids = running().iter().map(u32::to_string).collect::<Vec<_>>();
+    if !ids.is_empty() {
+        let _ = std::process::Command::new("kill").arg("-KILL").args(ids).status();
     }
 }
 

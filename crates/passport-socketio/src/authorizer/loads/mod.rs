@@ -171,7 +171,7 @@ impl Drop for Pilot {
 impl Loads {
     async fn ask(&self, sid: &SessionId) -> Result<Option<StoredSession>, AuthorizeError> {
         let store = self.store.as_deref().ok_or_else(|| unavailable("there is none"))?;
-        in_time(self.timeout, async { store.load(sid).await }).await
+        in_time("load", self.timeout, async { store.load(sid).await }).await
     }
 }
 

@@ -20,6 +20,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use super::message::{Answer, NodeId, Order, Report, Request, Seal, random};
 use super::presence::{Presence, SILENCE};
+use crate::observe::nodes;
 
 const BEAT: Duration = Duration::from_secs(2);
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
@@ -135,7 +136,7 @@ impl Bus {
         }
         missing.extend(silent);
         if let Ok(Err(error)) = published {
-            tracing::error!(why = crate::log::chain(&error), "the other nodes were not reached");
+            nodes::not_reached(&error);
         }
         Collected { reports, missing: missing.into_iter().collect(), is_reached }
     }
@@ -143,7 +144,7 @@ impl Bus {
     /// Tells the other nodes something that needs no answer.
     pub(super) async fn tell(&self, order: Order) {
         if !matches!(timeout(SILENCE, self.publish_order(&random(), order)).await, Ok(Ok(()))) {
-            tracing::warn!("the other nodes were not told");
+            nodes::not_told();
         }
     }
 
@@ -219,7 +220,7 @@ impl Bus {
 
     fn ignore(&self) {
         self.ignored.fetch_add(1, Ordering::Relaxed);
-        tracing::warn!("a message among the nodes was none of this cluster, or old: ignored");
+        nodes::message_ignored();
     }
 
     fn hear_answer(&self, answer: Answer) {
@@ -250,8 +251,7 @@ impl Bus {
             let channel = format!("{prefix}{}", request.from.as_str());
             let sent = async { self.publish(&mut self.connection()?, &channel, &answer).await };
             if let Err(error) = sent.await {
-                let why = crate::log::chain(&error);
-                tracing::warn!(why, "an order was obeyed, and its answer lost");
+                nodes::answer_lost(&error);
             }
         });
     }
@@ -283,18 +283,19 @@ impl Drop for Asked<'_> {
 /// Hears and beats, and connects anew, for as long as somebody has the bus.
 async fn keep(bus: Weak<Bus>, client: Client, mut pushes: mpsc::UnboundedReceiver<PushInfo>) {
     let mut pause = PAUSE.0;
+    let mut link = nodes::Link::up();
     loop {
         let Some(this) = bus.upgrade() else { return };
         let error = hear_and_beat(&this, &mut pushes).await;
         this.connection.send_replace(None);
-        tracing::warn!(why = crate::log::chain(&error), "the nodes' Redis is away");
+        link.was_lost(&error);
         loop {
             sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
             match this.connect(&client).await {
                 Ok(connected) => {
                     pushes = connected;
                     pause = PAUSE.0;
-                    tracing::info!("the nodes' Redis is back");
+                    link.came_back();
                     break;
                 }
                 Err(_) => pause = PAUSE.1.min(pause * 2),

@@ -83,6 +83,20 @@ pub(super) enum Order {
     Online,
 }
 
+impl Order {
+    /// Its name, in logs and metrics.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::RevokeUser { .. } => "revoke_user",
+            Self::RevokeSession { .. } => "revoke_session",
+            Self::ForgetSession { .. } => "forget_session",
+            Self::DisconnectUser { .. } => "disconnect_user",
+            Self::RefreshUser { .. } => "refresh_user",
+            Self::Online => "online",
+        }
+    }
+}
+
 /// What a node did.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

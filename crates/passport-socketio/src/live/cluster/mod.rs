@@ -14,10 +14,12 @@ use std::time::Duration;
 use express_session::SessionId;
 use express_session::store::StoreError;
 use socketioxide::adapter::{Adapter, LocalAdapter};
+use tokio::time::Instant;
 
 use super::revoke::after_late_writers;
 use super::{EndReason, Live, Revoked};
 use crate::UserKey;
+use crate::observe::nodes;
 
 mod bus;
 mod message;
@@ -130,6 +132,7 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
                 let sid = self.registry().by_hash(&hash);
                 let sockets =
                     sid.map_or(0, |sid| self.registry().end_session(&sid, EndReason::Revoked));
+                self.observer().obeyed_revocation(hash, sockets);
                 // Who was asked first destroys it.
                 Revoked { sockets, ..Revoked::default() }.into()
             }
@@ -248,6 +251,7 @@ impl<U: Send + Sync + 'static, A: Adapter> Cluster<U, A> {
         order: Order,
         read: impl Fn(Report) -> Option<T>,
     ) -> Answers<T> {
+        let (name, began) = (order.name(), Instant::now());
         let there = self.member.bus.order(order, self.patience);
         let (done, collected) = futures_util::future::join(here, there).await;
         let Collected { reports, mut missing, is_reached } = collected;
@@ -258,6 +262,7 @@ impl<U: Send + Sync + 'static, A: Adapter> Cluster<U, A> {
                 None => missing.push(node),
             }
         }
+        nodes::answered(name, answers.len(), missing.len(), is_reached, began.elapsed());
         Answers { answers, missing, is_reached }
     }
 }

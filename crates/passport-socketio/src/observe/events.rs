@@ -1,0 +1,212 @@
+//! The names of events, their fields and spans.
+//!
+//! Targets: `passport_socketio::decision`, `::live`, `::operator`, `::config` (and `::cluster`). Fields:
+//! `code`, `place`, `namespace`, `session` (a short hash), `user` (if asked for), `reason` (in words),
+//! `why` (an error and what caused it), and counts.
+
+use std::error::Error;
+use std::time::Duration;
+
+use express_session::{SessionId, SidHash};
+use tracing::{Span, debug, debug_span, error, info, warn};
+
+use super::Subject;
+use super::text::{chain, safe};
+use crate::live::Ended;
+use crate::{AuthorizeError, Failure};
+
+const DECISION: &str = "passport_socketio::decision";
+const LIVE: &str = "passport_socketio::live";
+const OPERATOR: &str = "passport_socketio::operator";
+const CONFIG: &str = "passport_socketio::config";
+
+fn short(session: Option<&SidHash>) -> Option<String> {
+    session.map(SidHash::short)
+}
+
+// Spans.
+
+/// Around the look-up that the layer makes when a connection is opened.
+pub(crate) fn handshake_span() -> Span {
+    debug_span!(target: DECISION, "handshake", session = tracing::field::Empty)
+}
+
+/// Around all that the connect middleware does.
+pub(crate) fn connect_span(namespace: &str) -> Span {
+    let namespace = &*safe(namespace);
+    debug_span!(target: DECISION, "connect", namespace, session = tracing::field::Empty)
+}
+
+/// Around a question of the app's own.
+pub(crate) fn authorize_span() -> Span {
+    debug_span!(target: DECISION, "authorize", session = tracing::field::Empty)
+}
+
+/// The signature is valid: from here on the span has a session.
+pub(crate) fn located(session: &SidHash) {
+    let span = Span::current();
+    if !span.is_disabled() {
+        span.record("session", session.short());
+    }
+}
+
+// Decisions.
+
+pub(super) fn granted(subject: &Subject<'_>, user: Option<&str>) {
+    let Subject { place, namespace, session, .. } = subject;
+    let namespace = namespace.map(safe);
+    let (namespace, session) = (namespace.as_deref(), short(session.as_ref()));
+    info!(target: DECISION, code = "granted", place, namespace, session, user, "connected");
+}
+
+pub(super) fn guest(subject: &Subject<'_>, failure: &Failure) {
+    let Subject { place, namespace, session, .. } = subject;
+    let (code, namespace) = (failure.code(), namespace.map(safe));
+    let (namespace, session) = (namespace.as_deref(), short(session.as_ref()));
+    info!(target: DECISION, code, place, namespace, session, "connected as a guest");
+}
+
+pub(super) fn refused(subject: &Subject<'_>, user: Option<&str>, failure: &Failure) {
+    let Subject { place, namespace, session, .. } = subject;
+    let namespace = namespace.map(safe);
+    let (namespace, session) = (namespace.as_deref(), short(session.as_ref()));
+    let (code, reason) = (failure.code(), failure.to_string());
+    let reason = &*safe(&reason);
+    if failure.is_error() {
+        let why = failure.source().map(chain);
+        warn!(
+            target: DECISION,
+            code, place, namespace, session, user, reason, why, "could not tell: refused"
+        );
+    } else {
+        info!(target: DECISION, code, place, namespace, session, user, reason, "refused");
+    }
+}
+
+// Live sessions.
+
+pub(super) fn ended(ended: &Ended<'_>, user: Option<&str>) {
+    let (code, reconnect) = (ended.reason.code(), ended.reason.reconnect());
+    let (namespace, session) = (&*safe(ended.namespace), ended.session.hash().short());
+    info!(target: LIVE, code, reconnect, namespace, session, user, "the login ended");
+}
+
+pub(crate) fn unreadable(sid: &SessionId, error: &AuthorizeError) {
+    let (code, session, why) = (error.code(), sid.hash().short(), chain(error));
+    warn!(target: LIVE, code, session, why, "a live session can't be read");
+}
+
+pub(crate) fn not_touched(sid: &SessionId, error: &AuthorizeError) {
+    let (code, session, why) = (error.code(), sid.hash().short(), chain(error));
+    warn!(target: LIVE, code, session, why, "a session could not be touched");
+}
+
+pub(crate) fn store_is_away(error: &AuthorizeError, grace: Duration) {
+    let (code, why) = (error.code(), chain(error));
+    warn!(target: LIVE, code, why, ?grace, "the store is away: live sessions stay for a grace");
+}
+
+pub(crate) fn store_stayed_away(sockets: usize) {
+    let code = "store_unavailable";
+    error!(target: LIVE, code, sockets, "the store stayed away: live sessions are closed");
+}
+
+pub(crate) fn store_is_back(after: Duration) {
+    info!(target: LIVE, ?after, "the store is back");
+}
+
+pub(super) fn feed_listens() {
+    info!(target: LIVE, "listening to a feed of changes");
+}
+
+pub(super) fn feed_was_lost(error: &dyn Error) {
+    warn!(target: LIVE, why = chain(error), "listening again soon; the sweep goes on");
+}
+
+pub(super) fn feed_was_refused(error: &dyn Error, max_stale: Duration) {
+    let why = chain(error);
+    warn!(
+        target: LIVE,
+        why,
+        ?max_stale,
+        "logins that end are found by the sweep alone, within max_stale"
+    );
+}
+
+pub(crate) fn reaped(sockets: usize) {
+    warn!(target: LIVE, sockets, "disconnect handlers panicked: cleaned up after them");
+}
+
+/// In code of the app.
+pub(crate) fn panicked(hook: &'static str) {
+    error!(target: LIVE, hook, "the app's {hook} panicked");
+}
+
+pub(crate) fn keeper_panicked() {
+    error!(target: LIVE, "looking after the live sessions panicked: it begins anew");
+}
+
+/// Of a transport, by us.
+pub(crate) fn cut(why: &'static str) {
+    debug!(target: LIVE, why, "the connection is closed");
+}
+
+// Operators.
+
+pub(super) fn revoked_session(session: &SidHash, sockets: usize, left: Option<&AuthorizeError>) {
+    let session = session.short();
+    match left {
+        None => info!(target: OPERATOR, session, sockets, "a session was revoked"),
+        Some(error) => {
+            let (code, why) = (error.code(), chain(error));
+            error!(
+                target: OPERATOR,
+                code,
+                session,
+                sockets,
+                why,
+                "a revoked session could not be destroyed: denied here"
+            );
+        }
+    }
+}
+
+pub(super) fn revoked_user(user: Option<&str>, sessions: usize, sockets: usize) {
+    info!(target: OPERATOR, user, sessions, sockets, "a user was revoked");
+}
+
+pub(super) fn disconnected_user(user: Option<&str>, sockets: usize) {
+    info!(target: OPERATOR, user, sockets, "a user was disconnected");
+}
+
+pub(super) fn refreshed_user(user: Option<&str>, kept: usize, ended: usize) {
+    info!(target: OPERATOR, user, kept, ended, "a user was loaded anew");
+}
+
+pub(super) fn could_not_refresh(user: Option<&str>, error: &AuthorizeError) {
+    let (code, why) = (error.code(), chain(error));
+    warn!(target: OPERATOR, user, code, why, "a user could not be loaded anew");
+}
+
+// Settings that deserve a warning.
+
+pub(crate) fn insecure_query() {
+    warn!(
+        target: CONFIG,
+        "session ids are accepted in URLs (insecure_session_id_query): they end up in logs"
+    );
+}
+
+pub(crate) fn no_address_to_count() {
+    warn!(
+        target: CONFIG,
+        "limits by address have no effect: requests carry no ConnectInfo and no PeerAddr"
+    );
+}
+
+pub(crate) fn no_peer_to_trust() {
+    warn!(
+        target: CONFIG,
+        "trust_proxy has no effect: requests carry no ConnectInfo and no PeerAddr"
+    );
+}

@@ -1,0 +1,91 @@
+//! About whom something is decided, and where: as much as is known of it.
+
+use std::net::IpAddr;
+
+use express_session::{SessionId, SidHash};
+use http::request::Parts;
+use socketioxide::adapter::Adapter;
+use socketioxide::socket::{Sid, Socket};
+
+use super::{AuditEvent, AuditKind};
+use crate::{PeerAddr, UserKey};
+
+/// Who asks, and where.
+#[derive(Clone)]
+pub(crate) struct Subject<'s> {
+    pub(super) place: &'static str,
+    pub(super) namespace: Option<&'s str>,
+    pub(super) socket: Option<Sid>,
+    pub(super) peer: Option<IpAddr>,
+    pub(super) session: Option<SidHash>,
+    pub(super) user: Option<UserKey>,
+}
+
+impl<'s> Subject<'s> {
+    /// A request that the layer answers.
+    pub(crate) fn at_layer(request: &Parts) -> Self {
+        Self::at("layer", request)
+    }
+
+    /// A request that the app itself asked about.
+    pub(crate) fn of_request(request: &Parts) -> Self {
+        Self::at("request", request)
+    }
+
+    /// A socket that wants to connect to its namespace.
+    pub(crate) fn of_socket<A: Adapter>(socket: &'s Socket<A>) -> Self {
+        Self {
+            namespace: Some(socket.ns()),
+            socket: Some(socket.id),
+            ..Self::at("namespace", socket.req_parts())
+        }
+    }
+
+    /// A socket that was connected.
+    pub(crate) fn of_member(
+        sid: &SessionId,
+        user: &UserKey,
+        namespace: &'s str,
+        socket: Sid,
+        peer: Option<IpAddr>,
+    ) -> Self {
+        Self {
+            place: "namespace",
+            namespace: Some(namespace),
+            socket: Some(socket),
+            peer,
+            session: Some(sid.hash()),
+            user: Some(user.clone()),
+        }
+    }
+
+    fn at(place: &'static str, request: &Parts) -> Self {
+        let peer = PeerAddr::of(request);
+        Self { place, namespace: None, socket: None, peer, session: None, user: None }
+    }
+
+    /// The session that its cookie's signature vouches for.
+    pub(crate) fn with_session(self, session: Option<SidHash>) -> Self {
+        Self { session, ..self }
+    }
+
+    /// The user that was found.
+    pub(crate) fn with_user(self, user: &UserKey) -> Self {
+        Self { user: Some(user.clone()), ..self }
+    }
+
+    pub(crate) fn peer(&self) -> Option<IpAddr> {
+        self.peer
+    }
+
+    pub(super) fn event(&self, kind: AuditKind, code: &'static str) -> AuditEvent<'_> {
+        AuditEvent {
+            session: self.session,
+            user: self.user.as_ref(),
+            namespace: self.namespace,
+            socket: self.socket,
+            peer: self.peer,
+            ..AuditEvent::new(kind, code)
+        }
+    }
+}
