@@ -46,7 +46,8 @@ export const engineUrl = (server, transport, query = '') =>
 export async function joinByHand(server, query) {
   const opened = await send(engineUrl(server, 'polling', query));
   const { sid } = JSON.parse(opened.body.slice(1));
-  const session = engineUrl(server, 'polling', `&sid=${sid}`);
+  // As clients do: the query goes with every request.
+  const session = engineUrl(server, 'polling', `${query}&sid=${sid}`);
   await send(session, { method: 'POST', headers: { 'content-type': 'text/plain' }, body: '40' });
   let packet;
   while (packet === undefined) {

@@ -91,8 +91,9 @@ fn connect(address: SocketAddr) -> Result<TcpStream, BoxError> {
     let session = Signer::new([SECRET])?.cookie_pair("connect.sid", "ann");
     let others = "a".repeat(1024 - session.len());
     let mut stream = TcpStream::connect(address)?;
-    write!(
-        stream,
+    stream.set_nodelay(true)?;
+    // In one packet, as browsers send it.
+    let request = format!(
         "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\n\
          Host: {address}\r\n\
          Connection: Upgrade\r\n\
@@ -108,7 +109,8 @@ fn connect(address: SocketAddr) -> Result<TcpStream, BoxError> {
          Cookie: {session}; others={others}\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
          Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n"
-    )?;
+    );
+    stream.write_all(request.as_bytes())?;
     read_until(&mut stream, b"\"sid\"")?;
     // CONNECT, and the answer to the first ping; the mask is zero.
     stream.write_all(b"\x81\x82\0\0\0\x0040\x81\x81\0\0\0\x003")?;
@@ -117,11 +119,12 @@ fn connect(address: SocketAddr) -> Result<TcpStream, BoxError> {
 }
 
 fn read_until(stream: &mut TcpStream, end: &[u8]) -> Result<(), BoxError> {
-    let mut read = Vec::new();
+    let (mut read, mut chunk) = (Vec::new(), [0; 1024]);
     while !read.windows(end.len()).any(|window| window == end) {
-        let mut byte = [0];
-        stream.read_exact(&mut byte)?;
-        read.extend(byte);
+        match stream.read(&mut chunk)? {
+            0 => return Err("the server hung up".into()),
+            count => read.extend_from_slice(chunk.get(..count).unwrap_or_default()),
+        }
     }
     Ok(())
 }

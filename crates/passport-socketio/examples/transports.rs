@@ -76,8 +76,8 @@ async fn listen(socket: SocketRef) -> Result<(), Infallible> {
     });
     // For a client that stops to read.
     socket.on("flood", async |socket: SocketRef| {
-        let megabyte = "x".repeat(1 << 20);
-        while socket.emit("news", &megabyte).is_ok() {}
+        let news = "x".repeat(1 << 17);
+        while socket.emit("news", &news).is_ok() {}
     });
     Ok(())
 }

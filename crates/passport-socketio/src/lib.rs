@@ -39,7 +39,7 @@
 //! - [`Authorizer::authorize`] decides on any [`http::request::Parts`];
 //! - [`Authorizer::layer`] is a [tower](https://docs.rs/tower) layer: it refuses foreign origins
 //!   before anything else happens, looks the session up once, and takes the cookie out of the
-//!   headers that handlers see;
+//!   headers that handlers see; [`Authorizer::layer_over`] closes connections, too;
 //! - [`Authorizer::required`] and [`Authorizer::optional`] are connect middlewares of socketioxide.
 //!
 //! # Panics in your code
@@ -83,4 +83,6 @@ mod guide {
     mod live_sessions {}
     #[doc = include_str!("../../../docs/observability.md")]
     mod observability {}
+    #[doc = include_str!("../../../docs/handshake.md")]
+    mod handshake {}
 }

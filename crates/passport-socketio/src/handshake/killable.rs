@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// is there.
 const PONG: usize = 2 + 4 + 1;
 
-/// A WebSocket's stream, until its [`Switch`] is thrown: then there is nothing more to read, and
+/// A WebSocket's stream, until its switch is thrown: then there is nothing more to read, and
 /// writing fails, also for who waits for a client that does not read.
 pub struct Killable<IO> {
     io: IO,
