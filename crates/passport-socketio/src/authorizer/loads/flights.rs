@@ -114,7 +114,7 @@ impl Flights {
 
     /// The load that has begun is over.
     pub(super) fn land(&mut self, key: &SidHash, answer: &Answer) {
-        self.loads -= 1;
+        self.loads = self.loads.saturating_sub(1);
         if let Some(flight) = self.by_session.get_mut(key) {
             flight.is_under_way = false;
             if let (Some(kept), Ok(loaded), false) = (&mut self.kept, answer, flight.is_outdated) {
@@ -129,7 +129,7 @@ impl Flights {
     /// The next load will not begin.
     pub(super) fn give_up(&mut self, key: &SidHash, error: &AuthorizeError) {
         if let Some(next) = self.by_session.get_mut(key).and_then(|flight| flight.next.take()) {
-            self.loads -= 1;
+            self.loads = self.loads.saturating_sub(1);
             next.answer.give(Err(error.clone()));
         }
     }
@@ -137,7 +137,8 @@ impl Flights {
     /// The flight is over, whatever state it is in.
     pub(super) fn crash(&mut self, key: &SidHash) {
         if let Some(flight) = self.by_session.remove(key) {
-            self.loads -= usize::from(flight.is_under_way) + usize::from(flight.next.is_some());
+            let loads = usize::from(flight.is_under_way) + usize::from(flight.next.is_some());
+            self.loads = self.loads.saturating_sub(loads);
         }
     }
 

@@ -76,6 +76,19 @@ async fn a_record_that_node_could_not_read_is_corrupt() {
 }
 
 #[tokio::test]
+async fn a_record_of_1_mib_and_64_levels_is_read_and_no_larger_or_deeper_one() {
+    let around =
+        |inner: &str| format!(r#"{{"cookie":{{}},"passport":{{"user":"{KEY}"}},"x":{inner}}}"#);
+    let padding = |bytes| "y".repeat(bytes - around(r#""""#).len());
+    let large = |bytes| around(&format!(r#""{}""#, padding(bytes)));
+    holding(large(1 << 20)).grants(signed()).await;
+    holding(large((1 << 20) + 1)).refuses(signed(), &CORRUPT).await;
+    let deep = |levels: usize| around(&("[".repeat(levels - 1) + &"]".repeat(levels - 1)));
+    holding(deep(64)).grants(signed()).await;
+    holding(deep(65)).refuses(signed(), &CORRUPT).await;
+}
+
+#[tokio::test]
 async fn the_limits_of_a_record_can_be_set() {
     let json = session(&json!(KEY));
     let limited = |max_bytes, max_depth| {
