@@ -23,6 +23,7 @@ mod end;
 mod feeds;
 mod keeper;
 mod refresh;
+mod registration;
 mod registry;
 mod revoke;
 mod schedule;
@@ -40,7 +41,8 @@ pub use user::LiveUser;
 pub(crate) use activity::Toucher;
 pub(crate) use end::Host;
 pub(crate) use keeper::{Keeper, Keeping};
-pub(crate) use registry::{Membership, NotEntered, Registration, Registry};
+pub(crate) use registration::{Membership, NotEntered, Registration};
+pub(crate) use registry::Registry;
 pub(crate) use settings::LiveSettings;
 pub(crate) use socket::{LiveSocket, Login};
 

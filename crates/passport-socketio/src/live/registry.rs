@@ -1,25 +1,20 @@
-//! user → sessions → sockets, and the epochs that make a handshake race-free.
+//! user → sessions → sockets, on this node, over all namespaces.
 //!
-//! 1. [`Registry::register`] enters a session id, before the store is asked about it.
-//! 2. [`Registration::activate`] enters the socket, if no change was announced in between: the
-//!    comparison and the entry are one act, under one lock.
-//! 3. The [`Membership`] lies in the socket's extensions, and takes the entry out with the socket.
-//!
-//! A session with sockets is looked at again when it is [due](super::schedule).
+//! A handshake [registers](super::registration) its session before the store is asked about it, under
+//! an epoch that counts announced changes. A session with sockets is looked at again when it is
+//! [due](super::schedule).
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use express_session::{SessionId, SidHash};
-use socketioxide::socket::Sid;
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::denied::{Denied, Moments};
 use super::schedule::{Schedule, Slot};
-use super::{EndReason, Ending, LiveSocket, OverLimit};
+use super::{EndReason, Ending, LiveSocket};
 use crate::authorizer::Loads;
 use crate::observe::Tally;
 use crate::{Session, UserKey};
@@ -35,16 +30,16 @@ pub(crate) struct Registry<U> {
 
 pub(super) struct State<U> {
     pub(super) sessions: HashMap<SessionId, Entry<U>>,
-    users: HashMap<UserKey, HashSet<SessionId>>,
+    pub(super) users: HashMap<UserKey, HashSet<SessionId>>,
     /// For feeds that tell hashes.
-    hashes: HashMap<SidHash, SessionId>,
+    pub(super) hashes: HashMap<SidHash, SessionId>,
     next_number: u64,
     pub(super) schedule: Schedule,
     pub(super) denied: Denied,
     /// Whose handshakes that began before know the user as they were.
     pub(super) refreshed: Moments,
     /// Who is shown in metrics.
-    tally: Tally,
+    pub(super) tally: Tally,
 }
 
 /// A session that somebody is connected with, or is about to.
@@ -76,27 +71,6 @@ impl<U> Registry<U> {
             tally: Tally::default(),
         };
         Arc::new(Self { state: Mutex::new(state), sooner: Notify::new(), loads })
-    }
-
-    /// Enters a session that a handshake is about to load.
-    pub(crate) fn register(self: &Arc<Self>, sid: &SessionId) -> Registration<U> {
-        let mut state = self.state();
-        let state = &mut *state;
-        let entry = state.sessions.entry(sid.clone()).or_insert_with(|| {
-            state.hashes.insert(sid.hash(), sid.clone());
-            Entry {
-                epoch: 0,
-                pending: 0,
-                sockets: HashMap::new(),
-                told: None,
-                due: None,
-                checked: Instant::now(),
-                failing: None,
-            }
-        });
-        entry.pending += 1;
-        let (epoch, began) = (entry.epoch, Instant::now());
-        Registration { registry: self.clone(), sid: sid.clone(), epoch, began }
     }
 
     /// Ends all sockets of a session, and makes the handshakes that are under way with it start
@@ -197,7 +171,7 @@ pub(super) fn end_all<U>(sockets: &[Arc<LiveSocket<U>>], reason: EndReason) -> u
 }
 
 impl<U> State<U> {
-    fn take_number(&mut self) -> u64 {
+    pub(super) fn take_number(&mut self) -> u64 {
         self.next_number += 1;
         self.next_number
     }
@@ -205,7 +179,7 @@ impl<U> State<U> {
     /// The user's sockets whose login has not ended. Whether they are connected is for the host to
     /// say, and must not be asked under the lock: to ask may be to drop the host's last socket, which
     /// leaves by this same lock.
-    fn standing(&self, user: &UserKey) -> Vec<Arc<LiveSocket<U>>> {
+    pub(super) fn standing(&self, user: &UserKey) -> Vec<Arc<LiveSocket<U>>> {
         let sessions = self.users.get(user).into_iter().flatten();
         let entries = sessions.filter_map(|sid| self.sessions.get(sid));
         let sockets = entries.flat_map(|entry| entry.sockets.values());
@@ -214,35 +188,8 @@ impl<U> State<U> {
         sockets.filter(theirs).cloned().collect()
     }
 
-    /// The sockets that must go so that this one can come: none, or those of the oldest connection.
-    fn make_room(
-        &self,
-        socket: &LiveSocket<U>,
-        most: usize,
-        over: OverLimit,
-    ) -> Result<Vec<Arc<LiveSocket<U>>>, NotEntered> {
-        let theirs = self.standing(socket.user_key());
-        // One connection has a socket in each of its namespaces, all with its id.
-        let mut connections = HashMap::<Sid, Instant>::new();
-        for other in &theirs {
-            let entered = connections.entry(other.id()).or_insert(other.entered());
-            *entered = other.entered().min(*entered);
-        }
-        if connections.contains_key(&socket.id()) || connections.len() < most {
-            return Ok(Vec::new());
-        }
-        let oldest = connections.iter().min_by_key(|(_, entered)| **entered);
-        match (over, oldest) {
-            (OverLimit::EvictOldest, Some((oldest, _))) => {
-                let is_oldest = |other: &Arc<LiveSocket<U>>| other.id() == *oldest;
-                Ok(theirs.iter().filter(|other| is_oldest(other)).cloned().collect())
-            }
-            _ => Err(NotEntered::TooMany),
-        }
-    }
-
     /// Changes an entry, and removes it when nobody is left in it.
-    fn leave(&mut self, sid: &SessionId, change: impl FnOnce(&mut Entry<U>)) {
+    pub(super) fn leave(&mut self, sid: &SessionId, change: impl FnOnce(&mut Entry<U>)) {
         let Some(entry) = self.sessions.get_mut(sid) else {
             return;
         };
@@ -285,107 +232,6 @@ impl<U> fmt::Debug for Registry<U> {
             .field("sessions", &state.sessions.len())
             .field("sockets", &sockets)
             .finish()
-    }
-}
-
-/// A handshake's place in the registry, from before the store is asked until it is decided.
-pub(crate) struct Registration<U> {
-    registry: Arc<Registry<U>>,
-    sid: SessionId,
-    epoch: u64,
-    began: Instant,
-}
-
-/// Why a socket was not entered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NotEntered {
-    /// A change of the session was announced after the handshake registered: look again.
-    Stale,
-    /// The user was refreshed after the handshake registered: load them again.
-    OldUser,
-    /// An operator revoked it.
-    Revoked,
-    /// The user has as many connections as allowed.
-    TooMany,
-}
-
-impl<U> Registration<U> {
-    /// Enters the socket, if what was loaded still counts, to be looked at again at `due`. All
-    /// checks and the entry are one act, so that of many at once no more come in than may.
-    pub(crate) fn activate(
-        &self,
-        socket: LiveSocket<U>,
-        due: Instant,
-        limit: Option<(usize, OverLimit)>,
-    ) -> Result<Membership<U>, NotEntered> {
-        let socket = Arc::new(socket);
-        let mut guard = self.registry.state();
-        let state = &mut *guard;
-        let user = socket.user_key();
-        if state.denied.has_session(&self.sid) || state.denied.has_handshake(user, self.began) {
-            return Err(NotEntered::Revoked);
-        }
-        if state.refreshed.is_after(user, self.began) {
-            return Err(NotEntered::OldUser);
-        }
-        let evicted = match limit {
-            Some((most, over)) => state.make_room(&socket, most, over)?,
-            None => Vec::new(),
-        };
-        let number = state.take_number();
-        let entry = state.sessions.get_mut(&self.sid).ok_or(NotEntered::Stale)?;
-        if entry.epoch != self.epoch {
-            return Err(NotEntered::Stale);
-        }
-        entry.sockets.insert(number, socket.clone());
-        state.tally.session(entry.sockets.len() - 1, entry.sockets.len());
-        state.users.entry(socket.user_key().clone()).or_default().insert(self.sid.clone());
-        state.tally.users(state.users.len());
-        if entry.sockets.len() == 1 {
-            entry.checked = Instant::now();
-        }
-        let sooner = state.schedule.at_most(&self.sid, &mut entry.due, due);
-        drop(guard);
-        if sooner {
-            self.registry.sooner.notify_one();
-        }
-        end_all(&evicted, EndReason::Evicted);
-        Ok(Membership { registry: self.registry.clone(), socket, number, task: None })
-    }
-}
-
-impl<U> Drop for Registration<U> {
-    fn drop(&mut self) {
-        self.registry.state().leave(&self.sid, |entry| entry.pending -= 1);
-    }
-}
-
-/// A socket's place in the registry. Lies in its extensions, and leaves with it.
-pub(crate) struct Membership<U> {
-    registry: Arc<Registry<U>>,
-    socket: Arc<LiveSocket<U>>,
-    number: u64,
-    task: Option<JoinHandle<()>>,
-}
-
-impl<U> Membership<U> {
-    /// A task for this socket, which is of no use after it.
-    pub(crate) fn ends_with(&mut self, task: JoinHandle<()>) {
-        self.task = Some(task);
-    }
-
-    pub(crate) fn socket(&self) -> &Arc<LiveSocket<U>> {
-        &self.socket
-    }
-}
-
-impl<U> Drop for Membership<U> {
-    fn drop(&mut self) {
-        if let Some(task) = &self.task {
-            task.abort();
-        }
-        self.socket.flag();
-        self.registry.forget(self.number, &self.socket);
     }
 }
 

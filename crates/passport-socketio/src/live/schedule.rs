@@ -18,6 +18,8 @@ use crate::observe::metrics;
 
 /// An app writes a session several times in a row, and each write is told.
 const DEBOUNCE: Duration = Duration::from_millis(100);
+/// When everybody is looked at: 200 sessions a second, two round trips, are nothing to a store.
+const APART: Duration = Duration::from_millis(5);
 
 /// A place in the schedule. The number tells apart what is due at the same moment.
 pub(super) type Slot = (Instant, u64);
@@ -128,12 +130,15 @@ impl<U> Registry<U> {
         }
     }
 
-    /// The same for all of them, looked at one after the other within `window`.
+    /// The same for all of them, looked at one after the other within `window`: at once, if they are
+    /// few.
     pub(super) fn all_changed(&self, window: Duration) {
         self.loads.forget_all();
         let now = Instant::now();
         let mut state = self.state();
         let State { sessions, schedule, .. } = &mut *state;
+        let window =
+            window.min(APART.saturating_mul(u32::try_from(sessions.len()).unwrap_or(u32::MAX)));
         for (sid, entry) in sessions {
             entry.epoch += 1;
             if !entry.sockets.is_empty() {

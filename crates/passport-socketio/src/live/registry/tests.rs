@@ -7,8 +7,8 @@ use socketioxide::socket::Sid;
 
 use super::*;
 use crate::authorizer::LoadLimits;
-use crate::live::LiveSettings;
 use crate::live::socket::Connection;
+use crate::live::{LiveSettings, NotEntered};
 use crate::{Identity, Session};
 
 struct Connected;

@@ -1,0 +1,170 @@
+//! A handshake's way into the registry, race-free.
+//!
+//! 1. [`Registry::register`] enters a session id, before the store is asked about it.
+//! 2. [`Registration::activate`] enters the socket, if no change was announced in between: the
+//!    comparison and the entry are one act, under one lock.
+//! 3. The [`Membership`] lies in the socket's extensions, and takes the entry out with the socket.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use express_session::SessionId;
+use socketioxide::socket::Sid;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::registry::{Entry, Registry, State, end_all};
+use super::{EndReason, LiveSocket, OverLimit};
+
+impl<U> Registry<U> {
+    /// Enters a session that a handshake is about to load.
+    pub(crate) fn register(self: &Arc<Self>, sid: &SessionId) -> Registration<U> {
+        let mut state = self.state();
+        let state = &mut *state;
+        let entry = state.sessions.entry(sid.clone()).or_insert_with(|| {
+            state.hashes.insert(sid.hash(), sid.clone());
+            Entry {
+                epoch: 0,
+                pending: 0,
+                sockets: HashMap::new(),
+                told: None,
+                due: None,
+                checked: Instant::now(),
+                failing: None,
+            }
+        });
+        entry.pending += 1;
+        let (epoch, began) = (entry.epoch, Instant::now());
+        Registration { registry: self.clone(), sid: sid.clone(), epoch, began }
+    }
+}
+
+/// A handshake's place in the registry, from before the store is asked until it is decided.
+pub(crate) struct Registration<U> {
+    registry: Arc<Registry<U>>,
+    sid: SessionId,
+    epoch: u64,
+    began: Instant,
+}
+
+/// Why a socket was not entered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotEntered {
+    /// A change of the session was announced after the handshake registered: look again.
+    Stale,
+    /// The user was refreshed after the handshake registered: load them again.
+    OldUser,
+    /// An operator revoked it.
+    Revoked,
+    /// The user has as many connections as allowed.
+    TooMany,
+}
+
+impl<U> Registration<U> {
+    /// Enters the socket, if what was loaded still counts, to be looked at again at `due`. All
+    /// checks and the entry are one act, so that of many at once no more come in than may.
+    pub(crate) fn activate(
+        &self,
+        socket: LiveSocket<U>,
+        due: Instant,
+        limit: Option<(usize, OverLimit)>,
+    ) -> Result<Membership<U>, NotEntered> {
+        let socket = Arc::new(socket);
+        let mut guard = self.registry.state();
+        let state = &mut *guard;
+        let user = socket.user_key();
+        if state.denied.has_session(&self.sid) || state.denied.has_handshake(user, self.began) {
+            return Err(NotEntered::Revoked);
+        }
+        if state.refreshed.is_after(user, self.began) {
+            return Err(NotEntered::OldUser);
+        }
+        let evicted = match limit {
+            Some((most, over)) => state.make_room(&socket, most, over)?,
+            None => Vec::new(),
+        };
+        let number = state.take_number();
+        let entry = state.sessions.get_mut(&self.sid).ok_or(NotEntered::Stale)?;
+        if entry.epoch != self.epoch {
+            return Err(NotEntered::Stale);
+        }
+        entry.sockets.insert(number, socket.clone());
+        state.tally.session(entry.sockets.len() - 1, entry.sockets.len());
+        state.users.entry(socket.user_key().clone()).or_default().insert(self.sid.clone());
+        state.tally.users(state.users.len());
+        if entry.sockets.len() == 1 {
+            entry.checked = Instant::now();
+        }
+        let sooner = state.schedule.at_most(&self.sid, &mut entry.due, due);
+        drop(guard);
+        if sooner {
+            self.registry.sooner.notify_one();
+        }
+        end_all(&evicted, EndReason::Evicted);
+        Ok(Membership { registry: self.registry.clone(), socket, number, task: None })
+    }
+}
+
+impl<U> State<U> {
+    /// The sockets that must go so that this one can come: none, or those of the oldest connection.
+    fn make_room(
+        &self,
+        socket: &LiveSocket<U>,
+        most: usize,
+        over: OverLimit,
+    ) -> Result<Vec<Arc<LiveSocket<U>>>, NotEntered> {
+        let theirs = self.standing(socket.user_key());
+        // One connection has a socket in each of its namespaces, all with its id.
+        let mut connections = HashMap::<Sid, Instant>::new();
+        for other in &theirs {
+            let entered = connections.entry(other.id()).or_insert(other.entered());
+            *entered = other.entered().min(*entered);
+        }
+        if connections.contains_key(&socket.id()) || connections.len() < most {
+            return Ok(Vec::new());
+        }
+        let oldest = connections.iter().min_by_key(|(_, entered)| **entered);
+        match (over, oldest) {
+            (OverLimit::EvictOldest, Some((oldest, _))) => {
+                let is_oldest = |other: &Arc<LiveSocket<U>>| other.id() == *oldest;
+                Ok(theirs.iter().filter(|other| is_oldest(other)).cloned().collect())
+            }
+            _ => Err(NotEntered::TooMany),
+        }
+    }
+}
+
+impl<U> Drop for Registration<U> {
+    fn drop(&mut self) {
+        self.registry.state().leave(&self.sid, |entry| entry.pending -= 1);
+    }
+}
+
+/// A socket's place in the registry. Lies in its extensions, and leaves with it.
+pub(crate) struct Membership<U> {
+    registry: Arc<Registry<U>>,
+    socket: Arc<LiveSocket<U>>,
+    number: u64,
+    task: Option<JoinHandle<()>>,
+}
+
+impl<U> Membership<U> {
+    /// A task for this socket, which is of no use after it.
+    pub(crate) fn ends_with(&mut self, task: JoinHandle<()>) {
+        self.task = Some(task);
+    }
+
+    pub(crate) fn socket(&self) -> &Arc<LiveSocket<U>> {
+        &self.socket
+    }
+}
+
+impl<U> Drop for Membership<U> {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+        self.socket.flag();
+        self.registry.forget(self.number, &self.socket);
+    }
+}
