@@ -19,13 +19,15 @@ const ERROR_PACKET = 4;
 const open = new Set();
 
 /** One connection, without any namespace yet. */
-export function dial({ url, client = '4', transport = 'websocket', cookie, headers = {}, query }) {
+export function dial({ url, client = '4', transport = 'websocket', cookie, headers = {}, query, reconnection = false }) {
   if (cookie) keepCookiesSecret(cookie);
   const manager = new MANAGERS[client](url, {
     transports: TRANSPORT_LISTS[transport],
     extraHeaders: { ...headers, ...(cookie && { cookie }) },
     query,
-    reconnection: false,
+    reconnection,
+    reconnectionDelay: 100,
+    reconnectionDelayMax: 500,
   });
   const line = { client, transport, manager };
   open.add(line);
@@ -57,7 +59,8 @@ export function ask(socket, event, ...args) {
 
 /** Closes every connection of the test. */
 export function hangUp() {
-  for (const { manager } of open) manager.engine.close();
+  // A 2.x manager names it `close`. Either ends its attempts to come back, too.
+  for (const { manager } of open) (manager._close ?? manager.close).call(manager);
   open.clear();
 }
 

@@ -8,6 +8,7 @@ const fromTarget = (path) => inTarget(`debug/${path}`);
 
 export const demoBinary = process.env.PASSPORT_SOCKETIO_BIN ?? fromTarget('passport-socketio');
 export const readmePortBinary = process.env.README_PORT_BIN ?? fromTarget('examples/readme_port');
+export const transportsBinary = process.env.TRANSPORTS_BIN ?? fromTarget('examples/transports');
 export const sessionStoreBinary = process.env.SESSION_STORE_BIN ?? fromTarget('examples/session_store');
 
 /** Debian keeps it where not everybody looks for programs. */
@@ -39,6 +40,7 @@ const CHECKS = {
   chromium: () =>
     chromiumBinary === undefined && 'chromium is not on the path (Debian: apt install chromium fonts-liberation)',
   sessionStore: () => missingFile(sessionStoreBinary, 'SESSION_STORE_BIN', 'cargo build --examples'),
+  transports: () => missingFile(transportsBinary, 'TRANSPORTS_BIN', 'cargo build --examples'),
   readmePort: () => missingFile(readmePortBinary, 'README_PORT_BIN', 'cargo build --examples'),
 };
 

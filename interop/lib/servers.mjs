@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { launch } from './children.mjs';
-import { demoBinary, readmePortBinary } from './requirements.mjs';
+import { demoBinary, readmePortBinary, transportsBinary } from './requirements.mjs';
 import { keepCookiesSecret, keepSecret, watchForLeaks } from './secrecy.mjs';
 import { Visitor } from './visitor.mjs';
 
@@ -86,6 +86,13 @@ export async function startReadmePort({ store, secrets: [secret] }) {
       env: { ...LOGGED, REDIS_URL: store, SESSION_SECRET: secret, LISTEN: '127.0.0.1:0' },
     }),
   );
+}
+
+/** The example whose layer holds the host's, or stands around it: `over` or `plain`. */
+export async function startTransports({ store, secrets: [secret], layer = 'over', options = '', origin }) {
+  const env = { ...LOGGED, REDIS_URL: store, SESSION_SECRET: secret, LAYER: layer, OPTIONS: options };
+  if (origin) env.ORIGIN = origin;
+  return underTest([secret], await launch('transports', transportsBinary, [], { ...LISTENING, env }));
 }
 
 function underTest(secrets, child) {

@@ -39,7 +39,7 @@
 //! - [`Authorizer::authorize`] decides on any [`http::request::Parts`];
 //! - [`Authorizer::layer`] is a [tower](https://docs.rs/tower) layer: it refuses foreign origins
 //!   before anything else happens, looks the session up once, and takes the cookie out of the
-//!   headers that handlers see;
+//!   headers that handlers see; [`Authorizer::layer_over`] closes connections, too;
 //! - [`Authorizer::required`] and [`Authorizer::optional`] are connect middlewares of socketioxide.
 //!
 //! # Panics in your code
@@ -80,4 +80,6 @@ mod guide {
     mod stores {}
     #[doc = include_str!("../../../docs/live-sessions.md")]
     mod live_sessions {}
+    #[doc = include_str!("../../../docs/handshake.md")]
+    mod handshake {}
 }

@@ -33,7 +33,7 @@ fn read(uri: &str) -> (Bytes, Request<Full<Bytes>>) {
         ("cookie", cookie("ann")),
     ];
     let mut text = uri.to_owned();
-    let mut places: Vec<Range<usize>> = vec![0..uri.len()];
+    let mut places: Vec<Range<usize>> = std::iter::once(0..uri.len()).collect();
     for (_, value) in &headers {
         places.push(text.len()..text.len() + value.len());
         text.push_str(value);

@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests assert, too")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests assert, too")]
 //! Who asks too often is refused before the store is asked, and nobody else is.
 
 mod common;

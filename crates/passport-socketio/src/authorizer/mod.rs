@@ -18,6 +18,10 @@
 //! | 11 | it found a user | `user_not_found` | denied | `unauthorized` | yes |
 //! | 12 | `success` agrees | `rejected` | denied | the app's own text | never |
 //!
+//! Checks 1 to 4 are made again for every later request of a connection, where a layer of ours sees it:
+//! one that does not show the session it belongs to is denied as `other_session`, and the client reads
+//! `forbidden`.
+//!
 //! "guest?" says what [`optional`](crate::Authorizer::optional) makes of it, or `fail` may: a
 //! guest is who could have come as one by dropping the cookie. An error never makes a guest.
 //!

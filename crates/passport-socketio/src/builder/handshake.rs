@@ -1,8 +1,10 @@
 //! What becomes of a connection before it has a socket.
 
+use std::time::Duration;
+
 use super::AuthorizerBuilder;
 #[cfg(doc)]
-use crate::{Authorizer, Verdict};
+use crate::Authorizer;
 
 impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
     /// Refuses at HTTP level whoever checks 1 to 11 did not let in: for servers without guests. A
@@ -51,6 +53,29 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
     /// ```
     pub fn retry_at_http(mut self) -> Self {
         self.handshake.retry_at_http = true;
+        self
+    }
+
+    /// How long a connection may last that says nothing, or was refused and is in no namespace. 10 s
+    /// by default. Needs [`layer_over`](Authorizer::layer_over).
+    ///
+    /// Without it they are closed by the host's `connect_timeout`, 45 s by default; but those of
+    /// Socket.IO 2 clients, which are put into the main namespace unasked, never are once it has
+    /// refused them. A client that says something and yet connects to no namespace has that longer
+    /// time in any case.
+    pub fn connect_within(mut self, within: Duration) -> Self {
+        self.handshake.connect_within = within;
+        self
+    }
+
+    /// How many times in a row a client may be refused on one connection: 5 by default. Then the
+    /// connection is closed, with [`layer_over`](Authorizer::layer_over); with the plain
+    /// [layer](Authorizer::layer) each further attempt waits for a second before the store is asked.
+    ///
+    /// Each attempt asks the store for the session of the cookie that the connection was opened with:
+    /// who has logged in since has to connect anew.
+    pub fn max_refused_connects(mut self, most: u32) -> Self {
+        self.handshake.max_refused_connects = most.max(1);
         self
     }
 }

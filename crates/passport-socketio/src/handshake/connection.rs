@@ -13,12 +13,20 @@
 //! knows its id, as in Node.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use http::request::Parts;
 
+use tokio::time::sleep;
+
 use super::engine::EngineId;
+use super::transport::Transport;
 use crate::authorizer::Owner;
+
+/// A client far away, whose network has a bad moment, is to read why.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// One Engine.IO connection.
 pub(crate) struct Connection {
@@ -26,8 +34,14 @@ pub(crate) struct Connection {
     id: OnceLock<EngineId>,
     connections: Weak<Connections>,
     /// The one of a layer further out, which lives as long.
-    #[expect(dead_code, reason = "it is only kept alive")]
     outer: Option<Arc<Connection>>,
+    transport: Transport,
+    /// Whether the client has posted anything but pongs.
+    posted: AtomicBool,
+    /// Whether a CONNECT was looked at.
+    pub(super) asked: AtomicBool,
+    /// How many CONNECTs were refused since one was admitted.
+    pub(super) refused: AtomicU32,
 }
 
 /// The connections of a layer that can be found by their id.
@@ -50,6 +64,49 @@ impl Connection {
     pub(super) fn owner(&self) -> Option<&Owner> {
         self.owner.get()
     }
+
+    pub(super) fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    /// Whether the request that opens it is still on its way to the host.
+    pub(super) fn is_new(&self) -> bool {
+        self.id.get().is_none() && !self.transport.can_be_cut()
+    }
+
+    pub(super) fn has_posted(&self) {
+        self.posted.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the client has said anything yet.
+    pub(super) fn has_heard(&self) -> bool {
+        self.posted.load(Ordering::Relaxed) || self.transport.has_heard()
+    }
+
+    /// Whether our layer holds the host's. Otherwise a connection is closed by its client alone.
+    pub(crate) fn can_be_cut(&self) -> bool {
+        self.transport.can_be_cut()
+    }
+
+    /// Closes the connection, whatever its client does. In a runtime.
+    pub(super) fn cut(&self, why: &'static str) {
+        tracing::debug!(why, "the connection is closed");
+        self.transport.cut(self.id.get().copied());
+        if let Some(outer) = &self.outer {
+            outer.transport.cut(outer.id.get().copied());
+        }
+    }
+
+    /// The same, once the client has had time to read what it was told last. In a runtime.
+    pub(crate) fn cut_soon(self: &Arc<Self>, why: &'static str) {
+        let connection = Arc::downgrade(self);
+        tokio::spawn(async move {
+            sleep(LAST_WORDS).await;
+            if let Some(connection) = connection.upgrade() {
+                connection.cut(why);
+            }
+        });
+    }
 }
 
 impl Drop for Connection {
@@ -68,6 +125,10 @@ impl Connections {
             outer: request.extensions.remove(),
             owner: OnceLock::new(),
             id: OnceLock::new(),
+            transport: Transport::default(),
+            posted: AtomicBool::new(false),
+            asked: AtomicBool::new(false),
+            refused: AtomicU32::new(0),
         });
         request.extensions.insert(connection.clone());
         connection

@@ -4,8 +4,9 @@
 //! A layer that decoded the URL would disagree with an engine that does not: `&%73id=x` opens a
 //! new connection there.
 
+use http::header::CONTENT_LENGTH;
 use http::request::Parts;
-use http::{Method, Uri};
+use http::{HeaderValue, Method, Uri};
 
 /// The id of an Engine.IO connection (`sid` in its URLs): whoever knows it can poll it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,6 +46,12 @@ pub(super) fn opens_connection(request: &Parts) -> bool {
 /// Whether it asks for a WebSocket, for a new connection or for one that polls as yet.
 pub(super) fn wants_websocket(request: &Parts) -> bool {
     request.method == Method::GET && transport(request) == Some("websocket")
+}
+
+/// Whether it posts more than the pong with which a client says that it is there.
+pub(super) fn says_something(request: &Parts) -> bool {
+    let length = request.headers.get(CONTENT_LENGTH).map(HeaderValue::as_bytes);
+    request.method == Method::POST && length != Some(b"1")
 }
 
 /// Whether it is Engine.IO 3, which Socket.IO 2 speaks.

@@ -17,7 +17,7 @@ use super::body::Opening;
 use super::compact::compact;
 use super::connection::Connections;
 use super::cors::{Cors, is_preflight};
-use super::engine::{is_for_engine, opens_connection, wants_websocket};
+use super::engine::{is_for_engine, opens_connection, says_something, wants_websocket};
 use super::future::State;
 use super::handover::Handover;
 use super::{ResponseBody, ResponseFuture};
@@ -54,6 +54,12 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     /// refusals cheaper, and takes the cookie out of the headers that handlers see.
     pub fn layer(&self) -> AuthLayer<U> {
         AuthLayer { auth: self.clone(), connections: Arc::default() }
+    }
+}
+
+impl<U> AuthLayer<U> {
+    pub(super) fn auth(&self) -> &Authorizer<U> {
+        &self.auth
     }
 }
 
@@ -168,6 +174,9 @@ impl<S: Clone, U: Send + Sync + 'static> AuthService<S, U> {
         if let Some(connection) = self.connections.find(request) {
             if let Some(owner) = connection.owner() {
                 self.auth.decider().check_owner(owner, request)?;
+            }
+            if says_something(request) {
+                connection.has_posted();
             }
             request.extensions.insert(connection);
         }

@@ -12,8 +12,11 @@
 //!    [wanted](crate::AuthorizerBuilder::retry_at_http);
 //! 5. every later request of the connection, the upgrade to a WebSocket too, has to show the cookie
 //!    of the session that was let in on it.
+//!
+//! Where [it holds the host's layer](crate::Authorizer::layer_over), it closes connections, too.
 
 mod answer;
+mod app;
 mod body;
 mod compact;
 mod connection;
@@ -21,13 +24,23 @@ mod cors;
 mod engine;
 mod future;
 mod handover;
+mod idle;
+mod killable;
 mod layer;
+mod over;
 mod settings;
+mod transport;
+mod upgrade;
 
+pub use app::App;
 pub use body::ResponseBody;
 pub use future::ResponseFuture;
+pub use killable::Killable;
 pub use layer::{AuthLayer, AuthService};
+pub use over::OverLayer;
+pub use upgrade::UpgradeService;
 
 pub(crate) use connection::Connection;
 pub(crate) use handover::Handover;
+pub(crate) use idle::{after_connect, before_connect};
 pub(crate) use settings::HandshakeSettings;

@@ -1,14 +1,33 @@
 //! What the app wants of the layer.
 
+use std::time::Duration;
+
 use crate::{Denial, Failure};
 
-/// What is refused before there is a socket.
-#[derive(Clone, Copy, Debug, Default)]
+/// What is refused before there is a socket, and how long one may be nobody's.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct HandshakeSettings {
     /// Whoever no check let in.
     pub(crate) refuse_at_http: bool,
     /// Whom nobody could tell just now.
     pub(crate) retry_at_http: bool,
+    /// How long a connection may be nobody's.
+    pub(crate) connect_within: Duration,
+    /// How many CONNECTs in a row may be refused on one connection.
+    pub(crate) max_refused_connects: u32,
+}
+
+impl Default for HandshakeSettings {
+    fn default() -> Self {
+        Self {
+            refuse_at_http: false,
+            retry_at_http: false,
+            // Clients connect within a few round trips.
+            connect_within: Duration::from_secs(10),
+            // A page has that many namespaces at most that refuse it.
+            max_refused_connects: 5,
+        }
+    }
 }
 
 impl HandshakeSettings {

@@ -4,6 +4,10 @@
 //! 2. `session_ended {code, reconnect}` is the last event it gets,
 //! 3. and the disconnect follows with nothing in between.
 //!
+//! Where our layer can close the connection, it does so half a second later: also of a client that
+//! does not read. And at an end that invites the client back, that takes the disconnect's place: after
+//! a lost connection official clients come back by themselves, after a disconnect they do not.
+//!
 //! The host refuses to send while the connection's buffer is full, and to disconnect a socket that
 //! is still connecting. Then a task of its own tries again until it is done, or the socket is gone.
 
@@ -17,7 +21,8 @@ use socketioxide::{SendError, SocketError};
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
-use super::socket::Connection;
+use super::socket;
+use crate::handshake::Connection;
 
 /// A full buffer empties at the client's speed; a handshake takes a few round trips.
 const FIRST_RETRY: Duration = Duration::from_millis(10);
@@ -96,7 +101,7 @@ impl<A: Adapter> Host<A> {
     }
 }
 
-impl<A: Adapter> Connection for Host<A> {
+impl<A: Adapter> socket::Connection for Host<A> {
     fn is_connected(&self) -> bool {
         self.socket.upgrade().is_some_and(|socket| socket.connected())
     }
@@ -114,9 +119,18 @@ impl<A: Adapter> Connection for Host<A> {
     fn end(&self, reason: EndReason) {
         // The host spawns a task for the app's disconnect handler.
         let _entered = self.runtime.enter();
-        let mut ending = Ending { reason, told: false };
-        if self.socket.upgrade().is_some_and(|socket| !ending.try_now(socket)) {
+        let Some(socket) = self.socket.upgrade() else {
+            return;
+        };
+        let connection = Connection::of(socket.req_parts());
+        let connection = connection.filter(|connection| connection.can_be_cut()).cloned();
+        let by_cut = connection.is_some() && reason.reconnect();
+        let mut ending = Ending { reason, told: false, by_cut };
+        if !ending.try_now(socket) {
             tokio::spawn(ending.when_possible(self.socket.clone()));
+        }
+        if let Some(connection) = connection {
+            connection.cut_soon("its login has ended");
         }
     }
 }
@@ -140,6 +154,8 @@ fn in_its_place<A: Adapter>(socket: &Arc<Socket<A>>) -> Place {
 struct Ending {
     reason: EndReason,
     told: bool,
+    /// Whether the end of the connection takes the disconnect's place.
+    by_cut: bool,
 }
 
 impl Ending {
@@ -169,6 +185,6 @@ impl Ending {
                 Ok(()) | Err(_) => self.told = true,
             }
         }
-        socket.disconnect().is_ok()
+        self.by_cut || socket.disconnect().is_ok()
     }
 }

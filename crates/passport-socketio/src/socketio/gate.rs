@@ -20,7 +20,7 @@ use tokio::time::sleep;
 
 use super::{session_room, user_room};
 use crate::authorizer::{Answer, Denial};
-use crate::handshake::Handover;
+use crate::handshake::{Handover, after_connect, before_connect};
 use crate::live::{EndReason, Host, LiveSocket, NotEntered};
 use crate::log;
 use crate::socketio::auth::LiveUserOf;
@@ -81,7 +81,11 @@ impl<A: Adapter, U: Send + Sync + 'static> ConnectMiddleware<A, GateMarker> for 
         socket: Arc<Socket<A>>,
         _: &'a Option<Value>,
     ) -> Result<(), Box<dyn fmt::Display + Send>> {
-        self.admit(&socket).await.map_err(|message| Box::new(message) as _)
+        let settings = self.auth.handshake_settings();
+        before_connect(&socket, settings).await;
+        let admitted = self.admit(&socket).await;
+        after_connect(&socket, settings, admitted.is_ok());
+        admitted.map_err(|message| Box::new(message) as _)
     }
 }
 

@@ -141,6 +141,9 @@ impl Client {
         for (name, value) in &self.headers {
             request = request.header(*name, value);
         }
+        if !body.is_empty() {
+            request = request.header("content-length", body.len());
+        }
         let request = request.body(Body::from(body.to_owned())).unwrap();
         soon(ask(&self.app, request)).await
     }

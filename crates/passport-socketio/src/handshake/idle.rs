@@ -1,0 +1,85 @@
+//! Connections on which nobody gets in.
+//!
+//! The host closes a connection that is in no namespace after its `connect_timeout`, 45 s by default,
+//! and one of a Socket.IO 2 client never. On each, somebody may ask to be let in again and again.
+//!
+//! 1. A client that says nothing at all is cut after `.connect_within`,
+//! 2. and so is one that was refused and has got in nowhere since.
+//! 3. Who was refused `.max_refused_connects` times in a row is cut. Where that can't be done, each
+//!    further attempt waits for a second before the store is asked.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use socketioxide::SocketIo;
+use socketioxide::adapter::Adapter;
+use socketioxide::handler::FromConnectParts as _;
+use socketioxide::socket::Socket;
+use tokio::time::sleep;
+
+use super::connection::Connection;
+use super::settings::HandshakeSettings;
+
+const PENALTY: Duration = Duration::from_secs(1);
+
+/// To be awaited before a CONNECT is looked at.
+pub(crate) async fn before_connect<A: Adapter>(socket: &Socket<A>, settings: &HandshakeSettings) {
+    let Some(connection) = Connection::of(socket.req_parts()) else {
+        return;
+    };
+    connection.asked.store(true, Ordering::Relaxed);
+    if connection.refused.load(Ordering::Relaxed) >= settings.max_refused_connects {
+        sleep(PENALTY).await;
+    }
+}
+
+/// What became of it.
+pub(crate) fn after_connect<A: Adapter>(
+    socket: &Arc<Socket<A>>,
+    settings: &HandshakeSettings,
+    admitted: bool,
+) {
+    let Some(connection) = Connection::of(socket.req_parts()) else {
+        return;
+    };
+    if admitted {
+        connection.refused.store(0, Ordering::Relaxed);
+        return;
+    }
+    let refused = connection.refused.fetch_add(1, Ordering::Relaxed) + 1;
+    if !connection.can_be_cut() {
+        return;
+    }
+    if refused == settings.max_refused_connects {
+        connection.cut_soon("refused too often");
+    }
+    if refused == 1 {
+        let (connection, id) = (Arc::downgrade(connection), socket.id);
+        let Ok(io) = SocketIo::<A>::from_connect_parts(socket, &None);
+        let within = settings.connect_within;
+        tokio::spawn(async move {
+            sleep(within).await;
+            if let Some(connection) = connection.upgrade()
+                && connection.refused.load(Ordering::Relaxed) > 0
+                && !io.nsps().iter().any(|namespace| namespace.get_socket(id).is_some())
+            {
+                connection.cut("refused, and connected nowhere");
+            }
+        });
+    }
+}
+
+/// Gives the client of a new connection some time to say something.
+pub(super) fn watch(connection: &Arc<Connection>, within: Duration) {
+    let connection = Arc::downgrade(connection);
+    tokio::spawn(async move {
+        sleep(within).await;
+        if let Some(connection) = connection.upgrade()
+            && !connection.asked.load(Ordering::Relaxed)
+            && !connection.has_heard()
+        {
+            connection.cut("it never said anything");
+        }
+    });
+}

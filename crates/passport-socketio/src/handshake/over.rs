@@ -1,0 +1,74 @@
+//! Our layer with the host's inside.
+
+use std::fmt;
+
+use socketioxide::adapter::{Adapter, LocalAdapter};
+use socketioxide::layer::SocketIoLayer;
+use socketioxide::service::SocketIoService;
+use tower_layer::Layer;
+
+use super::app::App;
+use super::upgrade::UpgradeService;
+use super::{AuthLayer, AuthService};
+use crate::Authorizer;
+
+/// The layer of [`Authorizer::layer_over`].
+pub struct OverLayer<U, A: Adapter = LocalAdapter> {
+    auth: AuthLayer<U>,
+    host: SocketIoLayer<A>,
+}
+
+impl<U: Send + Sync + 'static> Authorizer<U> {
+    /// As [`layer`](Self::layer), and it holds the host's layer instead of standing around it: so it
+    /// can close connections, which the host can't.
+    ///
+    /// ```
+    /// # use passport_socketio::{Authorizer, store::MemoryStore};
+    /// # use socketioxide::SocketIo;
+    /// # let auth = Authorizer::<i64>::builder().secret("s").store(MemoryStore::for_tests())
+    /// #     .deserialize_user(async |id: i64| Ok::<_, std::io::Error>(Some(id))).build().unwrap();
+    /// let (layer, io) = SocketIo::new_layer();
+    /// let app = axum::Router::<()>::new().layer(auth.layer_over(layer));
+    /// # let _ = (app, io);
+    /// ```
+    ///
+    /// What it closes:
+    /// - the connection of a login that has ended, half a second after `session_ended`: also of a
+    ///   client that does not read, or does not care;
+    /// - at an end with `reconnect: true` instead of the disconnect, so that official clients come
+    ///   back by themselves, with the cookie that they have then;
+    /// - who says nothing, or was refused and is connected nowhere: see
+    ///   [`connect_within`](crate::AuthorizerBuilder::connect_within);
+    /// - who was refused too often: see
+    ///   [`max_refused_connects`](crate::AuthorizerBuilder::max_refused_connects).
+    ///
+    /// A connection is closed for all its namespaces. Whoever is a guest in another one reads a
+    /// `transport close`, and comes back.
+    pub fn layer_over<A: Adapter>(&self, host: SocketIoLayer<A>) -> OverLayer<U, A> {
+        OverLayer { auth: self.layer(), host }
+    }
+}
+
+impl<S: Clone, U: Send + Sync + 'static, A: Adapter> Layer<S> for OverLayer<U, A> {
+    type Service = AuthService<UpgradeService<SocketIoService<App<S>, A>>, U>;
+
+    fn layer(&self, app: S) -> Self::Service {
+        let auth = self.auth.auth();
+        let within = auth.handshake_settings().connect_within;
+        // Each host's service is another engine: this one is cloned, and never made again.
+        let host = self.host.layer(App(app));
+        self.auth.layer(UpgradeService::new(host, auth.path(), within))
+    }
+}
+
+impl<U, A: Adapter> Clone for OverLayer<U, A> {
+    fn clone(&self) -> Self {
+        Self { auth: self.auth.clone(), host: self.host.clone() }
+    }
+}
+
+impl<U, A: Adapter> fmt::Debug for OverLayer<U, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OverLayer").field("auth", &self.auth).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, test } from 'node:test';
+import { CLIENTS, LANES, TRANSPORTS, ask, connect, dial, hangUp, join } from '../lib/clients.mjs';
+import { House } from '../lib/house.mjs';
+import { openRaw } from '../lib/raw.mjs';
+import { record } from '../lib/records.mjs';
+import { unless } from '../lib/requirements.mjs';
+import { assertNothingLeaked } from '../lib/secrecy.mjs';
+import { startTransports } from '../lib/servers.mjs';
+import { happens, within } from '../lib/wait.mjs';
+
+// Between the last word and the end of the connection.
+const LAST_WORDS_MS = 500;
+// `.connect_within` of the server under test.
+const CONNECT_WITHIN_MS = 2_000;
+// What a busy machine may add.
+const SLACK_MS = 900;
+
+function assertAbout(took, expected) {
+  assert.ok(took > expected - 100 && took < expected + SLACK_MS, `${Math.round(took)} ms, not ${expected}`);
+}
+
+describe("a layer that holds the host's closes connections", { skip: unless('transports', 'redis') }, () => {
+  let house;
+  let server;
+
+  before(async () => {
+    house = await House.onRedis();
+    server = await house.open(startTransports, { layer: 'over' });
+  });
+  afterEach(hangUp);
+  after(() => house?.close());
+
+  const whoIs = async (socket) => (await ask(socket, 'whoami')).user;
+
+  /** The session is now another user's, as Passport up to 0.5 made it by a login. */
+  const change = ({ sid }, user) => house.redis.command('SET', `sess:${sid}`, record({ passport: { user } }));
+
+  async function openConnection(options) {
+    const verdict = await connect({ url: server.url, ...options });
+    assert.ok(verdict.connected, verdict.message);
+    return verdict.socket;
+  }
+
+  for (const lane of LANES) {
+    const name = `client ${lane.client} over ${lane.transport}`;
+
+    test(`${name}: members and guests are let in, in several namespaces`, async () => {
+      const { cookie } = await house.login('ann');
+      const line = dial({ url: server.url, cookie, ...lane });
+      for (const namespace of ['/', '/lobby']) {
+        const { socket, message } = await join(line, namespace);
+        assert.ok(socket, message);
+        assert.equal(await whoIs(socket), 42);
+      }
+      const guest = await openConnection({ ...lane, ns: '/lobby' });
+      assert.equal(await whoIs(guest), null);
+    });
+
+    test(`${name}: an end that invites back is one that it comes back from by itself`, async () => {
+      const ann = await house.login('ann');
+      const line = dial({ url: server.url, cookie: ann.cookie, ...lane, reconnection: true });
+      const { socket } = await join(line, '/');
+      const notices = [];
+      socket.on('session_ended', (notice) => notices.push(notice));
+      const disconnected = happens(socket, 'disconnect');
+      const back = disconnected.then(() => happens(socket, 'connect'));
+      await change(ann, 7);
+      const reason = await within(disconnected, 'the disconnect');
+      assert.deepEqual(notices, [{ code: 'user_changed', reconnect: true }]);
+      assert.ok(['transport close', 'transport error'].includes(reason), reason);
+      await within(back, 'it to come back');
+      assert.equal(await whoIs(socket), 7);
+    });
+
+    test(`${name}: a logout disconnects it, and it stays away`, async () => {
+      const ann = await house.login('ann');
+      const line = dial({ url: server.url, cookie: ann.cookie, ...lane, reconnection: true });
+      const { socket } = await join(line, '/');
+      const disconnected = happens(socket, 'disconnect');
+      const attempts = [];
+      line.manager.on('reconnect_attempt', (attempt) => attempts.push(attempt));
+      await ann.logout();
+      assert.deepEqual(await within(disconnected, 'the disconnect'), 'io server disconnect');
+      await new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS + SLACK_MS));
+      assert.deepEqual(attempts, []);
+    });
+  }
+
+  test('a client that does not care for its disconnect has its connection closed within a second', async () => {
+    const ann = await house.login('ann');
+    const raw = await openRaw(server, ann);
+    raw.send('40');
+    await raw.until('40{');
+    await ann.logout();
+    const told = await raw.until('42["session_ended"');
+    assertAbout((await raw.closed()) - told, LAST_WORDS_MS);
+    assert.equal(raw.packets.at(-1), '41');
+  });
+
+  test('so has one that does not read', async () => {
+    const ann = await house.login('ann');
+    const raw = await openRaw(server, ann);
+    raw.send('40');
+    await raw.until('40{');
+    raw.pause();
+    raw.send('42["flood"]');
+    await ann.logout();
+    // Whatever it reads later, the server is done with it: nothing is behind what was sent already.
+    await new Promise((resolve) => setTimeout(resolve, 2 * (LAST_WORDS_MS + SLACK_MS)));
+    raw.resume();
+    await raw.closed();
+    assert.ok(raw.packets.filter((packet) => packet.startsWith('42["news"')).length < 128, 'it was never told all');
+    assert.notEqual(raw.packets.at(-1), '41');
+  });
+
+  test('so has one that says nothing', async () => {
+    const { cookie } = await house.login('ann');
+    for (const pongs of [true, false]) {
+      const opened = performance.now();
+      const raw = await openRaw(server, { cookie, pongs });
+      assertAbout((await raw.closed()) - opened, CONNECT_WITHIN_MS);
+    }
+  });
+
+  test('so has one that is refused again and again', async () => {
+    const raw = await openRaw(server);
+    for (let n = 0; n < 5; n += 1) {
+      raw.send('40');
+      await raw.until('44{"message":"unauthorized"}', n + 1);
+    }
+    const told = performance.now();
+    assertAbout((await raw.closed()) - told, LAST_WORDS_MS);
+  });
+
+  for (const transport of TRANSPORTS) {
+    test(`so has a refused client 2.5 over ${transport}, which would keep it for ever`, async () => {
+      const line = dial({ url: server.url, client: '2.5', transport });
+      const { engine } = line.manager;
+      const closed = happens(engine, 'close').then(() => performance.now());
+      const opened = performance.now();
+      assert.deepEqual(await join(line, '/'), { connected: false, message: 'unauthorized', status: undefined });
+      assertAbout((await within(closed, 'the end of its connection')) - opened, CONNECT_WITHIN_MS);
+    });
+  }
+
+  for (const client of CLIENTS) {
+    test(`client ${client}: who is refused in one namespace and a guest in another stays`, async () => {
+      const line = dial({ url: server.url, client });
+      assert.equal((await join(line, '/')).connected, false);
+      const { socket } = await join(line, '/lobby');
+      const lost = happens(socket, 'disconnect').then(() => 'lost');
+      const later = new Promise((resolve) => setTimeout(resolve, CONNECT_WITHIN_MS + SLACK_MS, 'there'));
+      assert.equal(await Promise.race([lost, later]), 'there');
+      assert.equal(await whoIs(socket), null);
+    });
+  }
+
+  test("no secret, session id or cookie is in the server's output", assertNothingLeaked);
+});
