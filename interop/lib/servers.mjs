@@ -96,7 +96,7 @@ export async function startReadmePort({ store, secrets: [secret] }) {
 
 /** The example whose layer holds the host's, or stands around it: `over` or `plain`. */
 export async function startTransports({ store, secrets: [secret], layer = 'over', options = '', origin }) {
-  const env = { ...LOGGED, REDIS_URL: store, SESSION_SECRET: secret, LAYER: layer, OPTIONS: options };
+  const env = { ...logging(OUR_LOUDEST), REDIS_URL: store, SESSION_SECRET: secret, LAYER: layer, OPTIONS: options };
   if (origin) env.ORIGIN = origin;
   return underTest([secret], await launch('transports', transportsBinary, [], { ...LISTENING, env }));
 }
