@@ -79,7 +79,8 @@ const COMMANDS = {
 };
 
 function report(id, what, details) {
-  process.send({ id, what, ...details });
+  // Whoever asked may have gone: then nobody listens, and this process is about to end.
+  if (process.connected) process.send({ id, what, ...details }, () => {});
 }
 
 process.on('message', ({ command, ...details }) => COMMANDS[command](details));
