@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createConnection } from 'node:net';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { CLIENTS, LANES, TRANSPORTS, ask, connect, dial, hangUp, join } from '../lib/clients.mjs';
 import { House } from '../lib/house.mjs';
@@ -7,7 +9,7 @@ import { record } from '../lib/records.mjs';
 import { unless } from '../lib/requirements.mjs';
 import { assertNothingLeaked } from '../lib/secrecy.mjs';
 import { startTransports } from '../lib/servers.mjs';
-import { happens, within } from '../lib/wait.mjs';
+import { eventually, happens, within } from '../lib/wait.mjs';
 
 // Between the last word and the end of the connection.
 const LAST_WORDS_MS = 500;
@@ -112,6 +114,24 @@ describe("a layer that holds the host's closes connections", { skip: unless('tra
     await raw.closed();
     assert.ok(raw.packets.filter((packet) => packet.startsWith('42["news"')).length < 128, 'it was never told all');
     assert.notEqual(raw.packets.at(-1), '41');
+  });
+
+  test('so has one whose upgrade is given up halfway', async () => {
+    const url = `${server.url}/socket.io/?EIO=4&transport=`;
+    const opened = await (await fetch(`${url}polling`)).text();
+    const { sid } = JSON.parse(opened.slice(1));
+    const polling = `${url}polling&sid=${sid}`;
+    // A guest, who is in a namespace: no other clock runs.
+    await fetch(polling, { method: 'POST', body: '40/lobby,' });
+    const { hostname, port, pathname, search } = new URL(`${url}websocket&sid=${sid}`);
+    const headers = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'];
+    const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==';
+    const raw = createConnection({ host: hostname, port: Number(port) });
+    raw.write([`GET ${pathname}${search} HTTP/1.1`, `Host: ${hostname}:${port}`, ...headers, key, '', ''].join('\r\n'));
+    const [answer] = await once(raw, 'data');
+    assert.match(answer.toString(), /^HTTP\/1.1 101 /);
+    raw.destroy();
+    await eventually(async () => (await fetch(polling, { method: 'POST', body: '3' })).status === 400, 'it is closed');
   });
 
   test('so has one that says nothing', async () => {

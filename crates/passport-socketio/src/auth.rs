@@ -20,7 +20,7 @@ use crate::{AuthorizeError, AuthorizerBuilder};
 
 /// How long the layer's answer may wait for the connect middleware. The two are one handshake, a
 /// few milliseconds apart; what is older is asked again.
-const FRESH: Duration = Duration::from_secs(1);
+pub(crate) const FRESH: Duration = Duration::from_secs(1);
 
 /// Knows the user behind each request, and which of them are connected.
 ///

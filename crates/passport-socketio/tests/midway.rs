@@ -159,6 +159,35 @@ async fn a_user_who_is_refreshed_while_success_is_asked_comes_in_as_they_are_now
     assert_eq!(server.users(), [false]);
 }
 
+/// The session was touched, and is about to be read again.
+async fn ann_between_two_looks(server: &Server) -> Client {
+    let client = server.ann_before_success("0").await;
+    server.live.session_changed(&"ann".into());
+    server.success.let_go();
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    client
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_who_is_refreshed_between_two_looks_comes_in_as_they_are_now() {
+    let server = Server::new();
+    let mut client = ann_between_two_looks(&server).await;
+    server.admin.store(false, Ordering::SeqCst);
+    server.live.refresh_user(42).await.unwrap();
+    client.connected("/").await.unwrap();
+    assert_eq!(server.users(), [false]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_who_is_revoked_between_two_looks_does_not_come_in() {
+    let server = Server::new();
+    let mut client = ann_between_two_looks(&server).await;
+    assert_eq!(server.live.revoke_user(42).await.sockets, 0);
+    assert_eq!(client.connected("/").await, Err("unauthorized".into()));
+}
+
 #[tokio::test]
 async fn of_two_refreshes_the_later_one_counts_whichever_is_done_first() {
     let server = Server::new();

@@ -73,6 +73,11 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
     ///
     /// No limit by default, but 1 h for sessions that the cookie carries (cookie-session, and
     /// koa-session without a store): nobody can end those from outside.
+    ///
+    /// # Security
+    /// With [`layer_over`](Authorizer::layer_over) it is the connection's age, and the connection is
+    /// closed. Otherwise each socket's: a client that stays in one namespace can come back to another
+    /// on the same connection, with the cookie that this was opened with.
     pub fn max_connection_age(mut self, age: Duration) -> Self {
         self.max_connection_age = Some(age);
         self

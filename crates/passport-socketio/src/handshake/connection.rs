@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use http::request::Parts;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::engine::EngineId;
 use super::transport::Transport;
@@ -31,6 +31,7 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// One Engine.IO connection.
 pub(crate) struct Connection {
+    opened: Instant,
     owner: OnceLock<Owner>,
     id: OnceLock<EngineId>,
     connections: Weak<Connections>,
@@ -53,6 +54,10 @@ impl Connection {
     /// The connection that a request opened, where one of our layers saw it.
     pub(crate) fn of(request: &Parts) -> Option<&Arc<Self>> {
         request.extensions.get()
+    }
+
+    pub(crate) fn opened(&self) -> Instant {
+        self.opened
     }
 
     /// The first who is let in owns it.
@@ -98,7 +103,12 @@ impl Connection {
         }
     }
 
-    /// The same, once the client has had time to read what it was told last. In a runtime.
+    /// Closes it if it still polls. In a runtime.
+    pub(super) fn close_polling(&self) {
+        self.transport.close_polling(self.id.get().copied());
+    }
+
+    /// Cuts it, once the client has had time to read what it was told last. In a runtime.
     pub(crate) fn cut_soon(self: &Arc<Self>, why: &'static str) {
         let connection = Arc::downgrade(self);
         tokio::spawn(async move {
@@ -124,6 +134,7 @@ impl Connections {
         let connection = Arc::new(Connection {
             connections: Arc::downgrade(self),
             outer: request.extensions.remove(),
+            opened: Instant::now(),
             owner: OnceLock::new(),
             id: OnceLock::new(),
             transport: Transport::default(),

@@ -3,16 +3,26 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::request::Parts;
+use tokio::time::sleep;
 
 use super::Connection;
-use crate::auth::Attempt;
+use crate::auth::{Attempt, FRESH};
 use crate::{Authorizer, Session};
 
 /// In a request's extensions: what one authorizer's layer found out.
 pub(crate) struct Handover<U> {
     auth: Authorizer<U>,
     connection: Arc<Connection>,
-    attempt: Arc<Mutex<Option<Attempt<U>>>>,
+    left: Arc<Mutex<Left<U>>>,
+}
+
+/// What is left of an attempt.
+pub(crate) enum Left<U> {
+    Fresh(Box<Attempt<U>>),
+    /// Nobody came for it in time. It is known that it was made, and nothing of it is kept.
+    Stale,
+    /// There was none, or somebody came.
+    Nothing,
 }
 
 impl<U: Send + Sync + 'static> Handover<U> {
@@ -23,16 +33,31 @@ impl<U: Send + Sync + 'static> Handover<U> {
         connection: Arc<Connection>,
         attempt: Attempt<U>,
     ) {
-        let attempt = Arc::new(Mutex::new(Some(attempt)));
-        request.extensions.insert(Self { auth: auth.clone(), connection, attempt });
+        let left = Arc::new(Mutex::new(Left::Fresh(Box::new(attempt))));
+        let forgotten = Arc::downgrade(&left);
+        tokio::spawn(async move {
+            sleep(FRESH).await;
+            if let Some(left) = forgotten.upgrade() {
+                let mut left = left.lock().unwrap_or_else(PoisonError::into_inner);
+                if matches!(*left, Left::Fresh(_)) {
+                    *left = Left::Stale;
+                }
+            }
+        });
+        request.extensions.insert(Self { auth: auth.clone(), connection, left });
     }
 
-    /// Takes what the layer of `auth` left, if it is fresh. A CONNECT that comes later on the same
-    /// connection finds nothing, and asks the store.
-    pub(crate) fn take(request: &Parts, auth: &Authorizer<U>) -> Option<Attempt<U>> {
-        let handover = Self::of(request, auth)?;
-        let mut attempt = handover.attempt.lock().unwrap_or_else(PoisonError::into_inner);
-        attempt.take().filter(Attempt::is_fresh)
+    /// Takes what the layer of `auth` left. A CONNECT that comes later on the same connection finds
+    /// nothing, and asks the store.
+    pub(crate) fn take(request: &Parts, auth: &Authorizer<U>) -> Left<U> {
+        let Some(handover) = Self::of(request, auth) else {
+            return Left::Nothing;
+        };
+        let mut left = handover.left.lock().unwrap_or_else(PoisonError::into_inner);
+        match std::mem::replace(&mut *left, Left::Nothing) {
+            Left::Fresh(attempt) if !attempt.is_fresh() => Left::Stale,
+            left => left,
+        }
     }
 
     /// Somebody was let in with this session: from now on the connection is theirs.
@@ -52,7 +77,7 @@ impl<U> Clone for Handover<U> {
         Self {
             auth: self.auth.clone(),
             connection: self.connection.clone(),
-            attempt: self.attempt.clone(),
+            left: self.left.clone(),
         }
     }
 }

@@ -18,6 +18,8 @@ const PONG: usize = 2 + 4 + 1;
 pub struct Killable<IO> {
     io: IO,
     switch: Arc<Switch>,
+    /// Dropped with it.
+    _along: Option<Box<dyn Send + Sync>>,
 }
 
 /// Cuts a [`Killable`].
@@ -49,7 +51,12 @@ impl Switch {
 
 impl<IO: Unpin> Killable<IO> {
     pub(super) fn new(io: IO, switch: Arc<Switch>) -> Self {
-        Self { io, switch }
+        Self { io, switch, _along: None }
+    }
+
+    /// Lets this be dropped with it.
+    pub(super) fn with(self, along: impl Send + Sync + 'static) -> Self {
+        Self { _along: Some(Box::new(along)), ..self }
     }
 
     /// The stream, if it still may be written to.

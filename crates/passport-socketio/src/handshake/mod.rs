@@ -41,6 +41,6 @@ pub use over::OverLayer;
 pub use upgrade::UpgradeService;
 
 pub(crate) use connection::Connection;
-pub(crate) use handover::Handover;
+pub(crate) use handover::{Handover, Left};
 pub(crate) use idle::{after_connect, before_connect};
 pub(crate) use settings::HandshakeSettings;

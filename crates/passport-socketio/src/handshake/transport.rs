@@ -45,6 +45,11 @@ impl Transport {
         for switch in self.websockets() {
             switch.throw();
         }
+        self.close_polling(id);
+    }
+
+    /// In a runtime.
+    pub(super) fn close_polling(&self, id: Option<EngineId>) {
         if let (Some((close, version_3)), Some(id)) = (self.polling.get(), id) {
             close(id, *version_3);
         }

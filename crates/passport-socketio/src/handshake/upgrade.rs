@@ -5,7 +5,7 @@
 //! afterwards, through the door that it has for streams.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -115,10 +115,31 @@ where
     };
     let switch = Arc::new(Switch::default());
     connection.transport().has_websocket(&switch);
+    let stream = Killable::new(TokioIo::new(stream), switch).with(UpgradeEnds::of(&connection));
     drop(connection);
-    let stream = Killable::new(TokioIo::new(stream), switch);
     // It has said yes to this request before.
     let _ = host.call((stream, Request::from_parts(kept, ()))).await;
+}
+
+/// A client that polled, and whose WebSocket is gone: if it had not been upgraded yet, the host would
+/// wait for that for ever, and send no more heartbeats.
+struct UpgradeEnds(Weak<Connection>);
+
+impl UpgradeEnds {
+    fn of(connection: &Arc<Connection>) -> Self {
+        Self(Arc::downgrade(connection))
+    }
+}
+
+impl Drop for UpgradeEnds {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.upgrade()
+            && tokio::runtime::Handle::try_current().is_ok()
+        {
+            // One that was upgraded is closed by now, or no longer listens to this.
+            connection.close_polling();
+        }
+    }
 }
 
 impl<H: Clone + Send + Sync + 'static> UpgradeService<H> {

@@ -2,7 +2,9 @@
 //!
 //! 1. It leaves all its rooms, so that nothing that is sent to them reaches it any more.
 //! 2. `session_ended {code, reconnect}` is the last event it gets,
-//! 3. and the disconnect follows with nothing in between.
+//! 3. and the disconnect follows with nothing in between. Where we can cut the connection, and the
+//!    client is invited back, the cut takes the disconnect's place, half a second later: until then
+//!    what is sent to the whole namespace still arrives.
 //!
 //! Where our layer can close the connection, it does so half a second later: also of a client that
 //! does not read. And at an end that invites the client back, that takes the disconnect's place: after

@@ -35,7 +35,7 @@ impl<U> Registry<U> {
         });
         entry.pending += 1;
         let (epoch, began) = (entry.epoch, Instant::now());
-        Registration { registry: self.clone(), sid: sid.clone(), epoch, began }
+        Registration { registry: self.clone(), sid: sid.clone(), epoch, began, asked: began }
     }
 }
 
@@ -44,7 +44,16 @@ pub(crate) struct Registration<U> {
     registry: Arc<Registry<U>>,
     sid: SessionId,
     epoch: u64,
+    /// When the handshake began, of which this may be a later look.
     began: Instant,
+    /// Before its user was loaded.
+    asked: Instant,
+}
+
+/// Since when what happens to a user concerns a handshake of theirs.
+pub(crate) struct Moments {
+    began: Instant,
+    asked: Instant,
 }
 
 /// Why a socket was not entered.
@@ -61,6 +70,19 @@ pub(crate) enum NotEntered {
 }
 
 impl<U> Registration<U> {
+    /// This is another look in the same handshake: what was revoked since the first one counts. So
+    /// does, if the user was not loaded again, what was refreshed.
+    pub(crate) fn follows(&mut self, first: &Moments, is_same_user: bool) {
+        self.began = first.began;
+        if is_same_user {
+            self.asked = first.asked;
+        }
+    }
+
+    pub(crate) fn moments(&self) -> Moments {
+        Moments { began: self.began, asked: self.asked }
+    }
+
     /// Enters the socket, if what was loaded still counts, to be looked at again at `due`. All
     /// checks and the entry are one act, so that of many at once no more come in than may.
     pub(crate) fn activate(
@@ -76,7 +98,7 @@ impl<U> Registration<U> {
         if state.denied.has_session(&self.sid) || state.denied.has_handshake(user, self.began) {
             return Err(NotEntered::Revoked);
         }
-        if state.refreshed.is_after(user, self.began) {
+        if state.refreshed.is_after(user, self.asked) {
             return Err(NotEntered::OldUser);
         }
         let evicted = match limit {

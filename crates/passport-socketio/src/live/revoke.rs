@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use express_session::SessionId;
+use express_session::{SessionId, SidHash};
 use socketioxide::adapter::Adapter;
 use tokio::time::Instant;
 
@@ -36,7 +36,7 @@ impl Revoked {
         self.destroyed == self.sessions
     }
 
-    fn and(self, other: &Self) -> Self {
+    pub(super) fn and(self, other: &Self) -> Self {
         Self {
             sockets: self.sockets + other.sockets,
             sessions: self.sessions + other.sessions,
@@ -80,13 +80,18 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
     /// Sessions that nobody is connected with are not known here, and stay: let the app destroy them,
     /// or its deserializer refuse the user.
     pub async fn revoke_user(&self, key: impl Into<UserKey>) -> Revoked {
-        let key = key.into();
-        self.registry().deny_handshakes_of(&key);
+        self.revoke_user_here(&key.into()).await.0
+    }
+
+    /// And which sessions those were.
+    pub(super) async fn revoke_user_here(&self, key: &UserKey) -> (Revoked, Vec<SidHash>) {
+        self.registry().deny_handshakes_of(key);
         let mut revoked = Revoked::default();
-        for sid in self.registry().sessions_of(&key) {
-            revoked = revoked.and(&self.revoke_session(&sid).await);
+        let sessions = self.registry().sessions_of(key);
+        for sid in &sessions {
+            revoked = revoked.and(&self.revoke_session(sid).await);
         }
-        self.observer().revoked_user(&key, revoked.sessions, revoked.sockets);
-        revoked
+        self.observer().revoked_user(key, revoked.sessions, revoked.sockets);
+        (revoked, sessions.iter().map(SessionId::hash).collect())
     }
 }

@@ -21,7 +21,7 @@ use tracing::Instrument as _;
 
 use super::{session_room, user_room};
 use crate::authorizer::{Answer, Denial};
-use crate::handshake::{Handover, after_connect, before_connect};
+use crate::handshake::{Connection, Handover, Left, after_connect, before_connect};
 use crate::live::{EndReason, Host, LiveSocket, NotEntered, Registration};
 use crate::observe::{Subject, events};
 use crate::socketio::auth::LiveUserOf;
@@ -101,24 +101,31 @@ impl<U: Send + Sync + 'static> Gate<U> {
             return self.refuse(socket, &subject, limited.into());
         }
         let mut attempt = match Handover::take(request, &self.auth) {
-            Some(attempt) => attempt,
-            None => self.auth.attempt(request).await,
+            Left::Fresh(attempt) => *attempt,
+            // It was counted.
+            Left::Stale => self.auth.attempt_again(request, None).await,
+            Left::Nothing => self.auth.attempt(request).await,
         };
-        let mut before = None::<Identity<U>>;
+        let (mut before, mut first) = (None::<Identity<U>>, None);
         let began = Instant::now();
         loop {
             if let Some(session) = &attempt.session {
                 events::located(session);
             }
             subject = subject.with_session(attempt.session);
-            let (identity, registration) = match attempt.outcome {
+            let (identity, mut registration) = match attempt.outcome {
                 Ok(granted) => granted,
                 Err(failure) => return self.refuse(socket, &subject, failure),
             };
             subject = subject.with_user(identity.user_key());
             let is_same =
                 |before: &Identity<U>| Arc::ptr_eq(before.shared_user(), identity.shared_user());
-            if !before.as_ref().is_some_and(is_same)
+            let is_same = before.as_ref().is_some_and(is_same);
+            if let Some(first) = &first {
+                registration.follows(first, is_same);
+            }
+            first = Some(registration.moments());
+            if !is_same
                 && let Err(rejected) = self.auth.decider().admit(&identity, socket.ns()).await
             {
                 // The app has spoken: as in the original, `fail` is not asked about it.
@@ -167,6 +174,10 @@ impl<U: Send + Sync + 'static> Gate<U> {
         Handover::bind(socket.req_parts(), &self.auth, session);
         let live = membership.socket().clone();
         if let Some(age) = self.auth.max_connection_age() {
+            // Where the connection will be closed, its own age counts, however often its client
+            // connects to its namespaces.
+            let connection = Connection::of(socket.req_parts()).filter(|it| it.can_be_cut());
+            let age = connection.map_or(age, |it| age.saturating_sub(it.opened().elapsed()));
             membership.ends_with(tokio::spawn(end_at_age(Arc::downgrade(&live), age)));
         }
         SocketSession::of_member(live.login().clone()).enter(socket);

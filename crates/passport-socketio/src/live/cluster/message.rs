@@ -67,12 +67,13 @@ pub(super) enum Order {
     RevokeUser {
         user: Value,
     },
-    RevokeSession {
-        sha256: String,
+    /// By their hashes. Who asks destroys them.
+    RevokeSessions {
+        sha256: Vec<String>,
     },
-    /// It is destroyed in the store, and was revoked.
-    ForgetSession {
-        sha256: String,
+    /// They are destroyed in the store, and were revoked.
+    ForgetSessions {
+        sha256: Vec<String>,
     },
     DisconnectUser {
         user: Value,
@@ -88,8 +89,8 @@ impl Order {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::RevokeUser { .. } => "revoke_user",
-            Self::RevokeSession { .. } => "revoke_session",
-            Self::ForgetSession { .. } => "forget_session",
+            Self::RevokeSessions { .. } => "revoke_sessions",
+            Self::ForgetSessions { .. } => "forget_sessions",
             Self::DisconnectUser { .. } => "disconnect_user",
             Self::RefreshUser { .. } => "refresh_user",
             Self::Online => "online",
@@ -105,6 +106,8 @@ pub(super) enum Report {
         sockets: usize,
         sessions: usize,
         destroyed: usize,
+        /// Which.
+        sha256: Vec<String>,
     },
     Disconnected {
         sockets: usize,
@@ -171,10 +174,10 @@ impl Seal {
     }
 }
 
-impl From<Revoked> for Report {
-    fn from(revoked: Revoked) -> Self {
-        let Revoked { sockets, sessions, destroyed } = revoked;
-        Self::Revoked { sockets, sessions, destroyed }
+impl Report {
+    pub(super) fn revoked(revoked: &Revoked, which: &[SidHash]) -> Self {
+        let &Revoked { sockets, sessions, destroyed } = revoked;
+        Self::Revoked { sockets, sessions, destroyed, sha256: to_hex(which) }
     }
 }
 
@@ -183,8 +186,12 @@ pub(super) fn to_value(key: &UserKey) -> Value {
     serde_json::from_str(key.as_json()).unwrap_or_default()
 }
 
-pub(super) fn to_hash(sha256: &str) -> Option<SidHash> {
-    SidHash::from_hex(sha256)
+pub(super) fn to_hex(hashes: &[SidHash]) -> Vec<String> {
+    hashes.iter().map(SidHash::to_hex).collect()
+}
+
+pub(super) fn to_hashes(sha256: &[String]) -> Option<Vec<SidHash>> {
+    sha256.iter().map(|hex| SidHash::from_hex(hex)).collect()
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use express_session::SessionId;
 use express_session::store::StoreError;
+use express_session::{SessionId, SidHash};
 use socketioxide::adapter::{Adapter, LocalAdapter};
 use tokio::time::Instant;
 
@@ -26,7 +26,7 @@ mod message;
 mod presence;
 
 use bus::{Bus, Collected, Member, Obey};
-use message::{Order, Report, Seal, to_hash, to_value};
+use message::{Order, Report, Seal, to_hashes, to_hex, to_value};
 
 pub use message::NodeId;
 
@@ -70,6 +70,28 @@ impl<T> Answers<T> {
     /// Whether every node has answered that may have sockets.
     pub fn is_complete(&self) -> bool {
         self.is_reached && self.missing.is_empty()
+    }
+
+    fn map<R>(self, read: impl Fn(T) -> R) -> Answers<R> {
+        let answers = self.answers.into_iter().map(|(node, answer)| (node, read(answer)));
+        Answers { answers: answers.collect(), missing: self.missing, is_reached: self.is_reached }
+    }
+}
+
+impl Answers<Revoked> {
+    /// What was done in two rounds. Who was missing in one is missing.
+    fn and(mut self, then: Self) -> Self {
+        for (node, revoked) in &mut self.answers {
+            if let Some((_, more)) = then.answers.iter().find(|(other, _)| other == node) {
+                *revoked = revoked.clone().and(more);
+            }
+        }
+        self.missing.extend(then.missing);
+        self.missing.sort();
+        self.missing.dedup();
+        self.answers.retain(|(node, _)| !self.missing.contains(node));
+        self.is_reached &= then.is_reached;
+        self
     }
 }
 
@@ -125,20 +147,18 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
     /// What another node's operator wants of this one. `None` if it could not tell.
     async fn obey(&self, order: Order) -> Option<Report> {
         Some(match order {
-            Order::RevokeUser { user } => self.revoke_user(UserKey::from(user)).await.into(),
-            Order::RevokeSession { sha256 } => {
-                let hash = to_hash(&sha256)?;
-                self.registry().deny_hash(hash, None);
-                let sid = self.registry().by_hash(&hash);
-                let sockets =
-                    sid.map_or(0, |sid| self.registry().end_session(&sid, EndReason::Revoked));
-                self.observer().obeyed_revocation(hash, sockets);
-                // Who was asked first destroys it.
-                Revoked { sockets, ..Revoked::default() }.into()
+            Order::RevokeUser { user } => {
+                let (revoked, which) = self.revoke_user_here(&UserKey::from(user)).await;
+                Report::revoked(&revoked, &which)
             }
-            Order::ForgetSession { sha256 } => {
-                self.registry().deny_hash(to_hash(&sha256)?, Some(after_late_writers()));
-                Revoked::default().into()
+            Order::RevokeSessions { sha256 } => {
+                Report::revoked(&self.refuse_sessions(&to_hashes(&sha256)?), &[])
+            }
+            Order::ForgetSessions { sha256 } => {
+                for hash in to_hashes(&sha256)? {
+                    self.registry().deny_hash(hash, Some(after_late_writers()));
+                }
+                Report::revoked(&Revoked::default(), &[])
             }
             Order::DisconnectUser { user } => {
                 Report::Disconnected { sockets: self.disconnect_user(UserKey::from(user)) }
@@ -149,6 +169,19 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
             }
             Order::Online => Report::Users(self.online().iter().map(to_value).collect()),
         })
+    }
+
+    /// Refuses sessions that another node revokes, and destroys.
+    fn refuse_sessions(&self, hashes: &[SidHash]) -> Revoked {
+        let mut sockets = 0;
+        for hash in hashes {
+            self.registry().deny_hash(*hash, None);
+            let sid = self.registry().by_hash(hash);
+            let ended = sid.map_or(0, |sid| self.registry().end_session(&sid, EndReason::Revoked));
+            self.observer().obeyed_revocation(*hash, ended);
+            sockets += ended;
+        }
+        Revoked { sockets, ..Revoked::default() }
     }
 }
 
@@ -169,23 +202,46 @@ impl<U: Send + Sync + 'static, A: Adapter> Cluster<U, A> {
         self.member.bus.ignored()
     }
 
-    /// [`Live::revoke_user`] on every node.
+    /// [`Live::revoke_user`] on every node: what any of them knows of the user's sessions, all refuse.
     pub async fn revoke_user(&self, key: impl Into<UserKey>) -> Answers<Revoked> {
         let key = key.into();
         let order = Order::RevokeUser { user: to_value(&key) };
-        self.everywhere(self.live.revoke_user(key), order, revoked).await
+        let here = self.live.revoke_user_here(&key);
+        let first = self.everywhere(here, order, |report| revoked(&report)).await;
+        let which: HashSet<SidHash> =
+            first.answers.iter().flat_map(|(_, (_, which))| which.iter().copied()).collect();
+        let which: Vec<SidHash> = which.into_iter().collect();
+        let first = first.map(|(revoked, _)| revoked);
+        if which.is_empty() {
+            return first;
+        }
+        // Who was thrown out by one node may be on their way in at another.
+        let order = Order::RevokeSessions { sha256: to_hex(&which) };
+        let here = async { self.live.refuse_sessions(&which) };
+        let then = self.everywhere(here, order, |report| Some(revoked(&report)?.0)).await;
+        let answers = first.and(then);
+        self.forget(&answers, &which).await;
+        answers
     }
 
     /// [`Live::revoke_session`] on every node. This one destroys it in the store.
     pub async fn revoke_session(&self, sid: &SessionId) -> Answers<Revoked> {
-        let sha256 = sid.hash().to_hex();
-        let order = Order::RevokeSession { sha256: sha256.clone() };
-        let answers = self.everywhere(self.live.revoke_session(sid), order, revoked).await;
-        if answers.answers.first().is_some_and(|(_, here)| here.is_final()) {
-            // It is gone: nobody has to refuse it for as long as they live.
-            self.member.bus.tell(Order::ForgetSession { sha256 }).await;
-        }
+        let which = [sid.hash()];
+        let order = Order::RevokeSessions { sha256: to_hex(&which) };
+        let here = self.live.revoke_session(sid);
+        let answers = self.everywhere(here, order, |report| Some(revoked(&report)?.0)).await;
+        self.forget(&answers, &which).await;
         answers
+    }
+
+    /// Sessions that are gone need not be refused for as long as the nodes live.
+    async fn forget(&self, answers: &Answers<Revoked>, which: &[SidHash]) {
+        if answers.answers.iter().all(|(_, revoked)| revoked.is_final()) {
+            for hash in which {
+                self.live.registry().deny_hash(*hash, Some(after_late_writers()));
+            }
+            self.member.bus.tell(Order::ForgetSessions { sha256: to_hex(which) }).await;
+        }
     }
 
     /// [`Live::disconnect_user`] on every node: how many sockets.
@@ -267,11 +323,11 @@ impl<U: Send + Sync + 'static, A: Adapter> Cluster<U, A> {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "one of several readers of a report")]
-fn revoked(report: Report) -> Option<Revoked> {
+fn revoked(report: &Report) -> Option<(Revoked, Vec<SidHash>)> {
     match report {
-        Report::Revoked { sockets, sessions, destroyed } => {
-            Some(Revoked { sockets, sessions, destroyed })
+        Report::Revoked { sockets, sessions, destroyed, sha256 } => {
+            let (sockets, sessions, destroyed) = (*sockets, *sessions, *destroyed);
+            Some((Revoked { sockets, sessions, destroyed }, to_hashes(sha256)?))
         }
         _ => None,
     }

@@ -2,6 +2,7 @@
 //!
 //! A node that leaves is gone. One that falls silent is remembered: it may be cut off, and serve on.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ pub(super) const SILENCE: Duration = Duration::from_secs(2);
 const HEARTBEAT: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('ZADD', KEYS[1], now, ARGV[1])
+if ARGV[4] == '1' then redis.call('ZADD', KEYS[1], now, ARGV[1]) end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[3] * 2)
 local alive = now - ARGV[2]
@@ -41,6 +42,8 @@ pub(super) struct Presence {
     key: String,
     /// How long a silent one is remembered.
     remember: Duration,
+    /// It beats no more, and still hears the others.
+    has_left: AtomicBool,
     seen: Mutex<Seen>,
 }
 
@@ -56,7 +59,13 @@ impl Presence {
     /// For `remember` after it fell silent, a node may have sockets of a login that ended.
     pub(super) fn new(key: String, remember: Duration) -> Self {
         let remember = ALIVE.saturating_add(remember);
-        Self { node: NodeId::new(), key, remember, seen: Mutex::default() }
+        Self {
+            node: NodeId::new(),
+            key,
+            remember,
+            has_left: AtomicBool::new(false),
+            seen: Mutex::default(),
+        }
     }
 
     /// This one.
@@ -85,6 +94,7 @@ impl Presence {
         let script = Script::new(HEARTBEAT);
         let mut beat = script.prepare_invoke();
         beat.key(&self.key).arg(self.node.as_str()).arg(millis(ALIVE)).arg(millis(self.remember));
+        beat.arg(u8::from(!self.has_left.load(Ordering::SeqCst)));
         let beaten = timeout(SILENCE, beat.invoke_async::<Heartbeat>(connection)).await;
         let beaten = beaten.map_err(|late| StoreError::new("a heartbeat", late))?;
         let (now, alive, silent) = beaten.map_err(|error| StoreError::new("a heartbeat", error))?;
@@ -101,6 +111,7 @@ impl Presence {
         &self,
         connection: &mut MultiplexedConnection,
     ) -> Result<(), StoreError> {
+        self.has_left.store(true, Ordering::SeqCst);
         let mut remove = redis::cmd("ZREM");
         remove.arg(&self.key).arg(self.node.as_str());
         remove.exec_async(connection).await.map_err(|error| StoreError::new("ZREM", error))
