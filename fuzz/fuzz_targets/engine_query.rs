@@ -13,11 +13,12 @@ fuzz_target!(|query: &str| unit(|| {
     let Some(requests) = get(STRANGER, &uri, &[]).zip(get(STRANGER, &uri, &[])) else { return };
     run(async {
         let auth = authorizer(|builder| builder.limit_handshakes_per_ip(RateLimit::per_hour(1)));
-        let (engine, _io) = SocketIo::new_layer();
+        let (engine, io) = SocketIo::new_layer();
         let server = auth.layer().layer(engine.layer(host(Vec::new())));
         let (status, body) = ask(&server, requests.0).await;
         let opened = status == 200 && body.windows(7).any(|window| window == br#""sid":""#);
         // What opens one is counted, and one was allowed.
         assert!(!opened || ask(&server, requests.1).await.0 == 429);
+        io.close().await;
     });
 }));

@@ -1,5 +1,5 @@
 #![no_main]
-//! Whatever an origin looks like: only the server's own is let through, and what a stranger forwards
+//! Whatever stands around the server's name in an origin: only the server's own is let through, and what a stranger forwards
 //! changes nothing.
 
 use fuzz::handshake::{OPEN, PROXY, STRANGER, ask, authorizer, get, host, run};
@@ -7,9 +7,10 @@ use fuzz::unit;
 use libfuzzer_sys::fuzz_target;
 use tower::Layer as _;
 
-fuzz_target!(|input: (&str, &str, &str, &str)| unit(|| {
-    let (name, origin, scheme, forwarded) = input;
-    let direct = [("host", name), ("origin", origin)];
+fuzz_target!(|input: (&str, &str, &str, &str, &str)| unit(|| {
+    let (name, before, after, scheme, forwarded) = input;
+    let origin = format!("{before}{name}{after}");
+    let direct = [("host", name), ("origin", &*origin)];
     let proxied = [&direct[..], &[("x-forwarded-proto", scheme), ("x-forwarded-host", forwarded)]];
     let proxied = proxied.concat();
     run(async {
