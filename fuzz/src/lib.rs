@@ -4,6 +4,10 @@
 //! 1. [`locates_nothing`]: a cookie that nobody signed;
 //! 2. [`locate_signed`]: a cookie that the target signed itself, with any other cookies around it;
 //! 3. [`read`]: what a store holds, or the cookie carries.
+//!
+//! The targets of the [handshake] send whole requests through the layer, as a server would.
+
+pub mod handshake;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

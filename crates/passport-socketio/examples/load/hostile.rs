@@ -4,7 +4,7 @@
 //! measured: what the first has left is what is allocated once, and the others may add nothing to it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::client::{WebSocket, ask};
 use crate::kinds::{Fate, KINDS, Kind, NEVER, prepare};
 use crate::link::Link;
-use crate::promise;
 use crate::server::{Server, SlowStore, memory};
+use crate::{count_panics, promise};
 
 /// No answer takes longer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -35,15 +35,11 @@ type Surprises = Mutex<BTreeMap<String, usize>>;
 impl Hostile {
     /// Whether all promises were kept.
     pub(crate) async fn run(self) -> bool {
-        let panics = Arc::new(AtomicUsize::new(0));
-        let count = panics.clone();
-        std::panic::set_hook(Box::new(move |panic| {
-            count.fetch_add(1, Ordering::Relaxed);
-            eprintln!("{panic}");
-        }));
+        let panics = count_panics();
         let store = Arc::new(SlowStore::new(Duration::from_millis(1)));
         prepare(&store);
-        let server = Server::start(&store, false, self.connect_timeout, |builder| builder).await;
+        let server =
+            Server::start(store.clone(), false, self.connect_timeout, |builder| builder).await;
         let surprises = Arc::new(Surprises::default());
         let mut left = Vec::new();
         let before = memory().unwrap_or_default();

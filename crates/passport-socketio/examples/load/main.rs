@@ -1,9 +1,11 @@
-//! Crowds against a server in this process, run by `scripts/storm` and `scripts/hostile`.
+//! Crowds against a server in this process, run by `scripts/storm`, `scripts/hostile` and `scripts/soak`.
 //!
 //! - `load storm`: everybody comes back at once, to a store that takes 50 ms. At least 99.9 % have to
 //!   be back, and the store must not be asked for more at once than was allowed.
 //! - `load hostile`: handshakes that mean no good, of all kinds. None may panic, ask the store
 //!   without need, or leave anything behind.
+//! - `load soak`: visits of all sorts for minutes, to a real Redis that fails in every way. Nobody may be
+//!   mixed up, outlive their login, or be left behind.
 //!
 //! Clients speak HTTP and WebSocket of their own, byte by byte. They reach the server over TCP, or over
 //! pipes in memory, where a process may not have as many files open as there are clients.
@@ -19,15 +21,19 @@ mod hostile;
 mod kinds;
 mod link;
 mod server;
+mod soak;
 mod storm;
 
 use std::collections::HashMap;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 const USAGE: &str = "usage: load storm [--clients 20000] [--latency MS] [--transport memory|tcp]
        load hostile [--handshakes 100000] [--at-once 500] [--connect-timeout SECONDS]
-                    [--slack MIB]";
+                    [--slack MIB]
+       load soak [--minutes 10] [--visitors 60] [--slack MIB]";
 
 /// What stands behind the flags.
 struct Flags(HashMap<String, String>);
@@ -67,6 +73,16 @@ impl Flags {
         };
         self.0.is_empty().then_some(hostile)
     }
+
+    fn soak(mut self) -> Option<soak::Soak> {
+        let minutes: f64 = self.0.remove("minutes").map_or(Some(10.0), |text| text.parse().ok())?;
+        let soak = soak::Soak {
+            length: Duration::try_from_secs_f64(60.0 * minutes).ok()?,
+            visitors: self.number("visitors", 60)?,
+            slack: self.number("slack", 16)?,
+        };
+        self.0.is_empty().then_some(soak)
+    }
 }
 
 #[tokio::main]
@@ -83,6 +99,10 @@ async fn main() -> ExitCode {
             Some(hostile) => hostile.run().await,
             None => return usage(),
         },
+        (Some("soak"), Some(flags)) => match flags.soak() {
+            Some(soak) => soak.run().await.unwrap_or_else(|| promise("there is a Redis", false)),
+            None => return usage(),
+        },
         _ => return usage(),
     };
     if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -91,6 +111,17 @@ async fn main() -> ExitCode {
 fn usage() -> ExitCode {
     eprintln!("{USAGE}");
     ExitCode::from(2)
+}
+
+/// How many panics there are, from now on.
+fn count_panics() -> Arc<AtomicUsize> {
+    let panics = Arc::new(AtomicUsize::new(0));
+    let count = panics.clone();
+    std::panic::set_hook(Box::new(move |panic| {
+        count.fetch_add(1, Ordering::Relaxed);
+        eprintln!("{panic}");
+    }));
+    panics
 }
 
 /// One line of a report, and whether what it promises was kept.

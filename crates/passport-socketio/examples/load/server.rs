@@ -105,18 +105,19 @@ pub(crate) struct Server {
     pub(crate) link: Arc<Link>,
     pub(crate) live: Live<usize>,
     pub(crate) io: SocketIo,
+    pub(crate) auth: Authorizer<usize>,
 }
 
 impl Server {
     pub(crate) async fn start(
-        store: &Arc<SlowStore>,
+        store: impl SessionStore,
         over_tcp: bool,
         connect_timeout: Duration,
         set: impl FnOnce(AuthorizerBuilder<usize>) -> AuthorizerBuilder<usize>,
     ) -> Self {
         let builder = Authorizer::builder()
             .secret(SECRET)
-            .store(store.clone())
+            .store(store)
             .deserialize_user(async |id: usize| Ok::<_, std::io::Error>(Some(id)));
         let auth = set(builder).build().unwrap();
         let builder = SocketIo::builder().connect_timeout(connect_timeout);
@@ -125,7 +126,7 @@ impl Server {
         let app: Router = Router::new().layer(host).layer(auth.layer());
         let (doors, link) = link(over_tcp).await;
         tokio::spawn(async move { axum::serve(doors, app).await });
-        Self { link: Arc::new(link), live: auth.attach(&io), io }
+        Self { link: Arc::new(link), live: auth.attach(&io), io, auth }
     }
 }
 

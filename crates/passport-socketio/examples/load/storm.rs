@@ -51,7 +51,7 @@ impl Storm {
             // Nobody looks for logouts in this run: the crowd alone is measured.
             builder.retry_at_http().max_stale(Duration::from_secs(600))
         };
-        let server = Server::start(&store, self.over_tcp, timeout, retrying).await;
+        let server = Server::start(store.clone(), self.over_tcp, timeout, retrying).await;
         let met = Arc::new(Met::default());
         let mut crowd = JoinSet::new();
         let (tell, mut told) = mpsc::unbounded_channel();
