@@ -97,6 +97,16 @@ impl Visitor<'_> for KeyIs<'_> {
     }
 }
 
+/// The element of a JSON array at an index as RFC 6901 writes it.
+pub(crate) fn element<'a>(
+    json: &'a str,
+    index: &str,
+) -> Result<Option<&'a RawValue>, serde_json::Error> {
+    let elements: Vec<&RawValue> = serde_json::from_str(json)?;
+    let place = index.parse().ok().filter(|place: &usize| place.to_string() == index);
+    Ok(place.and_then(|place| elements.get(place).copied()))
+}
+
 /// The members of a JSON object, in their order: their names as bytes, since not every name is text.
 pub(crate) fn members(json: &str) -> Result<Vec<(Vec<u8>, &RawValue)>, serde_json::Error> {
     serde_json::Deserializer::from_str(json).deserialize_map(Members)

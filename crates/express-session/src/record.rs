@@ -17,7 +17,7 @@ use std::time::Duration;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use crate::json::{member, members, outline};
+use crate::json::{element, member, members, outline};
 
 /// How much a record may be before it is called corrupt.
 ///
@@ -146,14 +146,23 @@ impl SessionRecord {
                 Ok(None)
             };
         };
-        let (first, rest) = path.find('/').map_or((path, ""), |slash| path.split_at(slash));
-        let key = first.replace("~1", "/").replace("~0", "~");
-        // Only the one member that is asked for becomes a `Value`: sessions can be large.
-        let Some(raw) = member(&self.0, &key).map_err(not_json)? else {
-            return Ok(None);
-        };
-        let mut value: Value = serde_json::from_str(raw.get()).map_err(not_json)?;
-        Ok(value.pointer_mut(rest).map(Value::take))
+        // Step by step, the last of each name: what nobody asks for need not be a value that Rust can
+        // hold, and only the one that is asked for becomes a `Value`.
+        let (mut json, mut path) = (self.0.trim_start(), Some(path));
+        while let Some(rest) = path {
+            let (name, deeper) = rest.split_once('/').map_or((rest, None), |(a, b)| (a, Some(b)));
+            let name = name.replace("~1", "/").replace("~0", "~");
+            let found = match json.as_bytes().first() {
+                Some(b'{') => member(json, &name).map_err(not_json)?,
+                Some(b'[') => element(json, &name).map_err(not_json)?,
+                _ => None,
+            };
+            let Some(found) = found else {
+                return Ok(None);
+            };
+            (json, path) = (found.get(), deeper);
+        }
+        serde_json::from_str(json).map(Some).map_err(not_json)
     }
 
     /// The names of its members: what there is, not what it says. A name that Rust's strings can't
@@ -335,10 +344,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_asked_for_need_not_be_a_value_that_rust_can_hold() {
+        for json in [
+            r#" {"":"\ud800","passport":{"user":[9e324,null],"user":3}}"#,
+            r#"{"passport":{"a":9e324,"user":3,"\ud800":"\ud800"}}"#,
+            r#"{"passport":{"user":9e324},"passport":{"user":3}}"#,
+        ] {
+            let record = SessionRecord::parse(json.as_bytes(), &RecordLimits::default());
+            assert_eq!(record.unwrap().unwrap().pointer("/passport/user"), Ok(Some(3.into())));
+        }
+        for json in [r#"{"passport":[9e324]}"#, r#"{"passport":"\ud800"}"#, r#"{"passport":9e324}"#]
+        {
+            let record = SessionRecord::parse(json.as_bytes(), &RecordLimits::default());
+            assert_eq!(record.unwrap().unwrap().pointer("/passport/user"), Ok(None));
+        }
+    }
+
+    #[test]
     fn pointers_follow_rfc_6901() {
         let json = br#"{"a/b":{"~":[10,20]},"passport":7}"#;
         let record = SessionRecord::parse(json, &RecordLimits::default()).unwrap().unwrap();
         assert_eq!(record.pointer("/a~1b/~0/1"), Ok(Some(20.into())));
+        for no_index in ["2", "-1", "+1", "01", "length", ""] {
+            assert_eq!(record.pointer(&format!("/a~1b/~0/{no_index}")), Ok(None), "{no_index}");
+        }
         assert_eq!(record.pointer("/passport"), Ok(Some(7.into())));
         assert_eq!(record.pointer("/passport/user"), Ok(None));
         assert_eq!(record.pointer("passport"), Ok(None));

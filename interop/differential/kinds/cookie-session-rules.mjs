@@ -5,7 +5,6 @@ import {
   emptySecrets,
   isBefore,
   keptDigits,
-  unholdableBeside,
   unholdableUsers,
 } from './common-rules.mjs';
 import { noObjects, olderCookies } from './keygrip-rules.mjs';
@@ -14,7 +13,6 @@ export const rules = [
   emptySecrets,
   deepRecords,
   unholdableUsers,
-  unholdableBeside('passport'),
   keptDigits,
   noObjects,
   ...olderCookies,

@@ -25,7 +25,7 @@ export const rules = [
   deepRecords,
   largeRecords,
   unholdableUsers,
-  unholdableBeside('passport', 'cookie'),
+  unholdableBeside('cookie'),
   keptDigits,
   {
     name: 'a `__proto__` in the `cookie` that replaces its checks',

@@ -6,7 +6,6 @@ import {
   forbiddenIds,
   keptDigits,
   largeRecords,
-  unholdableBeside,
   unholdableUsers,
 } from './common-rules.mjs';
 import { noObjects, olderCookies } from './keygrip-rules.mjs';
@@ -17,7 +16,6 @@ export const rules = [
   deepRecords,
   largeRecords,
   unholdableUsers,
-  unholdableBeside('passport'),
   keptDigits,
   noObjects,
   ...olderCookies,

@@ -8,7 +8,6 @@ import {
   isCorrupt,
   keptDigits,
   largeRecords,
-  unholdableBeside,
   unholdableUsers,
 } from './common-rules.mjs';
 import { noObjects, olderCookies } from './keygrip-rules.mjs';
@@ -19,7 +18,6 @@ export const rules = [
   deepRecords,
   largeRecords,
   unholdableUsers,
-  unholdableBeside('passport'),
   keptDigits,
   noObjects,
   {
