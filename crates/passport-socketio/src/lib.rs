@@ -27,7 +27,7 @@
 //!
 //! let (layer, io) = SocketIo::new_layer();
 //! io.ns("/", on_connect.with(auth.required()));               // or `auth.optional()`: guests, too
-//! let app = axum::Router::<()>::new().layer(layer).layer(auth.layer());
+//! let app = axum::Router::<()>::new().layer(auth.layer_over(layer));
 //! # let _ = app; Ok(()) }
 //! ```
 //!
@@ -37,9 +37,10 @@
 //!
 //! # Three seams, each usable alone
 //! - [`Authorizer::authorize`] decides on any [`http::request::Parts`];
-//! - [`Authorizer::layer`] is a [tower](https://docs.rs/tower) layer: it refuses foreign origins
-//!   before anything else happens, looks the session up once, and takes the cookie out of the
-//!   headers that handlers see; [`Authorizer::layer_over`] closes connections, too;
+//! - [`Authorizer::layer_over`] is a [tower](https://docs.rs/tower) layer: it refuses foreign origins
+//!   before anything else happens, looks the session up once, takes the cookie out of the headers
+//!   that handlers see, and closes connections; [`Authorizer::layer`] does all but the last, around a
+//!   host's layer that something else holds;
 //! - [`Authorizer::required`] and [`Authorizer::optional`] are connect middlewares of socketioxide.
 //!
 //! # Panics in your code
@@ -55,6 +56,7 @@ pub mod observe;
 pub mod socketio;
 
 mod admission;
+mod attempt;
 mod auth;
 mod builder;
 

@@ -2,21 +2,20 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use express_session::source::{CookieFault, Located, SessionSource};
 use express_session::store::{Life, SessionStore, StoreError, StoredSession};
-use express_session::{Clock, RecordLimits, SessionId};
+use express_session::{Clock, SessionId};
 use futures_util::FutureExt as _;
 use http::request::Parts;
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
-use super::in_time::in_time;
 use super::{
     AuthorizeError, BoxError, Candidate, Check, CookieContext, Denial, DeserializeUser, FailHook,
-    Failure, Identity, Loads, OriginPolicy, Reject, Session, SuccessHook, Trace, UserIdHook,
-    UserKey, Verdict,
+    Failure, Identity, Limits, Loads, OriginPolicy, Reject, Session, SuccessHook, Trace,
+    UserIdHook, UserKey, Verdict,
 };
 use crate::observe::metrics;
 
@@ -35,32 +34,6 @@ pub(crate) struct Decider<U> {
     pub(crate) fail: Option<FailHook>,
     pub(crate) limits: Limits,
     pub(crate) clock: Arc<dyn Clock>,
-}
-
-/// How large, and how long.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// Real browsers send less than 4 KiB per cookie; Node itself stops at 16 KiB of headers.
-    pub(crate) cookie_header: usize,
-    /// Browsers keep some 180 for a site at most.
-    pub(crate) cookies: usize,
-    pub(crate) record: RecordLimits,
-    /// A store that takes longer is as good as down for the person who waits.
-    pub(crate) store_timeout: Duration,
-    /// Deserializers ask databases, which may be cold.
-    pub(crate) deserializer_timeout: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            cookie_header: 8 * 1024,
-            cookies: 256,
-            record: RecordLimits::default(),
-            store_timeout: Duration::from_secs(2),
-            deserializer_timeout: Duration::from_secs(5),
-        }
-    }
 }
 
 impl<U: Send + Sync + 'static> Decider<U> {
@@ -189,45 +162,12 @@ impl<U: Send + Sync + 'static> Decider<U> {
         }
     }
 
-    /// What a session is now, past the crowd of handshakes.
-    pub(crate) async fn ask_store(
-        &self,
-        sid: &SessionId,
-    ) -> Result<Option<StoredSession>, AuthorizeError> {
-        let store = self.known_store()?;
-        self.in_time("load", async { store.load(sid).await }).await
-    }
-
-    /// The same for many at once: one answer each, in their order.
-    pub(crate) async fn ask_store_for(
-        &self,
-        sids: &[SessionId],
-    ) -> Result<Vec<Option<StoredSession>>, AuthorizeError> {
-        let store = self.known_store()?;
-        let stored = self.in_time("load_many", async { store.load_many(sids).await }).await?;
-        if stored.len() == sids.len() {
-            Ok(stored)
-        } else {
-            let error = StoreError::message("it answered for fewer sessions, or for more");
-            Err(AuthorizeError::StoreUnavailable(error))
-        }
-    }
-
-    fn known_store(&self) -> Result<&dyn SessionStore, AuthorizeError> {
-        let none = || AuthorizeError::StoreUnavailable(StoreError::message("there is none"));
-        self.store.as_deref().ok_or_else(none)
-    }
-
-    async fn in_time<T>(
-        &self,
-        operation: &'static str,
-        asked: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, AuthorizeError> {
-        in_time(operation, self.limits.store_timeout, asked).await
-    }
-
     /// Check 10.
-    async fn deserialize(&self, key: &Value, request: &Parts) -> Result<Option<U>, AuthorizeError> {
+    pub(super) async fn deserialize(
+        &self,
+        key: &Value,
+        request: &Parts,
+    ) -> Result<Option<U>, AuthorizeError> {
         let (after, began) = (self.limits.deserializer_timeout, Instant::now());
         let ask = async { self.deserializer.deserialize_user(key, request).await };
         let answer = match timeout(after, AssertUnwindSafe(ask).catch_unwind()).await {
@@ -246,42 +186,6 @@ impl<U: Send + Sync + 'static> Decider<U> {
             Some(user_id) => catch_unwind(AssertUnwindSafe(|| user_id(user))).ok(),
             None => session.user_key().cloned(),
         }
-    }
-
-    /// The user of a session that is known, loaded anew.
-    pub(crate) async fn load_user(
-        &self,
-        session: &Session,
-        request: &Parts,
-    ) -> Result<Option<U>, AuthorizeError> {
-        match session.get::<Value>(&self.user_pointer) {
-            Some(key) => self.deserialize(&key, request).await,
-            None => Ok(None),
-        }
-    }
-
-    /// Lets a session live for `life` from now, if it is still there.
-    pub(crate) async fn touch(
-        &self,
-        sid: &SessionId,
-        life: Duration,
-    ) -> Result<(), AuthorizeError> {
-        match self.known_store()?.as_touch() {
-            Some(store) => self
-                .in_time("touch", async { store.touch(sid, life).await })
-                .await
-                .map(|_was_there| ()),
-            None => Ok(()),
-        }
-    }
-
-    /// Lets the store forget a session.
-    pub(crate) async fn destroy(&self, sid: &SessionId) -> Result<(), AuthorizeError> {
-        let store = self.known_store()?.as_destroy().ok_or_else(|| {
-            let error = StoreError::message("it can't destroy sessions");
-            AuthorizeError::StoreUnavailable(error)
-        })?;
-        self.in_time("destroy", async { store.destroy(sid).await }).await.map(|_was_there| ())
     }
 
     /// Check 12, for one namespace. An app's policy that panics has not agreed.

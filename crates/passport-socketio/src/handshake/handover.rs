@@ -6,7 +6,7 @@ use http::request::Parts;
 use tokio::time::sleep;
 
 use super::Connection;
-use crate::auth::{Attempt, FRESH};
+use crate::attempt::{Attempt, FRESH};
 use crate::{Authorizer, Session};
 
 /// In a request's extensions: what one authorizer's layer found out.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use express_session::SidHash;
 use futures_util::future::BoxFuture;
 use http::request::Parts;
 use http::{Request, Response};
@@ -154,8 +153,10 @@ impl<S: Clone, U: Send + Sync + 'static> AuthService<S, U> {
             let attempt = auth.attempt(&parts).instrument(events::handshake_span()).await;
             if let Err(failure) = &attempt.outcome
                 && auth.handshake_settings().answers_at_http(failure)
-                && !becomes_guest(&auth, &parts, attempt.session, failure)
+                && !auth.decider().verdict(failure).makes_guest(failure)
             {
+                let subject = Subject::at_layer(&parts).with_session(attempt.session);
+                auth.observer().refused(&subject, failure);
                 return Ok(refusal(failure));
             }
             if let Ok((identity, _)) = &attempt.outcome {
@@ -188,7 +189,8 @@ impl<S: Clone, U: Send + Sync + 'static> AuthService<S, U> {
 
     /// Whoever is refused whatever `fail` says, which is told all the same.
     fn refuse<B>(&self, request: &Parts, failure: &Failure) -> Answer<B> {
-        becomes_guest(&self.auth, request, None, failure);
+        self.auth.decider().verdict(failure);
+        self.auth.observer().refused(&Subject::at_layer(request), failure);
         refusal(failure)
     }
 
@@ -198,20 +200,6 @@ impl<S: Clone, U: Send + Sync + 'static> AuthService<S, U> {
         CookieContext::take(request, limit, keep);
         compact(request, keep);
     }
-}
-
-/// Whether `fail` lets them go on as a guest. If not, it has been told of their refusal.
-fn becomes_guest<U: Send + Sync + 'static>(
-    auth: &Authorizer<U>,
-    request: &Parts,
-    session: Option<SidHash>,
-    failure: &Failure,
-) -> bool {
-    let guest = auth.decider().verdict(failure).makes_guest(failure);
-    if !guest {
-        auth.observer().refused(&Subject::at_layer(request).with_session(session), failure);
-    }
-    guest
 }
 
 impl<U> Clone for AuthLayer<U> {

@@ -59,8 +59,9 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
     /// Ends a session for good: its sockets on this node are closed (`revoked`), the store destroys
     /// it, and this node believes it no more, whoever writes it again.
     ///
-    /// Where the store can't destroy sessions, or does not answer, this node refuses it until it is
-    /// over (see [`Revoked::is_final`]); other nodes find out if it disappears.
+    /// Where the store can't destroy sessions, or does not answer, this node refuses it for as long as
+    /// it runs, since the app may prolong it again and again (see [`Revoked::is_final`]); other nodes
+    /// find out if it disappears.
     pub async fn revoke_session(&self, sid: &SessionId) -> Revoked {
         let registry = self.registry();
         // First the door, then the room: nobody comes in any more who would have to be found again.

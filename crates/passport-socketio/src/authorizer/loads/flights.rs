@@ -97,7 +97,7 @@ impl Flights {
         let waited_for = |next: &&Next| next.answer.0.receiver_count() > 0;
         let next = flight.next.as_ref().filter(waited_for).cloned();
         if next.is_none() {
-            self.crash(key);
+            self.end(key);
         }
         next
     }
@@ -135,7 +135,7 @@ impl Flights {
     }
 
     /// The flight is over, whatever state it is in.
-    pub(super) fn crash(&mut self, key: &SidHash) {
+    pub(super) fn end(&mut self, key: &SidHash) {
         if let Some(flight) = self.by_session.remove(key) {
             let loads = usize::from(flight.is_under_way) + usize::from(flight.next.is_some());
             self.loads = self.loads.saturating_sub(loads);

@@ -163,7 +163,7 @@ impl Pilot {
 impl Drop for Pilot {
     fn drop(&mut self) {
         if !self.has_landed {
-            self.loads.flights().crash(&self.key);
+            self.loads.flights().end(&self.key);
         }
     }
 }

@@ -17,17 +17,20 @@ use socketioxide::adapter::{Adapter, LocalAdapter};
 use tokio::time::Instant;
 
 use super::revoke::after_late_writers;
-use super::{EndReason, Live, Revoked};
+use super::{Live, Revoked};
 use crate::UserKey;
 use crate::observe::nodes;
 
+mod answers;
 mod bus;
 mod message;
+mod obey;
 mod presence;
 
 use bus::{Bus, Collected, Member, Obey};
 use message::{Order, Report, Seal, to_hashes, to_hex, to_value};
 
+pub use answers::{Answers, RefreshedCount};
 pub use message::NodeId;
 
 /// A node may have to destroy sessions in a slow store before it answers.
@@ -38,71 +41,6 @@ pub struct Cluster<U, A: Adapter = LocalAdapter> {
     live: Live<U, A>,
     member: Arc<Member>,
     patience: Duration,
-}
-
-/// What the nodes answered.
-///
-/// ```
-/// # use passport_socketio::live::{Revoked, cluster::Answers};
-/// fn say(answers: &Answers<Revoked>) {
-///     let sockets: usize = answers.answers.iter().map(|(_, revoked)| revoked.sockets).sum();
-///     println!("{sockets} sockets closed on {} nodes", answers.answers.len());
-///     if !answers.is_complete() {
-///         println!("not confirmed by {:?}", answers.missing);
-///     }
-/// }
-/// ```
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Answers<T> {
-    /// What each node did: this one first.
-    pub answers: Vec<(NodeId, T)>,
-    /// Nodes that did not answer in time or could not do it, and those that fell silent without
-    /// [leaving](Cluster::leave): crashed, or cut off from this Redis and serving on. These are not
-    /// waited for, and named until they have learned from the store what they missed, or have closed
-    /// their sockets because it is away too: for 6 s, the outage grace and `max_stale`.
-    pub missing: Vec<NodeId>,
-    /// Whether the others could be asked at all.
-    pub is_reached: bool,
-}
-
-impl<T> Answers<T> {
-    /// Whether every node has answered that may have sockets.
-    pub fn is_complete(&self) -> bool {
-        self.is_reached && self.missing.is_empty()
-    }
-
-    fn map<R>(self, read: impl Fn(T) -> R) -> Answers<R> {
-        let answers = self.answers.into_iter().map(|(node, answer)| (node, read(answer)));
-        Answers { answers: answers.collect(), missing: self.missing, is_reached: self.is_reached }
-    }
-}
-
-impl Answers<Revoked> {
-    /// What was done in two rounds. Who was missing in one is missing.
-    fn and(mut self, then: Self) -> Self {
-        for (node, revoked) in &mut self.answers {
-            if let Some((_, more)) = then.answers.iter().find(|(other, _)| other == node) {
-                *revoked = revoked.clone().and(more);
-            }
-        }
-        self.missing.extend(then.missing);
-        self.missing.sort();
-        self.missing.dedup();
-        self.answers.retain(|(node, _)| !self.missing.contains(node));
-        self.is_reached &= then.is_reached;
-        self
-    }
-}
-
-/// What [`Cluster::refresh_user`] did on a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RefreshedCount {
-    /// Sockets that stay, with the user as they are now.
-    pub kept: usize,
-    /// Sockets that were closed.
-    pub ended: usize,
 }
 
 impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
@@ -142,46 +80,6 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
         let remember = settings.grace.saturating_add(settings.max_stale);
         let member = Bus::join(client, name, seal, obey, remember).await?;
         Ok(Cluster { live: self.clone(), member: Arc::new(member), patience: PATIENCE })
-    }
-
-    /// What another node's operator wants of this one. `None` if it could not tell.
-    async fn obey(&self, order: Order) -> Option<Report> {
-        Some(match order {
-            Order::RevokeUser { user } => {
-                let (revoked, which) = self.revoke_user_here(&UserKey::from(user)).await;
-                Report::revoked(&revoked, &which)
-            }
-            Order::RevokeSessions { sha256 } => {
-                Report::revoked(&self.refuse_sessions(&to_hashes(&sha256)?), &[])
-            }
-            Order::ForgetSessions { sha256 } => {
-                for hash in to_hashes(&sha256)? {
-                    self.registry().deny_hash(hash, Some(after_late_writers()));
-                }
-                Report::revoked(&Revoked::default(), &[])
-            }
-            Order::DisconnectUser { user } => {
-                Report::Disconnected { sockets: self.disconnect_user(UserKey::from(user)) }
-            }
-            Order::RefreshUser { user } => {
-                let refreshed = self.refresh_user(UserKey::from(user)).await.ok()?;
-                Report::Refreshed { kept: refreshed.kept.len(), ended: refreshed.ended }
-            }
-            Order::Online => Report::Users(self.online().iter().map(to_value).collect()),
-        })
-    }
-
-    /// Refuses sessions that another node revokes, and destroys.
-    fn refuse_sessions(&self, hashes: &[SidHash]) -> Revoked {
-        let mut sockets = 0;
-        for hash in hashes {
-            self.registry().deny_hash(*hash, None);
-            let sid = self.registry().by_hash(hash);
-            let ended = sid.map_or(0, |sid| self.registry().end_session(&sid, EndReason::Revoked));
-            self.observer().obeyed_revocation(*hash, ended);
-            sockets += ended;
-        }
-        Revoked { sockets, ..Revoked::default() }
     }
 }
 

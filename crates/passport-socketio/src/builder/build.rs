@@ -1,0 +1,100 @@
+//! From what was said to an [`Authorizer`]: all of it is checked, or nothing is built.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use express_session::source::{ExpressSource, SessionSource, SourceError};
+use express_session::store::SessionStore;
+
+use super::{AuthorizerBuilder, ConfigError, admission};
+use crate::Authorizer;
+use crate::admission::Admission;
+use crate::auth::ServerOptions;
+use crate::authorizer::{Decider, Loads, Origin, OriginPolicy};
+use crate::observe::events;
+
+/// How long a connection may last on a session that nobody can end from outside.
+const CARRIED_AGE: Duration = Duration::from_secs(60 * 60);
+
+impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
+    /// Checks it all.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for what is missing or can't be.
+    pub fn build(self) -> Result<Authorizer<U>, ConfigError> {
+        let source = self.session_source()?;
+        // The empty pointer is the whole session: every visitor with one would be a user.
+        if !self.user_pointer.starts_with('/') {
+            return Err(ConfigError::UserPointer(self.user_pointer));
+        }
+        if self.query {
+            events::insecure_query();
+        }
+        let store = match self.store {
+            None if source.needs_store() => return Err(ConfigError::MissingStore),
+            // It would know nothing of sessions that the cookie carries, and every look end them.
+            store => store.filter(|_| source.needs_store()),
+        };
+        let mut live = self.live;
+        let can_touch = store.as_ref().is_some_and(|store| store.as_touch().is_some());
+        if live.touch_every.is_some() && !can_touch {
+            return Err(ConfigError::StoreCantTouch);
+        }
+        admission::check(&self.loads, &live)?;
+        let admission = Admission::new(&self.admission).map_err(ConfigError::RateLimit)?;
+        live.watches.extend(store.as_ref().and_then(SessionStore::watch));
+        let carried = !source.needs_store();
+        let server = ServerOptions {
+            handshake: self.handshake,
+            keep_cookies: self.keep_cookies,
+            path: self.path.into(),
+            max_connection_age: self.max_connection_age.or(carried.then_some(CARRIED_AGE)),
+        };
+        let decider = Decider {
+            origins: OriginPolicy {
+                allowed: parse_all(self.origins, Origin::parse, ConfigError::Origin)?,
+                trusted_proxies: parse_all(self.proxies, parse_network, ConfigError::Proxy)?,
+            },
+            source,
+            loads: Loads::new(store.clone(), self.limits.store_timeout, self.loads),
+            store,
+            deserializer: self.deserializer.ok_or(ConfigError::MissingDeserializer)?,
+            user_pointer: self.user_pointer.into(),
+            user_id: self.user_id,
+            success: self.success,
+            fail: self.fail,
+            limits: self.limits,
+            clock: self.clock,
+        };
+        Ok(Authorizer::new(decider, server, live, admission))
+    }
+
+    fn session_source(&self) -> Result<Arc<dyn SessionSource>, ConfigError> {
+        if let Some(source) = &self.source {
+            let built_in = self.key.is_some() || !self.secrets.is_empty() || self.query;
+            return if built_in { Err(ConfigError::SourceAndSecret) } else { Ok(source.clone()) };
+        }
+        let key = self.key.as_deref().unwrap_or("connect.sid");
+        let source = ExpressSource::new(key, &self.secrets).map_err(|error| match error {
+            SourceError::CookieName => ConfigError::CookieName(key.into()),
+            _ => ConfigError::MissingSecret,
+        })?;
+        Ok(Arc::new(if self.query {
+            source.with_insecure_query_param("session_id")
+        } else {
+            source
+        }))
+    }
+}
+
+fn parse_all<T>(
+    texts: Vec<String>,
+    parse: impl Fn(&str) -> Option<T>,
+    error: impl Fn(String) -> ConfigError,
+) -> Result<Vec<T>, ConfigError> {
+    texts.into_iter().map(|text| parse(&text).ok_or_else(|| error(text))).collect()
+}
+
+fn parse_network(text: &str) -> Option<ipnet::IpNet> {
+    text.parse().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(Into::into))
+}
