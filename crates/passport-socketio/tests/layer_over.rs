@@ -5,15 +5,17 @@
 
 mod common;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
 use common::world::{Server, User, auth_over, ignore, store, user_session};
 use common::{Client, soon};
 use http::{Method, StatusCode};
-use passport_socketio::AuthorizerBuilder;
 use passport_socketio::live::EndReason;
 use passport_socketio::store::Life;
+use passport_socketio::{AuthorizerBuilder, Candidate, Reject};
 use serde_json::json;
 use socketioxide::SocketIo;
 use socketioxide::handler::ConnectHandler as _;
@@ -82,6 +84,53 @@ async fn an_end_that_invites_back_closes_the_connection_and_disconnects_nobody()
     assert!(server.live.user(42).sockets().is_empty(), "the login has ended");
     assert_about(closed(&mut client).await, LAST_WORDS);
     assert!(server.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_rejected_from_one_namespace_keeps_the_connection_for_the_others() {
+    let banned = Arc::new(Mutex::new(Vec::<&str>::new()));
+    let list = banned.clone();
+    let server = server(true, |builder| {
+        builder.success(async move |candidate: Candidate<User>| {
+            let banned = list.lock().unwrap().contains(&candidate.namespace());
+            if banned { Err(Reject::new("banned")) } else { Ok(()) }
+        })
+    });
+    let mut client = Client::of(&server.app, "ann").await;
+    client.connect("/").await.unwrap();
+    client.connect("/lobby").await.unwrap();
+    banned.lock().unwrap().push("/lobby");
+    let refreshed = server.live.refresh_user(42).await.unwrap();
+    assert_eq!((refreshed.kept.len(), refreshed.ended), (1, 1));
+    assert_eq!(client.event("/lobby").await[1]["code"], "rejected");
+    assert_eq!(client.receive().await, "1/lobby,");
+    sleep(4 * LAST_WORDS).await;
+    server.live.user(42).emit("news", "still here").await.unwrap();
+    assert_eq!(client.event("/").await, json!(["news", "still here"]));
+
+    banned.lock().unwrap().push("/");
+    assert_eq!(server.live.refresh_user(42).await.unwrap().ended, 1);
+    assert_about(closed(&mut client).await, LAST_WORDS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_rejected_and_does_not_read_is_closed_wherever_else_they_are() {
+    let banned = Arc::new(AtomicBool::new(false));
+    let list = banned.clone();
+    let server = server(true, |builder| {
+        builder.success(async move |candidate: Candidate<User>| {
+            let banned = candidate.namespace() == "/" && list.load(Ordering::SeqCst);
+            if banned { Err(Reject::new("banned")) } else { Ok(()) }
+        })
+    });
+    let mut client = Client::of(&server.app, "ann").await;
+    client.connect("/").await.unwrap();
+    client.connect("/lobby").await.unwrap();
+    let socket = server.live.user(42).sockets().remove(0);
+    while socket.emit("news", "more and more").is_ok() {}
+    banned.store(true, Ordering::SeqCst);
+    assert_eq!(server.live.refresh_user(42).await.unwrap().ended, 1);
+    assert_about(closed(&mut client).await, LAST_WORDS);
 }
 
 #[tokio::test(start_paused = true)]

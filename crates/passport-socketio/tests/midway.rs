@@ -6,6 +6,7 @@ mod common;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use common::world::{self, ignore, user_session};
@@ -72,7 +73,10 @@ impl Server {
             })
             .build()
             .unwrap();
-        let (host, io) = SocketIo::new_layer();
+        // Without heartbeats, since hardly anybody here listens.
+        let never = Duration::from_secs(24 * 60 * 60);
+        let host = SocketIo::builder().ping_interval(never).ping_timeout(never);
+        let (host, io) = host.connect_timeout(never).build_layer();
         let doorway = middleware.clone();
         let wait = async move || {
             doorway.pass().await;
@@ -130,6 +134,18 @@ async fn a_user_who_is_revoked_behind_the_gate_is_told_and_gone_at_once() {
     assert_eq!(client.event("/slow").await, json!(["session_ended", notice]));
     assert_eq!(client.receive().await, "1/slow,");
     eventually("nobody is left", || server.io.sockets().is_empty()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_who_waits_behind_the_gate_for_long_is_looked_after_all_the_time() {
+    let server = Server::new();
+    let mut client = server.ann_behind_the_gate().await;
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    server.middleware.let_go();
+    client.connected("/slow").await.unwrap();
+    eventually("she is online", || server.live.online() == [42.into()]).await;
+    assert_eq!(server.live.revoke_user(42).await.sockets, 1);
+    assert_eq!(client.event("/slow").await[1]["code"], "revoked");
 }
 
 #[tokio::test]

@@ -108,12 +108,19 @@ impl Connection {
         self.transport.close_polling(self.id.get().copied());
     }
 
-    /// Cuts it, once the client has had time to read what it was told last. In a runtime.
-    pub(crate) fn cut_soon(self: &Arc<Self>, why: &'static str) {
+    /// Cuts it, once the client has had time to read what it was told last, unless it may stay then.
+    /// In a runtime.
+    pub(crate) fn cut_soon(
+        self: &Arc<Self>,
+        why: &'static str,
+        may_stay: impl FnOnce() -> bool + Send + 'static,
+    ) {
         let connection = Arc::downgrade(self);
         tokio::spawn(async move {
             sleep(LAST_WORDS).await;
-            if let Some(connection) = connection.upgrade() {
+            if let Some(connection) = connection.upgrade()
+                && !may_stay()
+            {
                 connection.cut(why);
             }
         });

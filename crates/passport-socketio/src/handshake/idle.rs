@@ -14,8 +14,9 @@ use std::time::Duration;
 
 use socketioxide::SocketIo;
 use socketioxide::adapter::Adapter;
+use socketioxide::extract::SocketRef;
 use socketioxide::handler::FromConnectParts as _;
-use socketioxide::socket::Socket;
+use socketioxide::socket::{Sid, Socket};
 use tokio::time::sleep;
 
 use super::connection::Connection;
@@ -52,22 +53,33 @@ pub(crate) fn after_connect<A: Adapter>(
         return;
     }
     if refused == settings.max_refused_connects {
-        connection.cut_soon("refused too often");
+        connection.cut_soon("refused too often", || false);
     }
     if refused == 1 {
         let (connection, id) = (Arc::downgrade(connection), socket.id);
-        let Ok(io) = SocketIo::<A>::from_connect_parts(socket, &None);
+        let io = host_of(socket);
         let within = settings.connect_within;
         tokio::spawn(async move {
             sleep(within).await;
             if let Some(connection) = connection.upgrade()
                 && connection.refused.load(Ordering::Relaxed) > 0
-                && !io.nsps().iter().any(|namespace| namespace.get_socket(id).is_some())
+                && sockets_of(&io, id).is_empty()
             {
                 connection.cut("refused, and connected nowhere");
             }
         });
     }
+}
+
+/// The server that a socket is connected to.
+pub(crate) fn host_of<A: Adapter>(socket: &Arc<Socket<A>>) -> SocketIo<A> {
+    let Ok(io) = SocketIo::from_connect_parts(socket, &None);
+    io
+}
+
+/// The sockets of one connection, which have one id: one in each namespace that it is connected to.
+pub(crate) fn sockets_of<A: Adapter>(io: &SocketIo<A>, id: Sid) -> Vec<SocketRef<A>> {
+    io.nsps().iter().filter_map(|namespace| namespace.get_socket(id)).collect()
 }
 
 /// Gives the client of a new connection some time to say something.

@@ -42,5 +42,5 @@ pub use upgrade::UpgradeService;
 
 pub(crate) use connection::Connection;
 pub(crate) use handover::{Handover, Left};
-pub(crate) use idle::{after_connect, before_connect};
+pub(crate) use idle::{after_connect, before_connect, host_of, sockets_of};
 pub(crate) use settings::HandshakeSettings;

@@ -6,8 +6,8 @@
 //!    client is invited back, the cut takes the disconnect's place, half a second later: until then
 //!    what is sent to the whole namespace still arrives.
 //!
-//! Where our layer can close the connection, it does so half a second later: also of a client that
-//! does not read. And at an end that invites the client back, that takes the disconnect's place: after
+//! Where our layer can close the connection, it does so half a second later, also of a client that
+//! does not read; unless the user is only rejected, and stays in another namespace. At an end that invites the client back, that takes the disconnect's place: after
 //! a lost connection official clients come back by themselves, after a disconnect they do not.
 //!
 //! The host refuses to send while the connection's buffer is full, and to disconnect a socket that
@@ -24,7 +24,7 @@ use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 use super::socket;
-use crate::handshake::Connection;
+use crate::handshake::{Connection, host_of, sockets_of};
 
 /// A full buffer empties at the client's speed; a handshake takes a few round trips.
 const FIRST_RETRY: Duration = Duration::from_millis(10);
@@ -108,6 +108,10 @@ impl<A: Adapter> socket::Connection for Host<A> {
         self.socket.upgrade().is_some_and(|socket| socket.connected())
     }
 
+    fn is_in_its_namespace(&self) -> bool {
+        self.socket.upgrade().is_some_and(|socket| in_its_place(&socket) == Place::Its)
+    }
+
     fn remove(&self) {
         let _entered = self.runtime.enter();
         if let Some(socket) = self.socket.upgrade()
@@ -126,14 +130,30 @@ impl<A: Adapter> socket::Connection for Host<A> {
         };
         let connection = Connection::of(socket.req_parts());
         let connection = connection.filter(|connection| connection.can_be_cut()).cloned();
+        let may_stay = may_stay(&socket, reason);
         let by_cut = connection.is_some() && reason.reconnect();
         let mut ending = Ending { reason, told: false, by_cut };
         if !ending.try_now(socket) {
             tokio::spawn(ending.when_possible(self.socket.clone()));
         }
         if let Some(connection) = connection {
-            connection.cut_soon("its login has ended");
+            connection.cut_soon("its login has ended", may_stay);
         }
+    }
+}
+
+/// Whoever may no longer be in one namespace, but stays in another, keeps the connection: once they
+/// are out of the first.
+fn may_stay<A: Adapter>(
+    socket: &Arc<Socket<A>>,
+    reason: EndReason,
+) -> impl FnOnce() -> bool + Send + 'static {
+    let (io, id, namespace) = (host_of(socket), socket.id, socket.ns().to_owned());
+    move || {
+        let left = sockets_of(&io, id);
+        reason == EndReason::Rejected
+            && !left.is_empty()
+            && left.iter().all(|other| other.ns() != namespace)
     }
 }
 

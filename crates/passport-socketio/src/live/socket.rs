@@ -14,8 +14,6 @@ use super::{EndReason, LiveSettings, Toucher};
 use crate::observe::{Observer, Subject, unpanicked};
 use crate::{Identity, Session, UserKey};
 
-/// A handshake that takes longer will not be finished: its host gives up earlier.
-const HANDSHAKE: Duration = Duration::from_secs(120);
 /// A store may end a session a moment before it said.
 const SLACK: Duration = Duration::from_millis(1100);
 
@@ -69,6 +67,9 @@ pub struct Ended<'e> {
 pub(crate) trait Connection: Send + Sync {
     /// Whether it is connected to its namespace.
     fn is_connected(&self) -> bool;
+
+    /// Whether its namespace still has it.
+    fn is_in_its_namespace(&self) -> bool;
 
     /// Takes it out of its rooms, says `session_ended`, and disconnects it: as soon as it can be.
     fn end(&self, reason: EndReason);
@@ -224,13 +225,15 @@ impl<U> LiveSocket<U> {
     }
 
     /// Whether it was connected and is no more, and yet has not been forgotten: what is left when a
-    /// disconnect handler panics. To be asked from time to time.
+    /// disconnect handler panics. To be asked from time to time: it is not known at the first.
     pub(super) fn is_left_behind(&self) -> bool {
         if self.connection.is_connected() {
             self.was_connected.store(true, Ordering::Relaxed);
             return false;
         }
-        self.was_connected.load(Ordering::Relaxed) || self.entered.elapsed() > HANDSHAKE
+        // A handshake may take as long as the app's middlewares like. But in a namespace is only who
+        // is connected, or was, or will be in a moment.
+        self.was_connected.fetch_or(self.connection.is_in_its_namespace(), Ordering::Relaxed)
     }
 
     /// Takes it out of its namespace.

@@ -18,6 +18,10 @@ impl Connection for Connected {
         true
     }
 
+    fn is_in_its_namespace(&self) -> bool {
+        true
+    }
+
     fn end(&self, _: EndReason) {}
 
     fn remove(&self) {}
