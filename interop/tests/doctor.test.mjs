@@ -87,6 +87,13 @@ describe('doctor, on Redis', { skip: unless('demo', 'redis') }, () => {
     });
   });
 
+  test('two cookies of this name, the first one stale: that the other one does not count', async () => {
+    const stale = house.cookie(withBrokenSignature(ann.value));
+    assertVerdict(await ask({ cookie: `${stale}; ${house.cookie(ann.value)}` }), {
+      status: DENIED, code: 'bad_signature', step: 4, cause: /2 cookies with this name, and the first counts/,
+    });
+  });
+
   test("signed with a tutorial's secret: that secret is named", async () => {
     const cookie = house.cookie(signedValue(ann.sid, 'keyboard cat'));
     assertVerdict(await ask({ cookie }), {

@@ -55,6 +55,10 @@ impl SessionSource for CookieSessionSource {
         Ok(Located::Carried(CarriedSession::new(value, decode_base64(value))))
     }
 
+    fn cookie_name(&self) -> Option<&str> {
+        Some(&self.cookie_name)
+    }
+
     fn read(
         &self,
         payload: &[u8],

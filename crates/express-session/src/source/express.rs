@@ -131,6 +131,10 @@ impl SessionSource for ExpressSource {
         }
     }
 
+    fn cookie_name(&self) -> Option<&str> {
+        Some(&self.cookie_name)
+    }
+
     /// `createSession` reads `sess.cookie.expires` and makes a `Cookie` of `sess.cookie`: a missing
     /// or null `cookie` throws, so does a truthy one that is no object, and so does its `maxAge`
     /// if it is truthy and no number.

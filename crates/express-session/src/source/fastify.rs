@@ -77,6 +77,10 @@ impl SessionSource for FastifySource {
         Ok(Located::Stored(id))
     }
 
+    fn cookie_name(&self) -> Option<&str> {
+        Some(&self.cookie_name)
+    }
+
     /// A date that can't be told is corrupt, not "never": the app may have ended the session by it.
     fn read(
         &self,

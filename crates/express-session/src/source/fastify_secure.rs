@@ -122,6 +122,10 @@ impl SessionSource for SecureSessionSource {
             .ok_or(CookieFault::BadSignature)
     }
 
+    fn cookie_name(&self) -> Option<&str> {
+        Some(&self.cookie_name)
+    }
+
     /// secure-session throws where `JSON.parse` does, and on everything but objects and arrays. Its
     /// `__ts` is a number, or there is none; JavaScript's sum with anything else is beyond us.
     fn read(

@@ -77,6 +77,10 @@ impl SessionSource for KoaSource {
         Ok(Located::Carried(CarriedSession::new(value, decode_base64(value))))
     }
 
+    fn cookie_name(&self) -> Option<&str> {
+        Some(&self.cookie_name)
+    }
+
     fn read(
         &self,
         payload: &[u8],

@@ -51,6 +51,10 @@ impl SessionSource for KoaGenericSource {
         stored_id(id).map(Located::Stored)
     }
 
+    fn cookie_name(&self) -> Option<&str> {
+        Some(&self.cookie_name)
+    }
+
     fn read(
         &self,
         payload: &[u8],

@@ -75,6 +75,11 @@ pub trait SessionSource: fmt::Debug + Send + Sync + 'static {
     /// come out.
     fn locate(&self, request: &SessionRequest<'_>) -> Result<Located, CookieFault>;
 
+    /// The name of its cookie, to tell of requests that have several. `None` if that can't be told.
+    fn cookie_name(&self) -> Option<&str> {
+        None
+    }
+
     /// Reads what the store holds, or the cookie carries. `None` if the app's middleware would see
     /// no session in it.
     ///
@@ -103,6 +108,10 @@ pub trait SessionSource: fmt::Debug + Send + Sync + 'static {
 impl<S: SessionSource + ?Sized> SessionSource for Arc<S> {
     fn locate(&self, request: &SessionRequest<'_>) -> Result<Located, CookieFault> {
         (**self).locate(request)
+    }
+
+    fn cookie_name(&self) -> Option<&str> {
+        (**self).cookie_name()
     }
 
     fn read(

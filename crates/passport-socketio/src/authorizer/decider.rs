@@ -17,7 +17,7 @@ use super::{
     Failure, Identity, Limits, Loads, OriginPolicy, Reject, Session, SuccessHook, Trace,
     UserIdHook, UserKey, Verdict,
 };
-use crate::observe::metrics;
+use crate::observe::{events, metrics};
 
 /// What every decision needs, checked and ready.
 pub(crate) struct Decider<U> {
@@ -53,7 +53,12 @@ impl<U: Send + Sync + 'static> Decider<U> {
             return Err(Denial::MalformedCookie("there are too many cookies").into());
         }
         let claim = cookies.as_request(&request.uri);
-        let located = unpanicked(|| self.source.locate(&claim))?;
+        let located = unpanicked(|| {
+            if let Some(several @ 2..) = self.source.cookie_name().map(|name| cookies.count(name)) {
+                events::several_cookies(several);
+            }
+            self.source.locate(&claim)
+        })?;
         if located != Err(CookieFault::Missing) {
             trace.passed(Check::Cookie, || cookies.describe());
         }

@@ -67,12 +67,19 @@ impl CookieContext {
         cookies.split(';').nth(limit).is_some()
     }
 
+    /// How many there are of this name.
+    pub(crate) fn count(&self, name: &str) -> usize {
+        self.names().filter(|other| *other == name).count()
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let pairs = self.cookies.as_deref().unwrap_or_default().split(';');
+        pairs.filter_map(|pair| Some(pair.split_once('=')?.0.trim_matches([' ', '\t'])))
+    }
+
     /// The cookies' names, which are no secrets.
     pub(crate) fn describe(&self) -> String {
-        let cookies = self.cookies.as_deref().unwrap_or_default();
-        let name = |pair: &str| Some(pair.split_once('=')?.0.trim_matches([' ', '\t']).to_owned());
-        let names: Vec<_> = cookies.split(';').filter_map(name).collect();
-        let names = names.join(", ").escape_debug().to_string();
+        let names = self.names().collect::<Vec<_>>().join(", ").escape_debug().to_string();
         format!("a Cookie header of {} bytes with {names}", self.bytes)
     }
 

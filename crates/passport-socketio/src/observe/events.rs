@@ -52,6 +52,11 @@ pub(crate) fn located(session: &SidHash) {
 
 // Decisions.
 
+/// Cookies of one name and other paths or domains, or somebody who tries out what counts.
+pub(crate) fn several_cookies(cookies: usize) {
+    info!(target: DECISION, cookies, "several session cookies: the first one counts");
+}
+
 pub(super) fn granted(subject: &Subject<'_>, user: Option<&str>) {
     let Subject { place, namespace, session, .. } = subject;
     let namespace = namespace.map(safe);

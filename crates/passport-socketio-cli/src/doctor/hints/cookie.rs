@@ -112,21 +112,27 @@ fn other_kind(case: &Case<'_>, name: &str) -> Option<OtherKind> {
     (case.args.sessions.kind != kind).then_some(OtherKind { package, option })
 }
 
+/// Whichever check it was: another cookie of the same name may have passed it.
+pub(super) fn one_of_several(case: &Case<'_>) -> Option<Hint> {
+    let name = case.args.sessions.cookie_name();
+    let several = case.pairs().filter(|(other, _)| *other == name).count();
+    (several > 1).then(|| {
+        hint(
+            format!(
+                "the request has {several} cookies with this name, and the first counts, as in Node"
+            ),
+            "delete the stale one: an older Path or Domain of the same app, usually",
+        )
+    })
+}
+
 pub(super) fn malformed_cookie(case: &Case<'_>) -> Vec<Hint> {
     let value = case.session_cookie().unwrap_or_default();
     let mut hints = Vec::new();
-    let same_name =
-        case.pairs().filter(|(name, _)| *name == case.args.sessions.cookie_name()).count();
     if let Some(kind) = other_kind(case, case.args.sessions.cookie_name()) {
         hints.push(hint(
             format!("it is a cookie of {}", kind.package),
             format!("use --kind {}", kind.option),
-        ));
-    }
-    if same_name > 1 {
-        hints.push(hint(
-            format!("the request has {same_name} cookies with this name, and the first counts, as in Node"),
-            "delete the stale one: an older Path or Domain of the same app, usually",
         ));
     }
     if case.args.sessions.kind != Kind::Express {

@@ -25,19 +25,25 @@ fn hint(cause: impl Into<String>, fix: impl Into<String>) -> Hint {
 pub(super) async fn of(case: &Case<'_>, explanation: &Explanation<Value>) -> Vec<Hint> {
     match &explanation.outcome {
         Ok(Decision::Granted(identity)) => granted(case, identity.session()),
-        Ok(Decision::Denied(denial)) => match denial {
-            Denial::OriginNotAllowed { .. } => origin::origin_not_allowed(case),
-            Denial::NoSessionCookie { cross_origin } => {
-                cookie::no_session_cookie(case, *cross_origin)
-            }
-            Denial::MalformedCookie(_) => cookie::malformed_cookie(case),
-            Denial::BadSignature => cookie::bad_signature(case),
-            Denial::SessionNotFound => session::session_not_found(case).await,
-            Denial::SessionExpired { .. } => session::session_expired(),
-            Denial::NotLoggedIn { session } => session::not_logged_in(case, session),
-            _ => Vec::new(),
-        },
+        Ok(Decision::Denied(denial)) => {
+            let mut hints: Vec<_> = cookie::one_of_several(case).into_iter().collect();
+            hints.extend(denied(case, denial).await);
+            hints
+        }
         Err(error) => could_not_tell(case, error),
+    }
+}
+
+async fn denied(case: &Case<'_>, denial: &Denial) -> Vec<Hint> {
+    match denial {
+        Denial::OriginNotAllowed { .. } => origin::origin_not_allowed(case),
+        Denial::NoSessionCookie { cross_origin } => cookie::no_session_cookie(case, *cross_origin),
+        Denial::MalformedCookie(_) => cookie::malformed_cookie(case),
+        Denial::BadSignature => cookie::bad_signature(case),
+        Denial::SessionNotFound => session::session_not_found(case).await,
+        Denial::SessionExpired { .. } => session::session_expired(),
+        Denial::NotLoggedIn { session } => session::not_logged_in(case, session),
+        _ => Vec::new(),
     }
 }
 
