@@ -1,13 +1,13 @@
 //! The nodes' channel over Redis: orders to all, answers to one.
 //!
 //! An order is published to all, each answers on the asker's own channel, and the asker waits until all
-//! that were [there](super::presence) have answered. A node that fell silent is not waited for, and yet named: it may be
-//! cut off, and serve on. A connection that is lost is made anew; a node without one still does what
+//! that were [there](super::presence) have answered. A node that fell silent is not waited for, and yet
+//! named: it may be cut off, and serve on. A node without a [connection](super::member) still does what
 //! it is told itself, and says that it reached nobody.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use express_session::store::StoreError;
@@ -15,15 +15,15 @@ use futures_util::future::BoxFuture;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, FromRedisValue as _, PushInfo, PushKind};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
+use super::member::Member;
 use super::message::{Answer, NodeId, Order, Report, Request, Seal, random};
 use super::presence::{Presence, SILENCE};
 use crate::observe::nodes;
 
-const BEAT: Duration = Duration::from_secs(2);
-const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// How often a node says that it is there.
+pub(super) const BEAT: Duration = Duration::from_secs(2);
 /// How old, or how far in the future, an order may be. In milliseconds.
 const FRESH_MS: u64 = 30_000;
 
@@ -31,11 +31,11 @@ const FRESH_MS: u64 = 30_000;
 pub(super) type Obey = Box<dyn Fn(Order) -> BoxFuture<'static, Option<Report>> + Send + Sync>;
 
 pub(super) struct Bus {
-    presence: Presence,
+    pub(super) presence: Presence,
     seal: Seal,
     names: Names,
     obey: Obey,
-    connection: watch::Sender<Option<MultiplexedConnection>>,
+    pub(super) connection: watch::Sender<Option<MultiplexedConnection>>,
     state: Mutex<State>,
     ignored: AtomicU64,
 }
@@ -58,18 +58,6 @@ pub(super) struct Collected {
     pub(super) reports: Vec<(NodeId, Report)>,
     pub(super) missing: Vec<NodeId>,
     pub(super) is_reached: bool,
-}
-
-/// Ends the task with the last handle.
-pub(super) struct Member {
-    pub(super) bus: Arc<Bus>,
-    task: JoinHandle<()>,
-}
-
-impl Drop for Member {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
 }
 
 impl Bus {
@@ -96,8 +84,7 @@ impl Bus {
             ignored: AtomicU64::new(0),
         });
         let pushes = bus.connect(&client).await?;
-        let task = tokio::spawn(keep(Arc::downgrade(&bus), client, pushes));
-        Ok(Member { bus, task })
+        Ok(Member::new(bus, client, pushes))
     }
 
     pub(super) fn node(&self) -> &NodeId {
@@ -168,7 +155,7 @@ impl Bus {
         publish.exec_async(connection).await.map_err(|error| StoreError::new("PUBLISH", error))
     }
 
-    fn connection(&self) -> Result<MultiplexedConnection, StoreError> {
+    pub(super) fn connection(&self) -> Result<MultiplexedConnection, StoreError> {
         let away = || StoreError::message("the nodes' Redis is away");
         self.connection.borrow().clone().ok_or_else(away)
     }
@@ -178,7 +165,7 @@ impl Bus {
         self.presence.leave(&mut self.connection()?).await
     }
 
-    async fn connect(
+    pub(super) async fn connect(
         &self,
         client: &Client,
     ) -> Result<mpsc::UnboundedReceiver<PushInfo>, StoreError> {
@@ -196,7 +183,7 @@ impl Bus {
         Ok(pushes)
     }
 
-    fn hear(self: &Arc<Self>, push: &PushInfo) {
+    pub(super) fn hear(self: &Arc<Self>, push: &PushInfo) {
         if push.kind != PushKind::Message {
             return;
         }
@@ -277,55 +264,5 @@ impl<'b> Asked<'b> {
 impl Drop for Asked<'_> {
     fn drop(&mut self) {
         self.bus.state().asked.remove(self.id);
-    }
-}
-
-/// Hears and beats, and connects anew, for as long as somebody has the bus.
-async fn keep(bus: Weak<Bus>, client: Client, mut pushes: mpsc::UnboundedReceiver<PushInfo>) {
-    let mut pause = PAUSE.0;
-    let mut link = nodes::Link::up();
-    loop {
-        let Some(this) = bus.upgrade() else { return };
-        let error = hear_and_beat(&this, &mut pushes).await;
-        this.connection.send_replace(None);
-        link.was_lost(&error);
-        loop {
-            sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
-            match this.connect(&client).await {
-                Ok(connected) => {
-                    pushes = connected;
-                    pause = PAUSE.0;
-                    link.came_back();
-                    break;
-                }
-                Err(_) => pause = PAUSE.1.min(pause * 2),
-            }
-        }
-    }
-}
-
-/// Until it fails.
-async fn hear_and_beat(
-    bus: &Arc<Bus>,
-    pushes: &mut mpsc::UnboundedReceiver<PushInfo>,
-) -> StoreError {
-    let mut beats = interval(BEAT);
-    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            push = pushes.recv() => match push {
-                Some(push) if push.kind != PushKind::Disconnection => bus.hear(&push),
-                _ => return StoreError::message("its connection was lost"),
-            },
-            _ = beats.tick() => {
-                let mut connection = match bus.connection() {
-                    Ok(connection) => connection,
-                    Err(error) => return error,
-                };
-                if let Err(error) = bus.presence.beat(&mut connection).await {
-                    return error;
-                }
-            }
-        }
     }
 }

@@ -23,11 +23,13 @@ use crate::observe::nodes;
 
 mod answers;
 mod bus;
+mod member;
 mod message;
 mod obey;
 mod presence;
 
-use bus::{Bus, Collected, Member, Obey};
+use bus::{Bus, Collected, Obey};
+use member::Member;
 use message::{Order, Report, Seal, to_hashes, to_hex, to_value};
 
 pub use answers::{Answers, RefreshedCount};

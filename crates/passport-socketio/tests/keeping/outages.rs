@@ -1,0 +1,77 @@
+//! While the store is away, or makes no sense, sockets stay for a grace.
+
+use std::time::Duration;
+
+use passport_socketio::live::EndReason;
+use passport_socketio::store::Life;
+use serde_json::json;
+use tokio::time::sleep;
+
+use crate::backend::{Backend, GRACE, MAX_STALE, Server};
+use crate::common::Client;
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_away_keeps_sockets_for_a_grace_and_nobody_comes_in() {
+    let backend = Backend::new();
+    let server = Server::new(&backend);
+    let mut ann = server.connected("ann").await;
+    let _bob = server.connected("bob").await;
+    backend.set_away(true);
+    sleep(GRACE).await;
+    assert!(server.ended().is_empty());
+    let mut late = Client::of(&server.app, "ann-too").await;
+    assert_eq!(late.connect("/").await, Err("try_again".into()));
+    sleep(MAX_STALE + Duration::from_secs(5)).await;
+    assert_eq!(server.ended(), [EndReason::StoreUnavailable, EndReason::StoreUnavailable]);
+    let notice = json!({"code": "store_unavailable", "reconnect": true});
+    assert_eq!(ann.event("/").await, json!(["session_ended", notice]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_comes_back_ends_what_ended_meanwhile_and_nothing_else() {
+    let backend = Backend::new();
+    let server = Server::new(&backend);
+    let _ann = server.connected("ann").await;
+    let _bob = server.connected("bob").await;
+    backend.set_away(true);
+    sleep(GRACE / 2).await;
+    backend.destroy("ann").await;
+    backend.set_away(false);
+    assert_eq!(server.ends_within(MAX_STALE).await, EndReason::LoggedOut);
+    sleep(3 * GRACE).await;
+    assert!(server.ended().is_empty());
+    assert_eq!(server.live.user(7).sockets().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_max_stale_holds_after_a_long_outage_too() {
+    let max_stale = Duration::from_secs(1);
+    // The pauses are random.
+    for _ in 0..20 {
+        let backend = Backend::new();
+        let server = Server::with(&backend, |builder| builder.max_stale(max_stale));
+        let _ann = server.connected("ann").await;
+        backend.set_away(true);
+        sleep(GRACE / 2).await;
+        backend.destroy("ann").await;
+        backend.set_away(false);
+        assert_eq!(server.ends_within(max_stale).await, EndReason::LoggedOut);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_can_not_be_read_ends_after_the_grace_and_alone() {
+    for json in ["{corrupt", "fail"] {
+        let backend = Backend::new();
+        let server = Server::new(&backend);
+        let _ann = server.connected("ann").await;
+        let _ann_too = server.connected("ann-too").await;
+        let _bob = server.connected("bob").await;
+        backend.put("ann", json, Life::Forever);
+        sleep(GRACE).await;
+        assert!(server.ended().is_empty());
+        assert_eq!(server.ends_within(2 * MAX_STALE).await, EndReason::StoreUnavailable);
+        sleep(5 * GRACE).await;
+        assert_eq!(server.io.sockets().len(), 2, "{json}");
+    }
+}
