@@ -1,6 +1,6 @@
-//! A server over Redis with the layer as `LAYER` says (`over`, `plain`), and the options of the
-//! handshake in `OPTIONS` (`refuse-at-http`, `retry-at-http`). The interop suite runs official clients
-//! against it:
+//! A server over Redis with the layer as `LAYER` says (`over`, `plain`, `none`), and the options of
+//! the handshake in `OPTIONS` (`refuse-at-http`, `retry-at-http`). The interop suite runs official
+//! clients against it:
 //!
 //! ```sh
 //! REDIS_URL=redis://127.0.0.1/ SESSION_SECRET='keyboard cat' LAYER=over \
@@ -47,6 +47,7 @@ async fn main() -> Result<(), BoxError> {
     io.ns("/lobby", ignore.with(listen).with(auth.optional()));
     let app = match env("LAYER")?.as_str() {
         "over" => axum::Router::new().layer(auth.layer_over(layer)),
+        "none" => axum::Router::new().layer(layer),
         _ => axum::Router::new().layer(layer).layer(auth.layer()),
     };
 

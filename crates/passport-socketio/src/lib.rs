@@ -23,11 +23,12 @@
 //!     .secret(secret)                                         // the app's own `secret`
 //!     .store(store)                                           // the app's own store
 //!     .deserialize_user(async move |id: i64| db.find_user(id).await)
+//!     .retry_at_http()                                        // clients come back by themselves
 //!     .build()?;
 //!
 //! let (layer, io) = SocketIo::new_layer();
 //! io.ns("/", on_connect.with(auth.required()));               // or `auth.optional()`: guests, too
-//! let app = axum::Router::<()>::new().layer(layer).layer(auth.layer());
+//! let app = axum::Router::<()>::new().layer(auth.layer_over(layer));
 //! # let _ = app; Ok(()) }
 //! ```
 //!
@@ -37,9 +38,10 @@
 //!
 //! # Three seams, each usable alone
 //! - [`Authorizer::authorize`] decides on any [`http::request::Parts`];
-//! - [`Authorizer::layer`] is a [tower](https://docs.rs/tower) layer: it refuses foreign origins
-//!   before anything else happens, looks the session up once, and takes the cookie out of the
-//!   headers that handlers see; [`Authorizer::layer_over`] closes connections, too;
+//! - [`Authorizer::layer_over`] is a [tower](https://docs.rs/tower) layer: it refuses foreign
+//!   origins before anything else happens, looks the session up once, takes the cookie out of the
+//!   headers that handlers see, and closes connections; [`Authorizer::layer`] does all but the
+//!   last, where you can't hand over the host's layer;
 //! - [`Authorizer::required`] and [`Authorizer::optional`] are connect middlewares of socketioxide.
 //!
 //! # Panics in your code
