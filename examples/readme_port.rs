@@ -44,6 +44,7 @@ async fn main() -> Result<(), BoxError> {
     let (layer, io) = SocketIo::new_layer();
     let auth = authorizer().success(on_authorize_success).build()?;
     io.ns("/", on_connection.with(listen).with(auth.required()));
+    let app = axum::Router::new().layer(auth.layer_over(layer));
 
     // fail: accept(new Error(message))
     let auth = authorizer().fail(refuse_with_reason).build()?;
@@ -63,7 +64,7 @@ async fn main() -> Result<(), BoxError> {
     io.ns("/gated", on_connection.with(auth.required()));
 
     let listener = TcpListener::bind(env("LISTEN").as_deref().unwrap_or("127.0.0.1:0")).await?;
-    serve(listener, axum::Router::new().layer(layer), io).await
+    serve(listener, app, io).await
 }
 
 /// The options that all samples have in common.

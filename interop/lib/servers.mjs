@@ -94,7 +94,7 @@ export async function startReadmePort({ store, secrets: [secret] }) {
   );
 }
 
-/** The example whose layer holds the host's, or stands around it: `over` or `plain`. */
+/** The example whose layer holds the host's (`over`), stands around it (`plain`), or is missing (`none`). */
 export async function startTransports({ store, secrets: [secret], layer = 'over', options = '', origin }) {
   const env = { ...logging(OUR_LOUDEST), REDIS_URL: store, SESSION_SECRET: secret, LAYER: layer, OPTIONS: options };
   if (origin) env.ORIGIN = origin;

@@ -3,6 +3,8 @@ import { ask, dial, join } from './clients.mjs';
 import { ledger } from './ledger.mjs';
 import { GUEST, member } from './verdicts.mjs';
 
+/** Between `session_ended` and the end of a connection that its server closes. */
+export const LAST_WORDS_MS = 500;
 export const LOGGED_OUT = { code: 'logged_out', reconnect: false };
 export const EXPIRED = { code: 'expired', reconnect: false };
 export const USER_CHANGED = { code: 'user_changed', reconnect: true };

@@ -16,11 +16,20 @@ export async function assertGuest(server, request, code) {
   return assertConnected(server, request, GUEST, code);
 }
 
-/** The client reads `message` and nothing more; the operator reads `code`, or one of several. */
-export async function assertRefused(server, request, { message, code }) {
+/** What a client makes of an HTTP status before there is a socket: over polling it reads which one. */
+export function turnedAway(status, { transport = 'websocket' } = {}) {
+  if (transport === 'websocket') return { message: 'websocket error' };
+  return { message: 'xhr poll error', status };
+}
+
+/**
+ * The client reads `message` and nothing more (or an HTTP `status`, if the connection as such was refused);
+ * the operator reads `code`, or one of several.
+ */
+export async function assertRefused(server, request, { message, status, code }) {
   const mark = server.log.mark();
   const verdict = await connect({ url: server.url, ...request });
-  assert.deepEqual(verdict, { connected: false, message, status: undefined });
+  assert.deepEqual(verdict, { connected: false, message, status });
   await assertLogged(server, mark, code);
   assert.doesNotMatch(server.log.since(mark), /code="granted"/);
 }

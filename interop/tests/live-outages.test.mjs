@@ -37,8 +37,8 @@ describe('live sessions while Redis is away', { skip: unless('demo', 'redis') },
   /** The server has noticed, new connections are refused, live ones stay. */
   async function assertAway() {
     await demo.log.match(/the store is away/, { ms: 15_000 });
-    const { message } = await connect({ url: demo.url, cookie: ann.cookie });
-    assert.equal(message, 'try_again');
+    const verdict = await connect({ url: demo.url, cookie: ann.cookie, transport: 'polling' });
+    assert.equal(verdict.status, 503);
     await Promise.all([annsTab.assertOpen(), bobsTab.assertOpen()]);
   }
 

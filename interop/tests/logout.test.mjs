@@ -7,7 +7,7 @@ import { unless } from '../lib/requirements.mjs';
 import { assertNothingLeaked } from '../lib/secrecy.mjs';
 import { startAppOnPassport, startDemo } from '../lib/servers.mjs';
 import { executeSql } from '../lib/sqlite.mjs';
-import { LOGGED_OUT, USER_CHANGED, openGuestTab, openTab } from '../lib/tabs.mjs';
+import { LAST_WORDS_MS, LOGGED_OUT, USER_CHANGED, openGuestTab, openTab } from '../lib/tabs.mjs';
 import { within } from '../lib/wait.mjs';
 import { openWire } from '../lib/wire.mjs';
 
@@ -71,7 +71,7 @@ for (const { name, needs, open, demoStore = (store) => store, maxStale, withinMs
 
     async function assertEnds(tabs, end, notice = LOGGED_OUT, ms = withinMs) {
       await end();
-      const ended = performance.now();
+      const ended = performance.now() + (notice.reconnect ? LAST_WORDS_MS : 0);
       for (const tab of tabs) {
         const late = (await tab.ended(notice, ms + 5_000)) - ended;
         assert.ok(late < ms, `closed ${Math.round(late)} ms after the login's end`);

@@ -5,8 +5,8 @@ import { House } from '../lib/house.mjs';
 import { engineUrl, send, shakeHands } from '../lib/http.mjs';
 import { unless } from '../lib/requirements.mjs';
 import { assertNothingLeaked } from '../lib/secrecy.mjs';
-import { startDemo } from '../lib/servers.mjs';
-import { assertGranted, assertLogged, member } from '../lib/verdicts.mjs';
+import { startDemo, startTransports } from '../lib/servers.mjs';
+import { assertGranted, assertLogged, assertRefused, member } from '../lib/verdicts.mjs';
 
 const skip = unless('demo', 'redis');
 
@@ -97,6 +97,28 @@ describe('a page of a foreign origin', { skip }, () => {
       assert.equal((await send(engineUrl(demo, 'polling'), { headers })).status, 200);
     }
   });
+
+  test("no secret, session id or cookie is in the server's output", assertNothingLeaked);
+});
+
+describe('a page of a foreign origin, without our layer', { skip: unless('transports', 'redis') }, () => {
+  let house;
+  let server;
+
+  before(async () => {
+    house = await House.onRedis();
+    server = await house.open(startTransports, { layer: 'none' });
+  });
+  afterEach(hangUp);
+  after(() => house?.close());
+
+  for (const client of CLIENTS) {
+    test(`client ${client}: the middleware alone forbids it`, async () => {
+      const { cookie } = await house.login('ann');
+      const request = { client, cookie, headers: { origin: EVIL } };
+      await assertRefused(server, request, { message: 'forbidden', code: 'origin_not_allowed' });
+    });
+  }
 
   test("no secret, session id or cookie is in the server's output", assertNothingLeaked);
 });

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { CLIENTS, ask, connect, hangUp } from '../lib/clients.mjs';
+import { CLIENTS, TRANSPORTS, ask, connect, dial, hangUp, join } from '../lib/clients.mjs';
 import { withBrokenSignature } from '../lib/cookies.mjs';
 import { House } from '../lib/house.mjs';
 import { unless } from '../lib/requirements.mjs';
 import { assertNothingLeaked } from '../lib/secrecy.mjs';
 import { startDemo } from '../lib/servers.mjs';
-import { assertGranted, assertGuest, assertRefused, member } from '../lib/verdicts.mjs';
+import { assertGranted, assertGuest, assertLogged, assertRefused, member, turnedAway } from '../lib/verdicts.mjs';
 import { eventually } from '../lib/wait.mjs';
 
 const skip = unless('demo', 'redis');
@@ -38,12 +38,21 @@ for (const { name, fail, recover } of OUTAGES) {
     let demo;
     let ann;
     let connectedBefore;
+    let linesBefore;
 
     before(async () => {
       house = await House.onRedis();
       demo = await house.open(startDemo);
       ann = await house.login('ann');
       connectedBefore = await assertGranted(demo, { cookie: ann.cookie }, member(42));
+      linesBefore = [];
+      for (const client of CLIENTS) {
+        const mark = demo.log.mark();
+        const line = dial({ url: demo.url, client, cookie: ann.cookie });
+        assert.equal((await join(line, '/')).connected, true);
+        await assertLogged(demo, mark, 'granted');
+        linesBefore.push(line);
+      }
       await fail(house.redis);
     });
     after(async () => {
@@ -53,14 +62,23 @@ for (const { name, fail, recover } of OUTAGES) {
 
     async function assertTryAgain(request) {
       const start = performance.now();
-      await assertRefused(demo, { cookie: ann.cookie, ...request }, { message: 'try_again', code: NO_STORE });
+      const refusal = { ...turnedAway(503, request), code: NO_STORE };
+      await assertRefused(demo, { cookie: ann.cookie, ...request }, refusal);
       const elapsed = performance.now() - start;
       assert.ok(elapsed < ANSWER_MS, `answered after ${Math.round(elapsed)} ms`);
     }
 
-    for (const client of CLIENTS) {
-      test(`client ${client}: a member is told to try again, in time`, () => assertTryAgain({ client }));
-    }
+    CLIENTS.forEach((client, n) => {
+      for (const transport of TRANSPORTS) {
+        test(`client ${client} over ${transport}: a member is told to try again, in time`, () =>
+          assertTryAgain({ client, transport }));
+      }
+
+      test(`client ${client}: so is one who is connected, in the next namespace`, async () => {
+        const refused = { connected: false, message: 'try_again', status: undefined };
+        assert.deepEqual(await join(linesBefore[n], '/lobby'), refused);
+      });
+    });
 
     test('a member is not degraded to a guest where guests are welcome', () => assertTryAgain({ ns: '/lobby' }));
 

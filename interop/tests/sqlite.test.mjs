@@ -6,7 +6,7 @@ import { unless } from '../lib/requirements.mjs';
 import { assertNothingLeaked } from '../lib/secrecy.mjs';
 import { startDemo } from '../lib/servers.mjs';
 import { openDatabase } from '../lib/sqlite.mjs';
-import { assertGranted, assertRefused, member } from '../lib/verdicts.mjs';
+import { assertGranted, assertRefused, member, turnedAway } from '../lib/verdicts.mjs';
 
 const ANSWER_MS = 4_000;
 
@@ -94,7 +94,7 @@ describe('on connect-sqlite3', { skip: unless('demo') }, () => {
     await database.run('BEGIN EXCLUSIVE');
     try {
       const start = performance.now();
-      const refusal = { message: 'try_again', code: ['store_unavailable', 'store_timeout'] };
+      const refusal = { ...turnedAway(503), code: ['store_unavailable', 'store_timeout'] };
       await assertRefused(demo, { cookie }, refusal);
       assert.ok(performance.now() - start < ANSWER_MS);
     } finally {

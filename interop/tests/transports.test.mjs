@@ -9,10 +9,9 @@ import { record } from '../lib/records.mjs';
 import { unless } from '../lib/requirements.mjs';
 import { assertNothingLeaked } from '../lib/secrecy.mjs';
 import { startTransports } from '../lib/servers.mjs';
+import { LAST_WORDS_MS } from '../lib/tabs.mjs';
 import { eventually, happens, within } from '../lib/wait.mjs';
 
-// Between the last word and the end of the connection.
-const LAST_WORDS_MS = 500;
 // `.connect_within` of the server under test.
 const CONNECT_WITHIN_MS = 2_000;
 // What a busy machine may add.

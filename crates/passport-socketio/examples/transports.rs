@@ -1,6 +1,5 @@
-//! A server over Redis with the layer as `LAYER` says (`over`, `plain`), and the options of the
-//! handshake in `OPTIONS` (`refuse-at-http`, `retry-at-http`). The interop suite runs official clients
-//! against it:
+//! A server over Redis with the layer as `LAYER` says (`over`, `plain`, `none`), and the options in
+//! `OPTIONS` ([`set`]). The interop suite runs official clients against it:
 //!
 //! ```sh
 //! REDIS_URL=redis://127.0.0.1/ SESSION_SECRET='keyboard cat' LAYER=over \
@@ -9,10 +8,11 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use passport_socketio::store::redis::RedisStore;
-use passport_socketio::{Authorizer, AuthorizerBuilder, MaybeAuth};
+use passport_socketio::{Authorizer, AuthorizerBuilder, MaybeAuth, RateLimit};
 use serde_json::json;
 use socketioxide::SocketIo;
 use socketioxide::extract::{AckSender, SocketRef};
@@ -47,9 +47,11 @@ async fn main() -> Result<(), BoxError> {
     io.ns("/lobby", ignore.with(listen).with(auth.optional()));
     let app = match env("LAYER")?.as_str() {
         "over" => axum::Router::new().layer(auth.layer_over(layer)),
+        "none" => axum::Router::new().layer(layer),
         _ => axum::Router::new().layer(layer).layer(auth.layer()),
     };
 
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let mut terminate = signal(SignalKind::terminate())?;
     println!("listening on http://{}", listener.local_addr()?);
@@ -64,6 +66,15 @@ fn set(auth: AuthorizerBuilder<i64>, option: &str) -> Result<AuthorizerBuilder<i
     match option {
         "refuse-at-http" => Ok(auth.refuse_at_http()),
         "retry-at-http" => Ok(auth.retry_at_http()),
+        // Who asks twice has to wait for three seconds. A test's clients name their own addresses.
+        "limit-handshakes" => {
+            let limit = RateLimit::per_minute(20).burst(1);
+            Ok(auth.trust_proxy(["127.0.0.0/8"]).limit_handshakes_per_ip(limit))
+        }
+        "short-grace" => {
+            let second = Duration::from_secs(1);
+            Ok(auth.max_stale(second).outage_grace(second))
+        }
         _ => Err(format!("OPTIONS: {option:?} is none")),
     }
 }

@@ -23,6 +23,7 @@
 //!     .secret(secret)                                         // the app's own `secret`
 //!     .store(store)                                           // the app's own store
 //!     .deserialize_user(async move |id: i64| db.find_user(id).await)
+//!     .retry_at_http()                                        // clients come back by themselves
 //!     .build()?;
 //!
 //! let (layer, io) = SocketIo::new_layer();
@@ -37,10 +38,10 @@
 //!
 //! # Three seams, each usable alone
 //! - [`Authorizer::authorize`] decides on any [`http::request::Parts`];
-//! - [`Authorizer::layer_over`] is a [tower](https://docs.rs/tower) layer: it refuses foreign origins
-//!   before anything else happens, looks the session up once, takes the cookie out of the headers
-//!   that handlers see, and closes connections; [`Authorizer::layer`] does all but the last, around a
-//!   host's layer that something else holds;
+//! - [`Authorizer::layer_over`] is a [tower](https://docs.rs/tower) layer: it refuses foreign
+//!   origins before anything else happens, looks the session up once, takes the cookie out of the
+//!   headers that handlers see, and closes connections; [`Authorizer::layer`] does all but the
+//!   last, where you can't hand over the host's layer;
 //! - [`Authorizer::required`] and [`Authorizer::optional`] are connect middlewares of socketioxide.
 //!
 //! # Panics in your code

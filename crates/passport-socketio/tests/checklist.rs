@@ -8,14 +8,12 @@ mod common;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use common::world::{SECRET, Server, User, auth_over, cookie, find_user, ignore, user_session};
 use common::{Answer, Client, ask, eventually, soon, world};
-use express_session::Clock;
 use express_session::cookie::Signer;
 use http::{Request, StatusCode};
 use passport_socketio::live::EndReason;
@@ -29,7 +27,6 @@ use socketioxide::handler::ConnectHandler as _;
 use testkit::secrecy;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 fn server() -> Server {
@@ -279,51 +276,6 @@ async fn item_15_while_secrets_rotate_no_session_is_harmed() {
     assert_eq!((meets(&after, old).await, meets(&after, new).await), (false, true));
     // Who was refused is still logged in for the app.
     assert!(meets(&before, old).await);
-}
-
-/// Goes with tokio's time, and jumps.
-#[derive(Debug)]
-struct Jumpy {
-    start: Instant,
-    by: AtomicI64,
-}
-
-impl Clock for Jumpy {
-    fn now(&self) -> SystemTime {
-        let noon = UNIX_EPOCH + Duration::from_secs(1_767_268_800) + self.start.elapsed();
-        let by = self.by.load(Ordering::SeqCst);
-        let jump = Duration::from_secs(by.unsigned_abs());
-        if by < 0 { noon - jump } else { noon + jump }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn item_16_no_jump_of_the_clock_makes_a_socket_immortal() {
-    // Ten minutes to live; the session is over when the clock says so, or at most `max_stale` later.
-    for (jump, at_least, at_most) in [(0, 599, 601), (300, 299, 331), (-300, 599, 931)] {
-        let clock = Arc::new(Jumpy { start: Instant::now(), by: AtomicI64::new(0) });
-        let (ended, mut ends) = mpsc::unbounded_channel();
-        let sessions = Arc::new(MemoryStore::for_tests());
-        let life = Life::Until(clock.now() + Duration::from_secs(600));
-        sessions.set("ann", user_session(42), life);
-        let auth = auth_over(sessions).clock(clock.clone()).on_session_end(move |end| {
-            ended.send(end.reason).unwrap();
-        });
-        let auth = auth.build().unwrap();
-        let patient = SocketIo::builder().ping_interval(Duration::from_secs(24 * 3600));
-        let (host, io) = patient.build_layer();
-        io.ns("/", ignore.with(auth.required()));
-        let app = Router::new().layer(host).layer(auth.layer());
-        let _live = auth.attach(&io);
-        let mut client = Client::of(&app, "ann").await;
-        client.connect("/").await.unwrap();
-
-        let start = Instant::now();
-        clock.by.store(jump, Ordering::SeqCst);
-        assert_eq!(ends.recv().await, Some(EndReason::Expired));
-        let lived = start.elapsed().as_secs_f64();
-        assert!(lived >= f64::from(at_least) && lived <= f64::from(at_most), "{jump}: {lived} s");
-    }
 }
 
 #[tokio::test]

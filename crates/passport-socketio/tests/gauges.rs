@@ -1,54 +1,22 @@
 //! The gauges of live sessions are what is so, after any churn. One test: they are of the whole process.
 #![cfg(feature = "metrics")]
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests assert, too")]
 
 mod common;
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
-
+use common::recorder::Recorded;
 use common::world::{Server, ignore};
 use common::{Client, eventually};
-use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use passport_socketio::live::EndReason;
 use socketioxide::handler::ConnectHandler as _;
 
-/// Gauges as any exporter keeps them: the last that was said stands.
-#[derive(Default)]
-struct Gauges(Mutex<HashMap<String, Arc<AtomicU64>>>);
-
-impl Recorder for Gauges {
-    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-
-    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
-        Counter::noop()
-    }
-
-    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
-        let mut gauges = self.0.lock().unwrap();
-        Gauge::from_arc(gauges.entry(key.name().to_owned()).or_default().clone())
-    }
-
-    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
-        Histogram::noop()
-    }
-}
-
 /// Sockets, sessions, users.
-fn live(gauges: &Gauges) -> [String; 3] {
-    let gauges = gauges.0.lock().unwrap();
-    ["sockets", "sessions", "users"].map(|what| {
-        let gauge = &gauges[&format!("passport_socketio_live_{what}")];
-        f64::from_bits(gauge.load(Ordering::SeqCst)).to_string()
-    })
+fn live(told: &Recorded) -> [u64; 3] {
+    ["live_sockets", "live_sessions", "live_users"].map(|gauge| told.value(gauge))
 }
 
 #[tokio::test]
 async fn gauges_are_right_after_any_churn_and_add_up_over_authorizers() {
-    let recorder = Gauges::default();
+    let recorder = Recorded::default();
     let _installed = metrics::set_default_local_recorder(&recorder);
     let (one, two) = (Server::new(true), Server::new(false));
     for server in [&one, &two] {
@@ -57,16 +25,16 @@ async fn gauges_are_right_after_any_churn_and_add_up_over_authorizers() {
     }
     let mut ann = Client::of(&one.app, "ann").await;
     ann.connect("/").await.unwrap();
-    assert_eq!(live(&recorder), ["1", "1", "1"]);
+    assert_eq!(live(&recorder), [1, 1, 1]);
     ann.connect("/lobby").await.unwrap();
     let mut too = Client::of(&one.app, "ann-too").await;
     too.connect("/").await.unwrap();
-    assert_eq!(live(&recorder), ["3", "2", "1"]);
+    assert_eq!(live(&recorder), [3, 2, 1]);
     let mut elsewhere = Client::of(&two.app, "bob").await;
     elsewhere.connect("/").await.unwrap();
     let mut guest = Client::anonymous(&one.app).await;
     guest.connect("/lobby").await.unwrap();
-    assert_eq!(live(&recorder), ["4", "3", "2"]);
+    assert_eq!(live(&recorder), [4, 3, 2]);
 
     for round in 0..50 {
         let who = ["ann", "ann-too", "bob", "ghost", "down"][round % 5];
@@ -84,8 +52,8 @@ async fn gauges_are_right_after_any_churn_and_add_up_over_authorizers() {
     one.live.disconnect_user(7);
     one.live.disconnect_user(42);
     eventually("all have left", || one.forgot_everybody()).await;
-    assert_eq!(live(&recorder), ["1", "1", "1"], "bob, on the other");
+    assert_eq!(live(&recorder), [1, 1, 1], "bob, on the other");
     elsewhere.close().await;
     eventually("he has left, too", || two.forgot_everybody()).await;
-    assert_eq!(live(&recorder), ["0", "0", "0"]);
+    assert_eq!(live(&recorder), [0, 0, 0]);
 }

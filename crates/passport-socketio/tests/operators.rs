@@ -5,6 +5,7 @@ mod common;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
@@ -19,6 +20,7 @@ use passport_socketio::{Authorizer, Candidate, Live, MaybeAuth, Reject};
 use serde_json::json;
 use socketioxide::SocketIo;
 use socketioxide::handler::ConnectHandler as _;
+use tokio::time::advance;
 
 /// Destroys sessions, unless it is told not to answer.
 #[derive(Debug)]
@@ -94,6 +96,7 @@ impl Server {
         let (host, io) = SocketIo::new_layer();
         io.ns("/", ignore.with(auth.required()));
         io.ns("/admin", ignore.with(auth.required()));
+        io.ns("/lobby", ignore.with(auth.optional()));
         let live = auth.attach(&io);
         Self { app: Router::new().layer(host), io, live, store, admin, known }
     }
@@ -159,6 +162,42 @@ async fn a_session_that_the_store_does_not_destroy_is_refused_nevertheless() {
     assert_eq!((revoked.sockets, revoked.destroyed, revoked.is_final()), (1, 0, false));
     assert_eq!(ann.event("/").await, ended("revoked"));
     assert_eq!(server.try_connect("ann").await.err(), Some("unauthorized".into()));
+}
+
+/// Passport up to 0.5 keeps the session's id at a login.
+#[tokio::test(start_paused = true)]
+async fn a_revoked_id_may_log_in_again_once_no_late_request_of_the_app_can_be_writing_it() {
+    let server = Server::new();
+    assert!(server.live.revoke_session(&"ann".into()).await.is_final());
+    server.store.sessions.set("ann", user_session(42), Life::Forever);
+    advance(Duration::from_secs(299)).await;
+    assert_eq!(server.try_connect("ann").await.err(), Some("unauthorized".into()));
+    advance(Duration::from_secs(2)).await;
+    server.connected("ann", &["/"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_whose_session_could_not_be_destroyed_is_refused_for_good() {
+    let server = Server::new();
+    server.store.away.store(true, Ordering::SeqCst);
+    assert!(!server.live.revoke_session(&"ann".into()).await.is_final());
+    server.store.away.store(false, Ordering::SeqCst);
+    advance(Duration::from_secs(7 * 24 * 3600)).await;
+    assert_eq!(server.try_connect("ann").await.err(), Some("unauthorized".into()));
+    // To revoke it once more, with a store that answers, is final.
+    assert!(server.live.revoke_session(&"ann".into()).await.is_final());
+    assert!(server.store.load(&"ann".into()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn whose_session_was_revoked_is_a_guest_where_guests_may_be_and_nobody_elsewhere() {
+    let server = Server::new();
+    let _before = server.connected("ann", &["/", "/lobby"]).await;
+    assert_eq!(server.live.revoke_session(&"ann".into()).await.sockets, 2);
+    server.store.sessions.set("ann", user_session(42), Life::Forever);
+    let mut again = server.connected("ann", &["/lobby"]).await;
+    assert_eq!(again.connect("/").await, Err("unauthorized".into()));
+    assert_eq!(server.live.user(42).sockets().len(), 0);
 }
 
 #[tokio::test]

@@ -55,6 +55,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failed> {
         .authorizer(&secrets, store.is_some())?
         .trust_proxy(&args.trusted_proxies)
         .max_stale(args.max_stale)
+        .retry_at_http()
         .deserialize_user(async move |key| Ok::<_, Infallible>(users.find(key)));
     let mut auth = args.origins.iter().fold(auth, AuthorizerBuilder::origin);
     if let Some(store) = store {
@@ -90,7 +91,7 @@ async fn serve<A: Adapter>(
     let pages = web::with_files(pages(Arc::new(move |sid| {
         live.end_session(sid, EndReason::LoggedOut);
     })));
-    let app = pages.layer(layer).layer(auth.layer());
+    let app = pages.layer(auth.layer_over(layer));
     server::serve(args.listen, app, async move || io.close().await).await
 }
 

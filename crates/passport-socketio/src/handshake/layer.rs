@@ -54,6 +54,9 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     ///
     /// Without it the connect middlewares decide all by themselves, with the same result; it makes
     /// refusals cheaper, and takes the cookie out of the headers that handlers see.
+    ///
+    /// It can't close connections. [`layer_over`](Self::layer_over) can: the better choice wherever
+    /// the host's layer is yours to give.
     pub fn layer(&self) -> AuthLayer<U> {
         AuthLayer { auth: self.clone(), connections: Arc::default() }
     }

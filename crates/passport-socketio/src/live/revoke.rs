@@ -57,10 +57,11 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
     }
 
     /// Ends a session for good: its sockets on this node are closed (`revoked`), the store destroys
-    /// it, and this node believes it no more, whoever writes it again.
+    /// it, and this node believes it no more, whoever writes it again. An app that keeps a session's
+    /// id at a login (Passport up to 0.5) may use that id again after five minutes.
     ///
-    /// Where the store can't destroy sessions, or does not answer, this node refuses it for as long as
-    /// it runs, since the app may prolong it again and again (see [`Revoked::is_final`]); other nodes
+    /// Where the store can't destroy sessions, or does not answer, this node refuses it until it
+    /// restarts, since the app may prolong it again and again (see [`Revoked::is_final`]); other nodes
     /// find out if it disappears.
     pub async fn revoke_session(&self, sid: &SessionId) -> Revoked {
         let registry = self.registry();

@@ -9,6 +9,8 @@
 //! What the tests share: a client, a server's users and sessions, and patience.
 
 mod client;
+#[cfg(feature = "metrics")]
+pub(crate) mod recorder;
 mod waiting;
 pub(crate) mod world;
 

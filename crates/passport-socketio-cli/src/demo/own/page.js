@@ -64,6 +64,8 @@ function become(user) {
 function end({ code, reconnect }) {
   if (ending || leaving) return;
   ending = { code, reconnect };
+  // Whichever namespace was told first, the other is left with it.
+  if (!reconnect) members.giveUp();
   know('code', `${code} (reconnect: ${reconnect})`);
   const hadFocus = byId('chat').contains(document.activeElement);
   if (!reconnect) document.body.dataset.who = 'guest';

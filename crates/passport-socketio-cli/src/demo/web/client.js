@@ -5,9 +5,10 @@
 //   lobby.on('online', ({ users, guests }) => …);
 //   lobby.connect();
 //
-// It comes back by itself when the connection is lost, and when the server says `try_again`. It
-// does not after any other refusal, nor after `session_ended`, unless that invites it to: then over
-// a new connection, because a browser sends its cookie only when a connection opens.
+// It comes back by itself when the connection is lost or refused, and when the server says
+// `try_again`. It does not after any other refusal, nor after `session_ended`, unless that invites
+// it to. After that it connects over a new connection: a browser sends its cookie only when a
+// connection opens, and the server closes the old one.
 
 // Engine.IO's packets begin with one of these; in its MESSAGE, Socket.IO's with one of those.
 const [OPEN, CLOSE, PING, PONG, MESSAGE] = '01234';
@@ -31,7 +32,7 @@ class Emitter {
   }
 }
 
-/** The WebSocket. Fires `state`: `connecting`, `open`, or `waiting` to try again. */
+/** The WebSocket. Fires `state`: `connecting`, `open`, or `waiting` to try again after it was lost. */
 export class Connection extends Emitter {
   state = 'closed';
   #webSocket;
@@ -53,7 +54,7 @@ export class Connection extends Emitter {
     clearTimeout(this.#retry);
     const webSocket = new WebSocket(`${location.origin.replace(/^http/, 'ws')}/socket.io/?EIO=4&transport=websocket`);
     webSocket.onmessage = ({ data }) => webSocket === this.#webSocket && this.#hear(data);
-    webSocket.onclose = () => webSocket === this.#webSocket && this.reopen();
+    webSocket.onclose = () => webSocket === this.#webSocket && this.#lose();
     this.#webSocket = webSocket;
     this.#become('connecting');
     this.#expectMoreWithin(OPENING_MS);
@@ -61,19 +62,27 @@ export class Connection extends Emitter {
 
   /** Hangs up, and opens another connection after a moment: it carries the cookie of then. */
   reopen() {
+    this.#openAnother('connecting');
+  }
+
+  #lose() {
+    this.#openAnother('waiting');
+  }
+
+  #openAnother(state) {
     clearTimeout(this.#retry);
     clearTimeout(this.#deadline);
     const webSocket = this.#webSocket;
     this.#webSocket = undefined;
     webSocket?.close();
-    this.#become('waiting');
-    for (const socket of this.#sockets.values()) socket._left();
+    this.#become(state);
     this.#retry = setTimeout(() => this.open(), this._nextPause());
+    for (const socket of this.#sockets.values()) socket._left();
   }
 
   #hear(packet) {
     const type = packet[0];
-    if (type === CLOSE) return this.reopen();
+    if (type === CLOSE) return this.#lose();
     if (type === OPEN) {
       const { pingInterval, pingTimeout } = JSON.parse(packet.slice(1));
       this.#patience = pingInterval + pingTimeout;
@@ -91,7 +100,7 @@ export class Connection extends Emitter {
   /** The server pings. If it is silent for too long it is gone, whatever TCP still believes. */
   #expectMoreWithin(ms) {
     clearTimeout(this.#deadline);
-    if (this.#webSocket) this.#deadline = setTimeout(() => this.reopen(), ms);
+    if (this.#webSocket) this.#deadline = setTimeout(() => this.#lose(), ms);
   }
 
   #become(state) {
@@ -120,7 +129,8 @@ class Socket extends Emitter {
   #connection;
   #namespace;
   #wanted = false;
-  #invited = false;
+  /** Its login ended on this connection. */
+  #ended = false;
   #retry;
   #lastId = 0;
   #questions = new Map();
@@ -133,8 +143,14 @@ class Socket extends Emitter {
 
   connect() {
     this.#wanted = true;
-    if (this.#connection.state === 'open') this._join();
+    if (this.#connection.state === 'open' && this.#ended) this.#connection.reopen();
+    else if (this.#connection.state === 'open') this._join();
     else if (this.#connection.state === 'closed') this.#connection.open();
+  }
+
+  /** Stays out, once it is out. */
+  giveUp() {
+    this.#wanted = false;
   }
 
   /** Emits an event. The server's acknowledgement is the answer. */
@@ -151,6 +167,7 @@ class Socket extends Emitter {
   }
 
   _join() {
+    this.#ended = false;
     if (!this.#wanted || this.state !== 'out') return;
     this.state = 'joining';
     this.#send(CONNECT);
@@ -175,13 +192,15 @@ class Socket extends Emitter {
       // A server that stops says this before it hangs up. So it is not asked again over this
       // connection, but over the next one.
       this._left();
-      if (this.#invited) this.#connection.reopen();
-      this.#invited = false;
+      if (this.#wanted && this.#ended) this.connect();
     }
   }
 
   async #hearEvent(id, [event, ...args]) {
-    if (event === 'session_ended') this.#wanted = this.#invited = args[0].reconnect;
+    if (event === 'session_ended') {
+      this.#ended = true;
+      this.#wanted = args[0].reconnect;
+    }
     const answer = await this._fire(event, ...args);
     // With an id, the server waits for an acknowledgement.
     if (id) this.#send(ACK, id, [answer]);

@@ -1,0 +1,229 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, test } from 'node:test';
+import { LANES, ask, dial, hangUp, join } from '../lib/clients.mjs';
+import { House } from '../lib/house.mjs';
+import { engineUrl, send } from '../lib/http.mjs';
+import { record } from '../lib/records.mjs';
+import { unless } from '../lib/requirements.mjs';
+import { assertNothingLeaked } from '../lib/secrecy.mjs';
+import { startTransports } from '../lib/servers.mjs';
+import { assertLogged } from '../lib/verdicts.mjs';
+import { happens, within } from '../lib/wait.mjs';
+
+const skip = unless('transports', 'redis');
+
+/** What docs/handshake.md tells clients to do, word by word. */
+function doAsTheGuideSays(socket) {
+  let invitedBack = false;
+  socket.on('session_ended', ({ reconnect }) => {
+    invitedBack = reconnect;
+  });
+  socket.on('disconnect', (reason) => {
+    if (invitedBack && reason === 'io server disconnect') socket.connect();
+  });
+}
+
+/** The same, of those who could not be let in. A client 2.x that was refused in `/` does not ask there again. */
+function tryAgainAsTheGuideSays(socket, { hangUp: hangsUp }) {
+  const tryAgain = () => (hangsUp ? socket.io.engine.close() : socket.connect());
+  for (const event of ['connect_error', 'error']) {
+    socket.on(event, ({ message }) => {
+      if (message === 'try_again') setTimeout(tryAgain, 1000 + 4000 * Math.random());
+    });
+  }
+}
+
+for (const layer of ['over', 'plain', 'none']) {
+  describe(`who is invited back (layer: ${layer})`, { skip }, () => {
+    let house;
+    let server;
+
+    before(async () => {
+      house = await House.onRedis();
+      server = await house.open(startTransports, { layer });
+    });
+    afterEach(hangUp);
+    after(() => house?.close());
+
+    for (const lane of LANES) {
+      test(`client ${lane.client} over ${lane.transport}: it comes back each time, and never twice`, async () => {
+        const { cookie, sid } = await house.login('ann');
+        const line = dial({ url: server.url, cookie, ...lane, reconnection: true });
+        const { socket } = await join(line, '/');
+        doAsTheGuideSays(socket);
+        let connects = 0;
+        socket.on('connect', () => {
+          connects += 1;
+        });
+        const invitations = [7, 42, 7];
+        for (const [n, user] of invitations.entries()) {
+          const back = happens(socket, 'disconnect').then(() => happens(socket, 'connect'));
+          await house.redis.command('SET', `sess:${sid}`, record({ passport: { user } }));
+          await within(back, 'it to come back');
+          assert.equal((await ask(socket, 'whoami')).user, user);
+          assert.equal(connects, n + 1);
+        }
+      });
+    }
+
+    test("no secret, session id or cookie is in the server's output", assertNothingLeaked);
+  });
+}
+
+/** What each refused attempt of a client to open its connection tells its code, and when. */
+function refusalsOf(socket) {
+  const refusals = [];
+  socket.on('connect_error', ({ message, description }) => {
+    refusals.push({ message, status: typeof description === 'number' ? description : undefined, at: performance.now() });
+  });
+  return refusals;
+}
+
+/** A WebSocket does not tell its status. */
+function assertAre(refusals, status, { client, transport }) {
+  const lane = `client ${client} over ${transport}`;
+  const expected = transport === 'websocket' ? ['websocket error', undefined] : ['xhr poll error', status];
+  assert.ok(refusals.length > 0, `${lane} was refused`);
+  for (const refusal of refusals) assert.deepEqual([refusal.message, refusal.status], expected, lane);
+}
+
+for (const layer of ['over', 'plain']) {
+  describe(`who opens too many connections (layer: ${layer})`, { skip }, () => {
+    let house;
+    let server;
+
+    before(async () => {
+      house = await House.onRedis();
+      server = await house.open(startTransports, { layer, options: 'limit-handshakes' });
+    });
+    afterEach(hangUp);
+    after(() => house?.close());
+
+    /** Of somebody who may open one connection in three seconds. */
+    let addresses = 0;
+    const newcomer = () => ({ 'x-forwarded-for': `10.0.0.${(addresses += 1)}` });
+    const spendAllowance = (headers) => send(engineUrl(server, 'polling'), { headers });
+
+    test('the answer says when to come back', async () => {
+      const headers = newcomer();
+      assert.equal((await spendAllowance(headers)).status, 200);
+      const mark = server.log.mark();
+      const refused = await spendAllowance(headers);
+      assert.equal(refused.status, 429);
+      assert.equal(refused.body, '{"code":"try_again"}');
+      assert.match(refused.headers['retry-after'], /^[123]$/);
+      await assertLogged(server, mark, 'rate_limited');
+    });
+
+    test('clients of all versions come in by themselves, over every transport, when the limit has passed', async () => {
+      const { cookie } = await house.login('ann');
+      await Promise.all(
+        LANES.map(async (lane) => {
+          const headers = newcomer();
+          await spendAllowance(headers);
+          const { manager } = dial({ url: server.url, ...lane, cookie, headers, reconnection: true });
+          const socket = manager.socket('/');
+          const refusals = refusalsOf(socket);
+          await within(happens(socket, 'connect'), JSON.stringify(lane), 20_000);
+          assertAre(refusals, 429, lane);
+          assert.equal((await ask(socket, 'whoami')).user, 42);
+          // None of them reads Retry-After, which said a second at least. It costs them nothing: refusals do not count.
+          assert.ok(refusals[1].at - refusals[0].at < 1_000, JSON.stringify(lane));
+        }),
+      );
+    });
+
+    test('so do those who were there, and lost their connection', async () => {
+      const { cookie } = await house.login('ann');
+      await Promise.all(
+        LANES.map(async (lane) => {
+          const line = dial({ url: server.url, ...lane, cookie, headers: newcomer(), reconnection: true });
+          const { socket } = await join(line, '/');
+          const refusals = refusalsOf(socket);
+          const back = happens(socket, 'disconnect').then(() => happens(socket, 'connect'));
+          line.manager.engine.close();
+          await within(back, JSON.stringify(lane), 20_000);
+          assertAre(refusals, 429, lane);
+          assert.equal((await ask(socket, 'whoami')).user, 42);
+        }),
+      );
+    });
+
+    test("no secret, session id or cookie is in the server's output", assertNothingLeaked);
+  });
+}
+
+for (const layer of ['over', 'plain']) {
+  for (const options of ['', 'retry-at-http']) {
+    describe(`who is told to try again (layer: ${layer}, options: ${options || 'none'})`, { skip }, () => {
+      let house;
+      let server;
+
+      before(async () => {
+        house = await House.onRedis({ durable: true });
+        server = await house.open(startTransports, { layer, options });
+      });
+      afterEach(hangUp);
+      after(() => house?.close());
+
+      test("clients of all versions come in with the guide's handler, over every transport", async () => {
+        const { cookie } = await house.login('ann');
+        await house.redis.kill();
+        const members = LANES.map((lane) => {
+          const { manager } = dial({ url: server.url, ...lane, cookie, reconnection: true });
+          const socket = manager.socket('/');
+          tryAgainAsTheGuideSays(socket, { hangUp: lane.client === '2.5' && layer === 'plain' });
+          const refused = Promise.race(['connect_error', 'error'].map((event) => happens(socket, event)));
+          return { lane, socket, refused, came: happens(socket, 'connect') };
+        });
+        for (const { lane, refused } of members) await within(refused, JSON.stringify(lane), 10_000);
+        await house.redis.restart();
+        for (const { lane, socket, came } of members) {
+          await within(came, JSON.stringify(lane), 20_000);
+          assert.equal((await ask(socket, 'whoami')).user, 42);
+        }
+      });
+
+      test("no secret, session id or cookie is in the server's output", assertNothingLeaked);
+    });
+  }
+}
+
+describe('whose store stays away for longer than they are trusted', { skip }, () => {
+  let house;
+  let server;
+
+  before(async () => {
+    house = await House.onRedis({ durable: true });
+    server = await house.open(startTransports, { options: 'retry-at-http short-grace' });
+  });
+  afterEach(hangUp);
+  after(() => house?.close());
+
+  test('clients of all versions lose their connection, and come back by themselves when the store does', async () => {
+    const { cookie } = await house.login('ann');
+    const members = [];
+    for (const lane of LANES) {
+      const line = dial({ url: server.url, ...lane, cookie, reconnection: true });
+      const { socket } = await join(line, '/');
+      members.push({ lane, socket, refusals: refusalsOf(socket), told: happens(socket, 'session_ended') });
+    }
+    await house.redis.kill();
+    for (const { lane, socket, told } of members) {
+      assert.deepEqual(await within(told, JSON.stringify(lane), 15_000), {
+        code: 'store_unavailable',
+        reconnect: true,
+      });
+      await within(happens(socket, 'connect_error'), JSON.stringify(lane), 10_000);
+    }
+    const back = members.map(({ lane, socket }) => within(happens(socket, 'connect'), JSON.stringify(lane), 30_000));
+    await house.redis.restart();
+    await Promise.all(back);
+    for (const { lane, socket, refusals } of members) {
+      assertAre(refusals, 503, lane);
+      assert.equal((await ask(socket, 'whoami')).user, 42);
+    }
+  });
+
+  test("no secret, session id or cookie is in the server's output", assertNothingLeaked);
+});
