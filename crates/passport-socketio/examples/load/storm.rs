@@ -14,8 +14,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::client::{WebSocket, ask, upgrade};
 use crate::link::Link;
+use crate::memory::Memory;
 use crate::promise;
-use crate::server::{Server, SlowStore, cookie, memory};
+use crate::server::{Server, SlowStore, cookie};
 
 /// An official client's `timeout`.
 const ATTEMPT: Duration = Duration::from_secs(20);
@@ -92,7 +93,7 @@ impl Storm {
             count(&met.cut)
         );
         println!("loads {}, at once at most {}", store.loads(), store.most_at_once());
-        println!("resident memory {} MiB, with both ends", memory().unwrap_or_default());
+        println!("memory {}, with both ends", Memory::now());
         let enough = self.clients - self.clients / 1000;
         let most = store.most_at_once();
         [
