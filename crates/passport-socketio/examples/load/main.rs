@@ -80,7 +80,7 @@ impl Flags {
         let soak = soak::Soak {
             length: Duration::try_from_secs_f64(60.0 * minutes).ok()?,
             visitors: self.number("visitors", 60)?,
-            slack: self.number("slack", 1)?,
+            slack: self.number("slack", 4)?,
         };
         self.0.is_empty().then_some(soak)
     }

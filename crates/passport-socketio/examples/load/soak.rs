@@ -39,6 +39,7 @@ const FAULTS: [Fault; 6] = [
 const FAULT: Duration = Duration::from_secs(2);
 const PEACE: Duration = Duration::from_secs(3);
 const MAX_STALE: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// No visit takes longer, whatever fails: a fault or two, a sweep, and what a busy machine adds.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often it is told how things are going.
@@ -47,7 +48,8 @@ const LOOKS: u32 = 10;
 pub(crate) struct Soak {
     pub(crate) length: Duration,
     pub(crate) visitors: usize,
-    /// What may be allocated once and kept, in MiB.
+    /// What may be allocated and kept, in MiB: sessions that were revoked are refused for five minutes, and where
+    /// the store could not destroy them, for good.
     pub(crate) slack: usize,
 }
 
@@ -86,6 +88,8 @@ impl Soak {
         }
         visitors.join_all().await;
         let empty = timeout(PATIENCE, house.is_left()).await.is_ok();
+        // The host still remembers who was refused.
+        sleep(CONNECT_TIMEOUT + Duration::from_millis(500)).await;
         let afterwards = Memory::now();
         println!("memory afterwards: {afterwards}");
         let panics = panics.load(Ordering::Relaxed);
@@ -111,9 +115,9 @@ impl House {
         let port = redis.process().port();
         let proxy = FaultProxy::to(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await;
         let store = RedisStore::connect(&format!("redis://{}/", proxy.addr())).await.unwrap();
-        let timeout = Duration::from_secs(5);
         let server =
-            Server::start(store, true, timeout, |builder| builder.max_stale(MAX_STALE)).await;
+            Server::start(store, true, CONNECT_TIMEOUT, |builder| builder.max_stale(MAX_STALE))
+                .await;
         let member = async |socket: SocketRef, user: Auth<usize>| {
             socket.emit("you", &*user).ok();
         };
