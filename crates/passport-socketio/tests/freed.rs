@@ -32,7 +32,7 @@ use tower::util::MapRequestLayer;
 const CONNECTIONS: usize = 250;
 
 /// Of whoever says nothing, and of whoever stops answering.
-const TIMEOUT: Duration = Duration::from_millis(500);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 const CLOSE: [u8; 6] = [0x88, 0x80, 0, 0, 0, 0];
 
