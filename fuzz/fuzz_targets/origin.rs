@@ -1,6 +1,6 @@
 #![no_main]
-//! Whatever stands around the server's name in an origin: only the server's own is let through, and what a stranger forwards
-//! changes nothing.
+//! Whatever stands around the server's name in an origin: only the server's own is let through, and what a
+//! stranger forwards changes nothing.
 
 use fuzz::handshake::{OPEN, PROXY, STRANGER, ask, authorizer, get, host, run};
 use fuzz::unit;
@@ -9,8 +9,14 @@ use tower::Layer as _;
 
 fuzz_target!(|input: (&str, &str, &str, &str, &str)| unit(|| {
     let (name, before, after, scheme, forwarded) = input;
-    let origin = format!("{before}{name}{after}");
-    let direct = [("host", name), ("origin", &*origin)];
+    // Nearly nothing that does not begin so is an origin at all.
+    for begin in ["", "http://"] {
+        check(name, &format!("{begin}{before}{name}{after}"), scheme, forwarded);
+    }
+}));
+
+fn check(name: &str, origin: &str, scheme: &str, forwarded: &str) {
+    let direct = [("host", name), ("origin", origin)];
     let proxied = [&direct[..], &[("x-forwarded-proto", scheme), ("x-forwarded-host", forwarded)]];
     let proxied = proxied.concat();
     run(async {
@@ -26,7 +32,7 @@ fuzz_target!(|input: (&str, &str, &str, &str, &str)| unit(|| {
             ask(&server, request).await;
         }
     });
-}));
+}
 
 fn host_and_port(text: &str) -> (String, u16) {
     let port = text.rsplit_once(':').and_then(|(name, port)| Some((name, port.parse().ok()?)));

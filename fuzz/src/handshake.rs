@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use express_session::cookie::Signer;
@@ -11,6 +12,7 @@ use http::{HeaderName, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full};
 use passport_socketio::store::{Life, MemoryStore};
 use passport_socketio::{Authorizer, AuthorizerBuilder, PeerAddr};
+use tokio::time::sleep;
 use tower::{Service, ServiceExt as _, service_fn};
 
 use crate::KEY;
@@ -22,12 +24,22 @@ pub const OPEN: &str = "/socket.io/?EIO=4&transport=polling";
 pub const PROXY: [u8; 4] = [10, 0, 0, 1];
 pub const STRANGER: [u8; 4] = [192, 0, 2, 1];
 
+/// Longer than any timeout of the host (`connect_timeout`, 45 s) or of ours.
+const ALL_IS_OVER: Duration = Duration::from_secs(60);
+
 type Get = Request<Full<Bytes>>;
 
-/// With a runtime of its own, which ends with all that was started on it.
+/// With a runtime of its own, in which nobody waits: its clock jumps to the next timer. So what the requests
+/// have opened has timed out before the runtime ends, and whatever is left then is a leak.
+///
+/// The host needs that: its engine and a connection hold each other until the connection is closed, which a
+/// runtime that ends does not do (engineioxide 0.17.9, `engine.rs`, `create_session`).
 pub fn run(requests: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    runtime.unwrap().block_on(requests);
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_time().start_paused(true).build().unwrap().block_on(async {
+        requests.await;
+        sleep(ALL_IS_OVER).await;
+    });
 }
 
 /// Trusts [`PROXY`], and knows the session of [`cookie`].

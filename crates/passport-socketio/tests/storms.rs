@@ -17,7 +17,7 @@ use passport_socketio::live::EndReason;
 use passport_socketio::store::{
     DestroySession as _, Life, MemoryStore, SessionStore, StoreError, StoredSession,
 };
-use passport_socketio::{AuthorizerBuilder, Live};
+use passport_socketio::{Authorizer, AuthorizerBuilder, Live};
 use serde_json::json;
 use socketioxide::SocketIo;
 use socketioxide::handler::ConnectHandler as _;
@@ -61,6 +61,7 @@ impl Slow {
 
 struct Server {
     app: Router,
+    auth: Authorizer<User>,
     live: Live<User>,
     store: Arc<Slow>,
 }
@@ -76,7 +77,7 @@ impl Server {
         let (host, io) = SocketIo::new_layer();
         io.ns("/", ignore.with(auth.required()));
         io.ns("/lobby", ignore.with(auth.optional()));
-        Self { app: Router::new().layer(host), live: auth.attach(&io), store }
+        Self { app: Router::new().layer(host), live: auth.attach(&io), auth, store }
     }
 
     async fn log_out(&self, who: &str) {
@@ -149,6 +150,26 @@ async fn who_is_one_too_many_is_told_to_try_again_and_never_made_a_guest() {
         assert_eq!(outcome, Ok(()));
         bob.connect(ns).await.unwrap();
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_let_in_at_the_door_waits_while_there_is_a_crowd() {
+    let server = Server::new(|builder| {
+        let builder = builder.max_store_loads(1).max_queued_loads(0);
+        builder.store_timeout(Duration::from_secs(3600))
+    });
+    let app = server.app.clone().layer(server.auth.layer());
+    server.store.answers.add_permits(1);
+    let mut ann = Client::of(&app, "ann").await;
+    // By now the layer's look is too old to be used.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let (outcome, _bob, ()) = tokio::join!(ann.connect("/"), Client::of(&app, "bob"), async {
+        server.store.is_asked(2).await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(server.store.asked(), 2, "there is no place for another load");
+        server.store.answers.add_permits(2);
+    });
+    assert_eq!(outcome, Ok(()));
 }
 
 #[tokio::test(start_paused = true)]

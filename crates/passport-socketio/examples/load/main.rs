@@ -20,6 +20,7 @@ mod client;
 mod hostile;
 mod kinds;
 mod link;
+mod memory;
 mod server;
 mod soak;
 mod storm;
@@ -69,7 +70,7 @@ impl Flags {
             handshakes: self.number("handshakes", 100_000)?,
             at_once: self.number("at-once", 500)?,
             connect_timeout: Duration::from_secs(self.number("connect-timeout", 5)? as u64),
-            slack: self.number("slack", 8)?,
+            slack: self.number("slack", 1)?,
         };
         self.0.is_empty().then_some(hostile)
     }
@@ -79,7 +80,7 @@ impl Flags {
         let soak = soak::Soak {
             length: Duration::try_from_secs_f64(60.0 * minutes).ok()?,
             visitors: self.number("visitors", 60)?,
-            slack: self.number("slack", 16)?,
+            slack: self.number("slack", 4)?,
         };
         self.0.is_empty().then_some(soak)
     }

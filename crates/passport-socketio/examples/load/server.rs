@@ -41,7 +41,9 @@ impl fmt::Debug for SlowStore {
 impl SessionStore for SlowStore {
     async fn load(&self, sid: &SessionId) -> Result<Option<StoredSession>, StoreError> {
         self.loads.fetch_add(1, Ordering::Relaxed);
-        *self.by_sid.lock().unwrap().entry(sid.as_str().to_owned()).or_default() += 1;
+        if let Some(loads) = self.by_sid.lock().unwrap().get_mut(sid.as_str()) {
+            *loads += 1;
+        }
         let in_flight = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
         self.most.fetch_max(in_flight, Ordering::Relaxed);
         sleep(self.latency).await;
@@ -72,6 +74,7 @@ impl SlowStore {
 
     pub(crate) fn put(&self, sid: &str, json: String) {
         self.sessions.set(sid, json, Life::Forever);
+        self.by_sid.lock().unwrap().insert(sid.to_owned(), 0);
     }
 
     /// How often it was asked by handshakes.
@@ -79,7 +82,7 @@ impl SlowStore {
         self.loads.load(Ordering::Relaxed)
     }
 
-    /// The same, for one session.
+    /// The same, for one session that there is.
     pub(crate) fn loads_of(&self, sid: &str) -> usize {
         self.by_sid.lock().unwrap().get(sid).copied().unwrap_or_default()
     }
@@ -131,11 +134,3 @@ impl Server {
 }
 
 async fn ignore(_: SocketRef) {}
-
-/// This process' resident memory, in MiB. `None` where `/proc` does not say.
-pub(crate) fn memory() -> Option<usize> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kib: usize = line.trim().strip_suffix(" kB")?.parse().ok()?;
-    Some(kib / 1024)
-}

@@ -4,8 +4,9 @@
 //! after 1, 2, 4, 5, 5 … seconds, each a half more or less; an attempt that takes 20 seconds is given up.
 //! A namespace's refusal is final: such a client would wait for its own code.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -14,8 +15,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::client::{WebSocket, ask, upgrade};
 use crate::link::Link;
+use crate::memory::Memory;
 use crate::promise;
-use crate::server::{Server, SlowStore, cookie, memory};
+use crate::server::{Server, SlowStore, cookie};
 
 /// An official client's `timeout`.
 const ATTEMPT: Duration = Duration::from_secs(20);
@@ -35,7 +37,8 @@ pub(crate) struct Storm {
 struct Met {
     attempts: AtomicUsize,
     refused_at_http: AtomicUsize,
-    refused_for_good: AtomicUsize,
+    /// What they read who were refused for good, and how often.
+    refused_for_good: Mutex<BTreeMap<String, usize>>,
     cut: AtomicUsize,
 }
 
@@ -85,14 +88,14 @@ impl Storm {
         println!("clients {}, a load takes {:?}", self.clients, self.latency);
         println!("back after: half {:.2?}, p99 {:.2?}, the last {:.2?}", at(50), at(99), at(100));
         println!(
-            "attempts {}: answered 503 {}, refused for good {}, cut {}",
+            "attempts {}: answered 503 {}, refused for good {:?}, cut {}",
             count(&met.attempts),
             count(&met.refused_at_http),
-            count(&met.refused_for_good),
+            met.refused_for_good.lock().unwrap(),
             count(&met.cut)
         );
         println!("loads {}, at once at most {}", store.loads(), store.most_at_once());
-        println!("resident memory {} MiB, with both ends", memory().unwrap_or_default());
+        println!("memory {}, with both ends", Memory::now());
         let enough = self.clients - self.clients / 1000;
         let most = store.most_at_once();
         [
@@ -113,7 +116,7 @@ fn sid(client: usize) -> String {
 enum Attempt {
     Back(WebSocket),
     Later,
-    Never,
+    Never(String),
 }
 
 async fn come_back(link: &Link, cookie: &str, met: &Met, start: Instant) -> Option<WebSocket> {
@@ -123,8 +126,8 @@ async fn come_back(link: &Link, cookie: &str, met: &Met, start: Instant) -> Opti
         let attempt = timeout(ATTEMPT, attempt(link, cookie)).await;
         match attempt {
             Ok(Ok(Attempt::Back(socket))) => return Some(socket),
-            Ok(Ok(Attempt::Never)) => {
-                met.refused_for_good.fetch_add(1, Ordering::Relaxed);
+            Ok(Ok(Attempt::Never(read))) => {
+                *met.refused_for_good.lock().unwrap().entry(read).or_default() += 1;
                 return None;
             }
             Ok(Ok(Attempt::Later)) => {
@@ -143,16 +146,17 @@ async fn come_back(link: &Link, cookie: &str, met: &Met, start: Instant) -> Opti
 async fn attempt(link: &Link, cookie: &str) -> std::io::Result<Attempt> {
     let request = upgrade("EIO=4&transport=websocket", &format!("Cookie: {cookie}\r\n"));
     let answered = ask(link, request.as_bytes()).await?;
-    if answered.status == 503 {
+    let status = answered.status;
+    if status == 503 {
         return Ok(Attempt::Later);
     }
     let Some(mut socket) = answered.upgraded() else {
-        return Ok(Attempt::Never);
+        return Ok(Attempt::Never(format!("HTTP {status}")));
     };
     socket.receive().await?;
     socket.send("40").await?;
     Ok(match socket.receive().await? {
         said if said.starts_with("40") => Attempt::Back(socket),
-        _ => Attempt::Never,
+        said => Attempt::Never(said),
     })
 }

@@ -13,6 +13,7 @@
 //! knows its id, as in Node.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
@@ -167,5 +168,12 @@ impl Connections {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<EngineId, Weak<Connection>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many there are: who knows an id can poll its connection.
+impl fmt::Debug for Connections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Connections({})", self.lock().len())
     }
 }

@@ -223,7 +223,8 @@ impl<S: Clone, U> Clone for AuthService<S, U> {
 
 impl<U> fmt::Debug for AuthLayer<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuthLayer").field("auth", &self.auth).finish_non_exhaustive()
+        let mut debug = f.debug_struct("AuthLayer");
+        debug.field("auth", &self.auth).field("connections", &self.connections).finish()
     }
 }
 

@@ -69,6 +69,6 @@ impl<U, A: Adapter> Clone for OverLayer<U, A> {
 
 impl<U, A: Adapter> fmt::Debug for OverLayer<U, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OverLayer").field("auth", &self.auth).finish_non_exhaustive()
+        f.debug_struct("OverLayer").field("layer", &self.auth).finish_non_exhaustive()
     }
 }

@@ -1,7 +1,8 @@
 //! The connect middleware: who is not granted does not reach the namespace.
 //!
 //! 1. It is counted, where there is a limit. The layer's answer is used, once, while it is fresh;
-//!    else the session is looked up.
+//!    else the session is looked up. Who has come through the layer waits for that, if there is a
+//!    crowd.
 //! 2. `success` is asked.
 //! 3. The socket is entered into the live sessions, if the session has not changed meanwhile: else
 //!    it is looked up again, and all starts over unless it was only touched.
@@ -13,6 +14,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use express_session::store::StoreError;
+use http::request::Parts;
 use socketioxide::adapter::Adapter;
 use socketioxide::handler::{ConnectMiddleware, Value};
 use socketioxide::socket::Socket;
@@ -20,6 +22,7 @@ use tokio::time::{Instant, sleep};
 use tracing::Instrument as _;
 
 use super::{session_room, user_room};
+use crate::auth::Attempt;
 use crate::authorizer::{Answer, Denial};
 use crate::handshake::{Connection, Handover, Left, after_connect, before_connect};
 use crate::live::{EndReason, Host, LiveSocket, NotEntered, Registration};
@@ -30,6 +33,11 @@ use crate::{AuthorizeError, Authorizer, Failure, Identity, Session};
 
 /// A session that has not stood still for so long is not one that anybody can be let in with.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long who was let through by the layer waits for another look, while there are too many: as long
+/// as an official client waits for its connection. Refused here it would not come back by itself.
+const CROWD: Duration = Duration::from_secs(20);
+/// How often it asks for that, about.
+const TURN: Duration = Duration::from_millis(500);
 /// Changes come in bursts: an app writes a session several times in a row.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -103,7 +111,7 @@ impl<U: Send + Sync + 'static> Gate<U> {
         let mut attempt = match Handover::take(request, &self.auth) {
             Left::Fresh(attempt) => *attempt,
             // It was counted.
-            Left::Stale => self.auth.attempt_again(request, None).await,
+            Left::Stale => self.attempt_in_a_crowd(request).await,
             Left::Nothing => self.auth.attempt(request).await,
         };
         let (mut before, mut first) = (None::<Identity<U>>, None);
@@ -154,6 +162,20 @@ impl<U: Send + Sync + 'static> Gate<U> {
             }
             sleep(PAUSE).await;
             attempt = self.auth.attempt_again(request, before.as_ref()).await;
+        }
+    }
+
+    /// One more look, for who has had one at the door.
+    async fn attempt_in_a_crowd(&self, request: &Parts) -> Attempt<U> {
+        let began = Instant::now();
+        loop {
+            let attempt = self.auth.attempt_again(request, None).await;
+            let is_crowded =
+                matches!(attempt.outcome, Err(Failure::Error(AuthorizeError::Overloaded)));
+            if !is_crowded || began.elapsed() > CROWD {
+                return attempt;
+            }
+            sleep(TURN.mul_f64(0.5 + fastrand::f64())).await;
         }
     }
 
