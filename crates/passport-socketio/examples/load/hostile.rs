@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::client::{WebSocket, ask};
 use crate::kinds::{Fate, KINDS, Kind, NEVER, prepare};
 use crate::link::Link;
-use crate::memory::Memory;
+use crate::memory::{Memory, Slack};
 use crate::server::{Server, SlowStore};
 use crate::{count_panics, promise};
 
@@ -26,8 +26,7 @@ pub(crate) struct Hostile {
     pub(crate) handshakes: usize,
     pub(crate) at_once: usize,
     pub(crate) connect_timeout: Duration,
-    /// What may be allocated once and kept, in MiB.
-    pub(crate) slack: usize,
+    pub(crate) slack: Slack,
 }
 
 /// What became of those who should have met with something else.
@@ -72,7 +71,7 @@ impl Hostile {
             ),
             promise("nobody is connected or registered", forgot && server.io.sockets().is_empty()),
             promise(
-                &format!("memory is back where it was before the first, within {} MiB", self.slack),
+                &format!("memory is back where it was before the first, {}", self.slack),
                 left.is_back_at(before, self.slack),
             ),
         ]

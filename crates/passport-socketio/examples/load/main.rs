@@ -31,10 +31,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use memory::Slack;
+
 const USAGE: &str = "usage: load storm [--clients 20000] [--latency MS] [--transport memory|tcp]
        load hostile [--handshakes 100000] [--at-once 500] [--connect-timeout SECONDS]
-                    [--slack MIB]
-       load soak [--minutes 10] [--visitors 60] [--slack MIB]";
+                    [--slack MIB] [--resident-slack MIB]
+       load soak [--minutes 10] [--visitors 60] [--slack MIB] [--resident-slack MIB]";
 
 /// What stands behind the flags.
 struct Flags(HashMap<String, String>);
@@ -50,6 +52,12 @@ impl Flags {
 
     fn number(&mut self, name: &str, default: usize) -> Option<usize> {
         self.0.remove(name).map_or(Some(default), |text| text.parse().ok())
+    }
+
+    fn slack(&mut self, allocated: usize) -> Option<Slack> {
+        let allocated = self.number("slack", allocated)?;
+        let resident = self.0.remove("resident-slack").map(|text| text.parse());
+        Some(Slack { allocated, resident: resident.transpose().ok()? })
     }
 
     fn storm(mut self) -> Option<storm::Storm> {
@@ -70,7 +78,7 @@ impl Flags {
             handshakes: self.number("handshakes", 100_000)?,
             at_once: self.number("at-once", 500)?,
             connect_timeout: Duration::from_secs(self.number("connect-timeout", 5)? as u64),
-            slack: self.number("slack", 1)?,
+            slack: self.slack(1)?,
         };
         self.0.is_empty().then_some(hostile)
     }
@@ -80,7 +88,7 @@ impl Flags {
         let soak = soak::Soak {
             length: Duration::try_from_secs_f64(60.0 * minutes).ok()?,
             visitors: self.number("visitors", 60)?,
-            slack: self.number("slack", 4)?,
+            slack: self.slack(4)?,
         };
         self.0.is_empty().then_some(soak)
     }

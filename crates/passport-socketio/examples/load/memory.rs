@@ -1,8 +1,8 @@
 //! What the process has allocated, and what the system has given it for that.
 //!
-//! Promises are about what is allocated: it is counted to the byte, and the same on every machine. What is
-//! resident is told beside it: an allocator may keep what was freed for as long as it likes, and glibc's
-//! keeps most of what lies below a piece that lives on.
+//! What is allocated is counted to the byte, and the same on every machine. What is resident is promised only
+//! where the scripts have found an allocator that gives back: one may keep what was freed for as long as it
+//! likes, and glibc's keeps most of what lies below a piece that lives on.
 
 use std::alloc::System;
 use std::fmt;
@@ -24,9 +24,29 @@ impl Memory {
         Self { allocated: ALLOCATOR.allocated() / 1024, resident: resident() }
     }
 
-    /// Whether no more is allocated than `before`, but for these MiB.
-    pub(crate) fn is_back_at(self, before: Self, slack: usize) -> bool {
-        self.allocated <= before.allocated + 1024 * slack
+    /// Whether no more is allocated, and none resident, than `before`.
+    pub(crate) fn is_back_at(self, before: Self, slack: Slack) -> bool {
+        let Slack { allocated, resident } = slack;
+        let allocated = self.allocated <= before.allocated + 1024 * allocated;
+        let resident = resident.zip(self.resident).zip(before.resident);
+        allocated && resident.is_none_or(|((slack, now), before)| now <= before + 1024 * slack)
+    }
+}
+
+/// What may be allocated once and kept, in MiB, and what of it may be resident, where that is promised.
+#[derive(Clone, Copy)]
+pub(crate) struct Slack {
+    pub(crate) allocated: usize,
+    pub(crate) resident: Option<usize>,
+}
+
+impl fmt::Display for Slack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "within {} MiB allocated", self.allocated)?;
+        match self.resident {
+            Some(resident) => write!(f, " and {resident} MiB resident"),
+            None => Ok(()),
+        }
     }
 }
 

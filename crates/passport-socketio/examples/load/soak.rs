@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::client::{WebSocket, ask, upgrade};
-use crate::memory::Memory;
+use crate::memory::{Memory, Slack};
 use crate::server::{Server, cookie};
 use crate::{count_panics, promise};
 
@@ -48,9 +48,9 @@ const LOOKS: u32 = 10;
 pub(crate) struct Soak {
     pub(crate) length: Duration,
     pub(crate) visitors: usize,
-    /// What may be allocated and kept, in MiB: sessions that were revoked are refused for five minutes, and where
-    /// the store could not destroy them, for good.
-    pub(crate) slack: usize,
+    /// Sessions that were revoked are remembered for five minutes, and where the store could not destroy
+    /// them, for good.
+    pub(crate) slack: Slack,
 }
 
 /// The house that they visit, and what became of them.
@@ -102,7 +102,7 @@ impl Soak {
             promise(&format!("panics: {panics}"), panics == 0),
             promise(&format!("left behind: {:?}", house.server.live), empty),
             promise(
-                &format!("memory is what it was before, within {} MiB", self.slack),
+                &format!("memory is what it was before, {}", self.slack),
                 afterwards.is_back_at(before, self.slack),
             ),
         ];

@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep};
 use tracing::Instrument as _;
 
 use super::{session_room, user_room};
-use crate::auth::Attempt;
+use crate::attempt::Attempt;
 use crate::authorizer::{Answer, Denial};
 use crate::handshake::{Connection, Handover, Left, after_connect, before_connect};
 use crate::live::{EndReason, Host, LiveSocket, NotEntered, Registration};
