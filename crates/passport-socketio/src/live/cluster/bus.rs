@@ -17,7 +17,6 @@ use redis::{AsyncConnectionConfig, Client, FromRedisValue as _, PushInfo, PushKi
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 
-use super::member::Member;
 use super::message::{Answer, NodeId, Order, Report, Request, Seal, random};
 use super::presence::{Presence, SILENCE};
 use crate::observe::nodes;
@@ -61,20 +60,13 @@ pub(super) struct Collected {
 }
 
 impl Bus {
-    /// Connects, and is there.
-    pub(super) async fn join(
-        client: Client,
-        name: &str,
-        seal: Seal,
-        obey: Obey,
-        remember: Duration,
-    ) -> Result<Member, StoreError> {
+    pub(super) fn new(name: &str, seal: Seal, obey: Obey, remember: Duration) -> Self {
         let presence = Presence::new(format!("{name}:nodes"), remember);
         let names = Names {
             orders: format!("{name}:orders"),
             answers: format!("{name}:answers:{}", presence.node().as_str()),
         };
-        let bus = Arc::new(Self {
+        Self {
             presence,
             seal,
             names,
@@ -82,9 +74,7 @@ impl Bus {
             connection: watch::Sender::new(None),
             state: Mutex::default(),
             ignored: AtomicU64::new(0),
-        });
-        let pushes = bus.connect(&client).await?;
-        Ok(Member::new(bus, client, pushes))
+        }
     }
 
     pub(super) fn node(&self) -> &NodeId {

@@ -22,13 +22,12 @@ pub(super) struct Member {
 }
 
 impl Member {
-    pub(super) fn new(
-        bus: Arc<Bus>,
-        client: Client,
-        pushes: mpsc::UnboundedReceiver<PushInfo>,
-    ) -> Self {
+    /// Connects, and is there.
+    pub(super) async fn join(bus: Bus, client: Client) -> Result<Self, StoreError> {
+        let bus = Arc::new(bus);
+        let pushes = bus.connect(&client).await?;
         let task = tokio::spawn(keep(Arc::downgrade(&bus), client, pushes));
-        Self { bus, task }
+        Ok(Self { bus, task })
     }
 }
 

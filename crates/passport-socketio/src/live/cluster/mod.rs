@@ -80,7 +80,7 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
         });
         let settings = self.auth().live_settings();
         let remember = settings.grace.saturating_add(settings.max_stale);
-        let member = Bus::join(client, name, seal, obey, remember).await?;
+        let member = Member::join(Bus::new(name, seal, obey, remember), client).await?;
         Ok(Cluster { live: self.clone(), member: Arc::new(member), patience: PATIENCE })
     }
 }
