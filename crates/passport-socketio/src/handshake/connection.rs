@@ -44,6 +44,8 @@ pub(crate) struct Connection {
     pub(super) asked: AtomicBool,
     /// How many CONNECTs were refused since one was admitted.
     pub(super) refused: AtomicU32,
+    /// Whether a task looks after it since one was.
+    pub(super) is_watched: AtomicBool,
 }
 
 /// The connections of a layer that can be found by their id.
@@ -148,6 +150,7 @@ impl Connections {
             posted: AtomicBool::new(false),
             asked: AtomicBool::new(false),
             refused: AtomicU32::new(0),
+            is_watched: AtomicBool::new(false),
         });
         request.extensions.insert(connection.clone());
         connection
