@@ -17,7 +17,7 @@ use super::{
     Failure, Identity, Limits, Loads, OriginPolicy, Reject, Session, SuccessHook, Trace,
     UserIdHook, UserKey, Verdict,
 };
-use crate::observe::{events, metrics};
+use crate::observe::metrics;
 
 /// What every decision needs, checked and ready.
 pub(crate) struct Decider<U> {
@@ -55,7 +55,7 @@ impl<U: Send + Sync + 'static> Decider<U> {
         let claim = cookies.as_request(&request.uri);
         let located = unpanicked(|| {
             if let Some(several @ 2..) = self.source.cookie_name().map(|name| cookies.count(name)) {
-                events::several_cookies(several);
+                trace.has_several_cookies(several);
             }
             self.source.locate(&claim)
         })?;
