@@ -30,6 +30,8 @@ mod observe;
 
 pub use error::ConfigError;
 
+use live::A_YEAR;
+
 /// Configures an [`Authorizer`]. Made by [`Authorizer::builder`].
 ///
 /// A secret, a store and a deserializer are needed; everything else has a default.
@@ -208,13 +210,13 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
 
     /// How long the store may take before it counts as down. 2 s by default.
     pub fn store_timeout(mut self, after: Duration) -> Self {
-        self.limits.store_timeout = after;
+        self.limits.store_timeout = after.min(A_YEAR);
         self
     }
 
     /// How long the deserializer may take. 5 s by default.
     pub fn deserializer_timeout(mut self, after: Duration) -> Self {
-        self.limits.deserializer_timeout = after;
+        self.limits.deserializer_timeout = after.min(A_YEAR);
         self
     }
 
