@@ -161,8 +161,8 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
     /// Asked for every namespace that a user connects to. `Ok(())` lets them in. (Asked again if what
     /// the session says changes while they connect: what was known of the user may be wrong by then.)
     ///
-    /// There is no time limit but the host's own `connect_timeout`: the connection waits for the
-    /// answer.
+    /// The connection waits for the answer, and is closed by the host's `connect_timeout` if it is in
+    /// no other namespace. After five minutes the answer is no (`rejected`).
     pub fn success<F, Fut>(mut self, hook: F) -> Self
     where
         F: FnOnce(Candidate<U>) -> Fut + Clone + Send + Sync + 'static,
