@@ -179,6 +179,23 @@ async fn who_says_nothing_is_closed_after_the_time_to_connect() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn however_long_the_time_to_connect_is_nothing_waits_for_who_is_gone() {
+    let day = Duration::from_secs(24 * 60 * 60);
+    let server = server(true, |builder| builder.connect_within(day));
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    for _ in 0..10 {
+        Client::of(&server.app, "ann").await.close().await;
+        let mut refused = Client::anonymous(&server.app).await;
+        assert!(refused.connect("/").await.is_err());
+        refused.close().await;
+    }
+    // The host's own timers have passed by then.
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(tasks(), before);
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_is_in_a_namespace_is_not_closed_whichever_it_is() {
     let server = server(true, |builder| builder);
     let mut member = Client::of(&server.app, "ann").await;

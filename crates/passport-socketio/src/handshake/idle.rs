@@ -57,8 +57,9 @@ pub(crate) fn after_connect<A: Adapter>(
         connection.cut_soon("refused too often", || false);
     }
     if !connection.is_watched.swap(true, Ordering::SeqCst) {
-        let (connection, io) = (Arc::downgrade(connection), host_of(socket));
-        tokio::spawn(watch_refused(connection, io, socket.id, settings.connect_within));
+        let (weak, io) = (Arc::downgrade(connection), host_of(socket));
+        let watch = watch_refused(weak, io, socket.id, settings.connect_within);
+        connection.ends(&tokio::spawn(watch));
     }
 }
 
@@ -106,14 +107,15 @@ pub(crate) fn sockets_of<A: Adapter>(io: &SocketIo<A>, id: Sid) -> Vec<SocketRef
 
 /// Gives the client of a new connection some time to say something.
 pub(super) fn watch(connection: &Arc<Connection>, within: Duration) {
-    let connection = Arc::downgrade(connection);
-    tokio::spawn(async move {
+    let weak = Arc::downgrade(connection);
+    let watch = tokio::spawn(async move {
         sleep(within).await;
-        if let Some(connection) = connection.upgrade()
+        if let Some(connection) = weak.upgrade()
             && !connection.asked.load(Ordering::Relaxed)
             && !connection.has_heard()
         {
             connection.cut("it never said anything");
         }
     });
+    connection.ends(&watch);
 }
