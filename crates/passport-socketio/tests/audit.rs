@@ -151,6 +151,24 @@ async fn a_foreign_origin_is_told_by_the_layer_and_a_guest_by_its_namespace() {
 }
 
 #[tokio::test]
+async fn who_asks_on_anothers_connection_is_told_with_the_session_they_show() {
+    let (server, book) = audited(true);
+    let mut client = Client::of(&server.app, "ann").await;
+    for (cookie, session) in [
+        (Some(world::cookie("bob")), Some(short("bob"))),
+        (Some(world::cookie("ann").replace("ann.", "bob.")), None),
+        (None, None),
+    ] {
+        client.set_headers(cookie.map(|cookie| ("cookie", cookie)));
+        client.request(http::Method::GET, "").await;
+        let told = book.take();
+        let [entry] = &*told else { panic!("{told:?}") };
+        assert_eq!((entry.kind, entry.code), (AuditKind::Denied, "other_session"));
+        assert_eq!(entry.session, session);
+    }
+}
+
+#[tokio::test]
 async fn a_question_of_the_apps_own_is_told_too_and_explaining_is_not() {
     let (server, book) = audited(false);
     let request = Request::get("/").header("cookie", world::cookie("ann")).body(()).unwrap();

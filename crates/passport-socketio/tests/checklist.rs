@@ -200,6 +200,20 @@ async fn item_08_of_two_session_cookies_the_first_one_counts_and_is_logged() {
 }
 
 #[tokio::test]
+async fn item_08_later_requests_of_a_connection_do_not_log_it_again() {
+    let server = server();
+    // As many as no other test has.
+    let cookies = format!("{0}; {0}; {0}; {0}; {0}; {0}; {0}", cookie("ann"));
+    let mut client = Client::open(&server.app, [("cookie", cookies)]).await.unwrap();
+    client.connect("/").await.unwrap();
+    for _ in 0..3 {
+        client.request(http::Method::POST, "3").await;
+    }
+    let logged = secrecy::logged().matches("the first one counts cookies=7").count();
+    assert_eq!(logged, 1);
+}
+
+#[tokio::test]
 async fn item_09_broken_cookies_are_refused_in_no_time_and_without_a_load() {
     let server = server();
     let good = cookie("ann");

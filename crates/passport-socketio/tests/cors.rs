@@ -112,3 +112,15 @@ async fn two_layers_name_the_origin_once() {
     let named = headers.get_all("access-control-allow-origin").iter();
     assert_eq!(named.count(), 1);
 }
+
+#[tokio::test]
+async fn an_allowed_page_may_read_when_to_come_back() {
+    let server = Server::with(true, |builder| builder.origin(APP).retry_at_http());
+    let cookie = cookie("down");
+    let asks = [("origin", APP), ("cookie", &*cookie)];
+    let (status, headers) = ask(&server.app, Method::GET, OPEN, &asks).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(headers.contains_key("retry-after"));
+    // Of another origin's answer a browser shows few headers unasked (Fetch standard, 2.2.2).
+    assert_eq!(headers["access-control-expose-headers"], "Retry-After");
+}

@@ -4,8 +4,8 @@
 mod common;
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::world::{Server, User, ignore};
@@ -219,4 +219,24 @@ async fn no_handler_that_asks_who_it_is_runs_once_the_login_has_ended() {
     }
     assert_eq!(soon(running.recv()).await, Some("nobody"));
     assert!(running.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn whoever_prints_an_end_prints_no_id_that_opens_anything() {
+    let printed = Arc::new(Mutex::new(Vec::new()));
+    let book = printed.clone();
+    let server = Server::with(true, |builder| {
+        builder.on_session_end(move |ended| {
+            let socket = ended.socket.to_string();
+            book.lock().unwrap().push((socket, format!("{ended:?}")));
+        })
+    });
+    server.io.ns("/", ignore.with(server.auth.required()));
+    let mut client = Client::of(&server.app, "ann").await;
+    client.connect("/").await.unwrap();
+    server.live.end_session(&"ann".into(), EndReason::LoggedOut);
+    let printed = printed.lock().unwrap();
+    let [(socket, printed)] = &**printed else { panic!("{printed:?}") };
+    assert!(!printed.contains(socket.as_str()) && !printed.contains("\"ann\""), "{printed}");
+    assert!(printed.contains("LoggedOut"), "{printed}");
 }

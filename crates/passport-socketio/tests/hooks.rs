@@ -4,6 +4,7 @@
 mod common;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use common::world::{ERRORS, GUESTS, Server, User, cookie, ignore};
 use common::{Client, eventually, soon};
@@ -11,6 +12,7 @@ use passport_socketio::{Candidate, Failure, MaybeAuth, Reject};
 use socketioxide::extract::SocketRef;
 use socketioxide::handler::ConnectHandler as _;
 use tokio::sync::Notify;
+use tokio::time::sleep;
 
 /// What happened, in order.
 #[derive(Clone, Default)]
@@ -23,6 +25,37 @@ impl Log {
 
     fn read(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
+    }
+}
+
+/// Notes when it is dropped.
+struct Waiting(Log);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.note("given up");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_hook_that_never_ends_leaves_nothing_behind() {
+    for layer in [false, true] {
+        let log = Log::default();
+        let hook = {
+            let log = log.clone();
+            async move |_: Candidate<User>| {
+                let _waiting = Waiting(log);
+                std::future::pending().await
+            }
+        };
+        let server = Server::with(layer, |builder| builder.success(hook));
+        server.io.ns("/", ignore.with(server.auth.required()));
+        let mut client = Client::of(&server.app, "ann").await;
+        client.send("0").await;
+        // The client is gone long before that.
+        sleep(Duration::from_secs(301)).await;
+        assert_eq!(log.read(), ["given up"]);
+        assert!(server.is_empty());
     }
 }
 

@@ -50,6 +50,24 @@ async fn a_foreign_origin_is_refused_before_a_connection_or_the_store_is_spent_o
     assert!(server.forgot_everybody());
 }
 
+/// The host's own answers, whatever it makes of a query by then.
+#[tokio::test]
+async fn what_the_host_opens_no_connection_for_is_not_looked_up() {
+    let mut opened = 0;
+    for version in ["EIO=4", "EIO=3", "EIO=2", "EIO=5", "EIO=4=5", "EIO=", "eio=4", ""] {
+        for transport in ["polling", "polling=", "Polling", "webtransport", ""] {
+            let server = server();
+            let uri = format!("/socket.io/?{version}&transport={transport}");
+            let request = Request::get(&uri).header("cookie", cookie("ann"));
+            let (status, _) = ask(&server.app, request.body(Body::empty()).unwrap()).await;
+            let opens = status == StatusCode::OK;
+            assert_eq!(server.store.loads(), usize::from(opens), "{uri}: {status}");
+            opened += usize::from(opens);
+        }
+    }
+    assert_eq!(opened, 6);
+}
+
 #[tokio::test]
 async fn the_own_origin_is_let_through() {
     let server = server();

@@ -19,7 +19,7 @@ use passport_socketio::{AuthorizerBuilder, Candidate, Reject};
 use serde_json::json;
 use socketioxide::SocketIo;
 use socketioxide::handler::ConnectHandler as _;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 type Builder = AuthorizerBuilder<User>;
 
@@ -179,6 +179,23 @@ async fn who_says_nothing_is_closed_after_the_time_to_connect() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn however_long_the_time_to_connect_is_nothing_waits_for_who_is_gone() {
+    let day = Duration::from_secs(24 * 60 * 60);
+    let server = server(true, |builder| builder.connect_within(day));
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    for _ in 0..10 {
+        Client::of(&server.app, "ann").await.close().await;
+        let mut refused = Client::anonymous(&server.app).await;
+        assert!(refused.connect("/").await.is_err());
+        refused.close().await;
+    }
+    // The host's own timers have passed by then.
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(tasks(), before);
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_is_in_a_namespace_is_not_closed_whichever_it_is() {
     let server = server(true, |builder| builder);
     let mut member = Client::of(&server.app, "ann").await;
@@ -201,6 +218,33 @@ async fn who_was_refused_and_is_nowhere_is_closed_after_the_time_to_connect() {
     let mut client = Client::of(&server.app, "unknown").await;
     assert!(client.connect("/").await.is_err());
     assert_about(closed(&mut client).await, Duration::from_secs(10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_refused_while_in_another_namespace_is_closed_once_they_have_left_that() {
+    let server = server(true, |builder| builder);
+    let mut client = Client::anonymous(&server.app).await;
+    client.connect("/lobby").await.unwrap();
+    assert!(client.connect("/").await.is_err());
+    sleep(Duration::from_secs(25)).await;
+    client.leave("/lobby").await;
+    let took = timeout(Duration::from_secs(60), closed(&mut client)).await.unwrap();
+    assert_about(took, Duration::from_secs(15));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_goes_from_one_namespace_to_the_next_is_not_closed_in_between() {
+    let server = server(true, |builder| builder.connect_within(Duration::from_secs(2)));
+    let mut client = Client::anonymous(&server.app).await;
+    client.connect("/public").await.unwrap();
+    assert!(client.connect("/").await.is_err());
+    // At the moment at which somebody looks.
+    sleep(Duration::from_millis(1900)).await;
+    client.leave("/public").await;
+    sleep(Duration::from_millis(300)).await;
+    client.connect("/public").await.unwrap();
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(client.request(Method::POST, "3").await.0, StatusCode::OK);
 }
 
 #[tokio::test(start_paused = true)]

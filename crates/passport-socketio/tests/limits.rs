@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use axum::body::Body;
 use common::world::{Server, cookie, ignore};
 use common::{Answer, Client};
@@ -196,4 +198,14 @@ async fn where_nobody_knows_the_peer_addresses_are_not_limited() {
     for _ in 0..9 {
         Client::of(&server.app, "ann").await;
     }
+}
+
+#[tokio::test]
+async fn times_may_be_as_long_as_can_be_written() {
+    let server = Server::with(true, |builder| {
+        let builder = builder.store_timeout(Duration::MAX).deserializer_timeout(Duration::MAX);
+        builder.connect_within(Duration::MAX).max_connection_age(Duration::MAX)
+    });
+    server.io.ns("/", ignore.with(server.auth.required()));
+    Client::of(&server.app, "ann").await.connect("/").await.unwrap();
 }

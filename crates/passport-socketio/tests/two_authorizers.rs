@@ -3,16 +3,20 @@
 
 mod common;
 
+use std::time::Duration;
+
 use axum::Router;
 use common::Client;
-use common::world::{User, auth_over, cookie, ignore, store};
+use common::world::{Store, User, auth_over, cookie, ignore, store, user_session};
 use express_session::cookie::Signer;
+use http::{Method, StatusCode};
 use passport_socketio::store::{Life, MemoryStore};
 use passport_socketio::{Auth, Authorizer, MaybeAuth, MaybeSession, filter_sockets_by_user};
 use serde_json::json;
 use socketioxide::SocketIo;
 use socketioxide::extract::SocketRef;
 use socketioxide::handler::ConnectHandler as _;
+use tokio::time::sleep;
 
 /// The staff's users: another type, another cookie, another secret, another store.
 #[derive(Debug)]
@@ -126,7 +130,7 @@ async fn two_of_one_type_of_user_do_not_answer_for_each_other() {
     let app = Router::new().layer(host).layer(strict.layer()).layer(other.layer());
     first.inner().0.set("bob", "null", Life::Forever);
 
-    // Each is asked first once: only one of them finds what its layer left.
+    // Each is asked first once.
     for namespaces in [["/", "/other"], ["/other", "/"]] {
         let mut bob = Client::of(&app, "bob").await;
         for ns in namespaces {
@@ -137,6 +141,39 @@ async fn two_of_one_type_of_user_do_not_answer_for_each_other() {
     let mut ann = Client::of(&app, "ann").await;
     ann.connect("/").await.unwrap();
     assert!(other.attach(&io).online().is_empty());
+}
+
+/// Two with one type of user, and a layer each. A namespace for each, the inner's first.
+fn twins() -> (Router, [Store; 2]) {
+    let stores = [store(), store()];
+    let [inner, outer] = stores.each_ref().map(|store| auth_over(store.clone()).build().unwrap());
+    let (host, io) = SocketIo::new_layer();
+    io.ns("/", ignore.with(inner.required()));
+    io.ns("/outer", ignore.with(outer.required()));
+    (Router::new().layer(host).layer(inner.layer()).layer(outer.layer()), stores)
+}
+
+#[tokio::test]
+async fn of_two_with_one_type_of_user_each_finds_what_its_layer_left() {
+    let (app, stores) = twins();
+    let mut ann = Client::of(&app, "ann").await;
+    ann.connect("/").await.unwrap();
+    ann.connect("/outer").await.unwrap();
+    assert_eq!(stores.map(|store| store.loads()), [1, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_with_one_type_of_user_each_binds_the_connection_of_whom_it_lets_in_later() {
+    for (asked, ns) in ["/", "/outer"].into_iter().enumerate() {
+        let (app, stores) = twins();
+        let mut late = Client::of(&app, "unknown").await;
+        stores[asked].inner().0.set("unknown", user_session(42), Life::Forever);
+        // What the layers found out is out of date by then.
+        sleep(Duration::from_secs(2)).await;
+        late.connect(ns).await.unwrap();
+        late.set_headers([("cookie", cookie("bob"))]);
+        assert_eq!(late.request(Method::GET, "").await.0, StatusCode::FORBIDDEN, "{ns}");
+    }
 }
 
 #[tokio::test]

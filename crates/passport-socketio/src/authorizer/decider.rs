@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use express_session::source::{CookieFault, Located, SessionSource};
 use express_session::store::{Life, SessionStore, StoreError, StoredSession};
@@ -17,7 +17,11 @@ use super::{
     Failure, Identity, Limits, Loads, OriginPolicy, Reject, Session, SuccessHook, Trace,
     UserIdHook, UserKey, Verdict,
 };
-use crate::observe::{events, metrics};
+use crate::observe::metrics;
+
+/// How long `success` may take: longer than any client waits for it, and half of what the registry of
+/// live sessions remembers of those who are under way.
+const SUCCESS: Duration = Duration::from_secs(300);
 
 /// What every decision needs, checked and ready.
 pub(crate) struct Decider<U> {
@@ -55,7 +59,7 @@ impl<U: Send + Sync + 'static> Decider<U> {
         let claim = cookies.as_request(&request.uri);
         let located = unpanicked(|| {
             if let Some(several @ 2..) = self.source.cookie_name().map(|name| cookies.count(name)) {
-                events::several_cookies(several);
+                trace.has_several_cookies(several);
             }
             self.source.locate(&claim)
         })?;
@@ -193,7 +197,7 @@ impl<U: Send + Sync + 'static> Decider<U> {
         }
     }
 
-    /// Check 12, for one namespace. An app's policy that panics has not agreed.
+    /// Check 12, for one namespace. An app's policy that panics, or gives no answer, has not agreed.
     pub(crate) async fn admit(
         &self,
         identity: &Identity<U>,
@@ -203,8 +207,11 @@ impl<U: Send + Sync + 'static> Decider<U> {
             return Ok(());
         };
         let candidate = Candidate::new(identity.clone(), namespace);
-        let verdict = AssertUnwindSafe(async { success(candidate).await }).catch_unwind().await;
-        verdict.unwrap_or_else(|_panic| Err(Reject::panicked())).map_err(Denial::Rejected)
+        let asked = AssertUnwindSafe(async { success(candidate).await }).catch_unwind();
+        match timeout(SUCCESS, asked).await {
+            Ok(Ok(verdict)) => verdict.map_err(Denial::Rejected),
+            Ok(Err(_)) | Err(_) => Err(Denial::Rejected(Reject::unanswered())),
+        }
     }
 
     /// What `fail` makes of a failure. A hook that panics refuses.

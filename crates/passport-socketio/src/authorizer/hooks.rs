@@ -77,7 +77,8 @@ impl Reject {
         Self(text.into())
     }
 
-    pub(crate) fn panicked() -> Self {
+    /// It panicked, or took too long.
+    pub(crate) fn unanswered() -> Self {
         Self::new("rejected")
     }
 

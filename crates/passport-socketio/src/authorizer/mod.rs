@@ -59,7 +59,7 @@ pub(crate) use hooks::{Answer, FailHook, SuccessHook, UserIdHook, success_hook};
 pub(crate) use limits::Limits;
 pub(crate) use loads::{LoadLimits, Loads};
 pub(crate) use origin::{Origin, OriginPolicy};
-pub(crate) use owner::Owner;
+pub(crate) use owner::{NotOwner, Owner};
 pub(crate) use request::CookieContext;
 pub(crate) use trace::{Trace, Unheard, failed_step};
 pub(crate) use user::{AsyncFnDeserializer, BoxError};

@@ -4,8 +4,9 @@ use express_session::source::Located;
 use express_session::store::{Life, StoredSession};
 use http::request::Parts;
 
-use super::{Decider, Denial, Failure, Session, Unheard, UserKey};
-use crate::express_session::SessionId;
+use super::trace::Known;
+use super::{Decider, Denial, Failure, Session, UserKey};
+use crate::express_session::{SessionId, SidHash};
 
 /// What every later request of a connection has to show. Found out without a store.
 #[derive(Debug)]
@@ -15,6 +16,14 @@ pub(crate) enum Owner {
     /// The same user, where the cookie carries the session: it has no id, and another value after
     /// each change.
     User(UserKey),
+}
+
+/// Somebody else, or it could not be told.
+#[derive(Debug)]
+pub(crate) struct NotOwner {
+    /// Of the session that they show, if its cookie's signature vouches for it.
+    pub(crate) session: Option<SidHash>,
+    pub(crate) failure: Failure,
 }
 
 impl<U: Send + Sync + 'static> Decider<U> {
@@ -28,22 +37,28 @@ impl<U: Send + Sync + 'static> Decider<U> {
     }
 
     /// Checks 1 to 4, and that it is the owner who asks.
-    pub(crate) fn check_owner(&self, owner: &Owner, request: &Parts) -> Result<(), Failure> {
-        let owns =
-            self.identify(request, &mut Unheard).and_then(|located| match (owner, located) {
-                (Owner::Session(sid), Located::Stored(shown)) => Ok(*sid == shown),
-                (Owner::User(user), Located::Carried(shown)) => {
-                    let stored = StoredSession::new(shown.payload(), Life::Forever);
-                    let (session, _) =
-                        self.read(shown.id().clone(), Some(&stored), &mut Unheard)?;
-                    Ok(session.user_key() == Some(user))
-                }
-                _ => Ok(false),
-            });
-        match owns {
-            Ok(true) => Ok(()),
-            Err(error @ Failure::Error(_)) => Err(error),
-            Ok(false) | Err(Failure::Denied(_)) => Err(Denial::OtherSession.into()),
+    pub(crate) fn check_owner(&self, owner: &Owner, request: &Parts) -> Result<(), Box<NotOwner>> {
+        let (session, owns) = match self.identify(request, &mut Known) {
+            Ok(located) => (Some(located.id().hash()), self.owns(owner, located)),
+            Err(failure) => (None, Err(failure)),
+        };
+        let failure = match owns {
+            Ok(true) => return Ok(()),
+            Err(error @ Failure::Error(_)) => error,
+            Ok(false) | Err(Failure::Denied(_)) => Denial::OtherSession.into(),
+        };
+        Err(Box::new(NotOwner { session, failure }))
+    }
+
+    fn owns(&self, owner: &Owner, located: Located) -> Result<bool, Failure> {
+        match (owner, located) {
+            (Owner::Session(sid), Located::Stored(shown)) => Ok(*sid == shown),
+            (Owner::User(user), Located::Carried(shown)) => {
+                let stored = StoredSession::new(shown.payload(), Life::Forever);
+                let (session, _) = self.read(shown.id().clone(), Some(&stored), &mut Known)?;
+                Ok(session.user_key() == Some(user))
+            }
+            _ => Ok(false),
         }
     }
 }

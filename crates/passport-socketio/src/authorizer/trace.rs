@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{AuthorizeError, Decision, Failure};
+use crate::observe::events;
 
 /// One of the twelve checks, in their order.
 ///
@@ -92,6 +93,11 @@ pub struct Explanation<U> {
 /// Is told of every check that passed. What is seen is put into words only if somebody listens.
 pub(crate) trait Trace: Send {
     fn passed(&mut self, check: Check, saw: impl FnOnce() -> String);
+
+    /// Of so many session cookies the first one counts.
+    fn has_several_cookies(&mut self, cookies: usize) {
+        events::several_cookies(cookies);
+    }
 }
 
 /// Nobody listens.
@@ -99,6 +105,15 @@ pub(crate) struct Unheard;
 
 impl Trace for Unheard {
     fn passed(&mut self, _: Check, _: impl FnOnce() -> String) {}
+}
+
+/// Of a connection's later requests, nor does the log need to have what it has of the first.
+pub(crate) struct Known;
+
+impl Trace for Known {
+    fn passed(&mut self, _: Check, _: impl FnOnce() -> String) {}
+
+    fn has_several_cookies(&mut self, _: usize) {}
 }
 
 impl Trace for Vec<Step> {

@@ -57,14 +57,15 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
     }
 
     /// How long a connection may last that says nothing, or was refused and is in no namespace. 10 s
-    /// by default. Needs [`layer_over`](Authorizer::layer_over).
+    /// by default; up to twice as long for who was refused in one namespace while in another, once
+    /// they have left that. Needs [`layer_over`](Authorizer::layer_over).
     ///
     /// Without it they are closed by the host's `connect_timeout`, 45 s by default; but those of
     /// Socket.IO 2 clients, which are put into the main namespace unasked, never are once it has
     /// refused them. A client that says something and yet connects to no namespace has that longer
     /// time in any case.
     pub fn connect_within(mut self, within: Duration) -> Self {
-        self.handshake.connect_within = within;
+        self.handshake.connect_within = within.max(Duration::from_millis(10));
         self
     }
 

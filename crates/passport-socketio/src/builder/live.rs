@@ -11,7 +11,7 @@ use crate::Authorizer;
 use crate::live::{Ended, OverLimit};
 
 /// As good as for ever, and no clock overflows.
-const A_YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+pub(super) const A_YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
     /// The longest that a login which has ended may keep its sockets, while the store answers. 30 s

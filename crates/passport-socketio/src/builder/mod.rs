@@ -30,6 +30,8 @@ mod observe;
 
 pub use error::ConfigError;
 
+use live::A_YEAR;
+
 /// Configures an [`Authorizer`]. Made by [`Authorizer::builder`].
 ///
 /// A secret, a store and a deserializer are needed; everything else has a default.
@@ -159,8 +161,8 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
     /// Asked for every namespace that a user connects to. `Ok(())` lets them in. (Asked again if what
     /// the session says changes while they connect: what was known of the user may be wrong by then.)
     ///
-    /// There is no time limit but the host's own `connect_timeout`: the connection waits for the
-    /// answer.
+    /// The connection waits for the answer, and is closed by the host's `connect_timeout` if it is in
+    /// no other namespace. After five minutes the answer is no (`rejected`).
     pub fn success<F, Fut>(mut self, hook: F) -> Self
     where
         F: FnOnce(Candidate<U>) -> Fut + Clone + Send + Sync + 'static,
@@ -208,13 +210,13 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
 
     /// How long the store may take before it counts as down. 2 s by default.
     pub fn store_timeout(mut self, after: Duration) -> Self {
-        self.limits.store_timeout = after;
+        self.limits.store_timeout = after.min(A_YEAR);
         self
     }
 
     /// How long the deserializer may take. 5 s by default.
     pub fn deserializer_timeout(mut self, after: Duration) -> Self {
-        self.limits.deserializer_timeout = after;
+        self.limits.deserializer_timeout = after.min(A_YEAR);
         self
     }
 

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use http::request::Parts;
 
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, sleep};
 
 use super::engine::EngineId;
@@ -45,6 +46,10 @@ pub(crate) struct Connection {
     pub(super) asked: AtomicBool,
     /// How many CONNECTs were refused since one was admitted.
     pub(super) refused: AtomicU32,
+    /// Whether a task looks after it since one was.
+    pub(super) is_watched: AtomicBool,
+    /// Tasks that look after it, which are of no use after it.
+    tasks: Mutex<Vec<AbortHandle>>,
 }
 
 /// The connections of a layer that can be found by their id.
@@ -95,6 +100,13 @@ impl Connection {
         self.transport.can_be_cut()
     }
 
+    /// A task that must not keep it: it ends with the connection.
+    pub(super) fn ends(&self, task: &JoinHandle<()>) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.retain(|other| !other.is_finished());
+        tasks.push(task.abort_handle());
+    }
+
     /// Closes the connection, whatever its client does. In a runtime.
     pub(super) fn cut(&self, why: &'static str) {
         events::cut(why);
@@ -133,6 +145,8 @@ impl Drop for Connection {
         if let (Some(id), Some(connections)) = (self.id.get(), self.connections.upgrade()) {
             connections.lock().remove(id);
         }
+        let tasks = self.tasks.get_mut().unwrap_or_else(PoisonError::into_inner);
+        tasks.drain(..).for_each(|task| task.abort());
     }
 }
 
@@ -149,6 +163,8 @@ impl Connections {
             posted: AtomicBool::new(false),
             asked: AtomicBool::new(false),
             refused: AtomicU32::new(0),
+            is_watched: AtomicBool::new(false),
+            tasks: Mutex::default(),
         });
         request.extensions.insert(connection.clone());
         connection

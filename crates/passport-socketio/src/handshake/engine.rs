@@ -39,13 +39,15 @@ pub(super) fn is_for_engine(uri: &Uri, path: &str) -> bool {
 
 /// Whether the engine would open a connection for it: no `sid`, and nothing it answers with 400.
 pub(super) fn opens_connection(request: &Parts) -> bool {
-    let has = |name| value(request, name).is_some();
-    request.method == Method::GET && !has("sid=") && has("EIO=") && has("transport=")
+    request.method == Method::GET
+        && value(request, "sid=").is_none()
+        && matches!(first(request, "EIO="), Some("3" | "4"))
+        && matches!(first(request, "transport="), Some("polling" | "websocket"))
 }
 
 /// Whether it asks for a WebSocket, for a new connection or for one that polls as yet.
 pub(super) fn wants_websocket(request: &Parts) -> bool {
-    request.method == Method::GET && transport(request) == Some("websocket")
+    request.method == Method::GET && first(request, "transport=") == Some("websocket")
 }
 
 /// Whether it posts more than the pong with which a client says that it is there.
@@ -56,16 +58,17 @@ pub(super) fn says_something(request: &Parts) -> bool {
 
 /// Whether it is Engine.IO 3, which Socket.IO 2 speaks.
 pub(super) fn speaks_version_3(request: &Parts) -> bool {
-    value(request, "EIO=").and_then(|version| version.split('=').next()) == Some("3")
-}
-
-fn transport(request: &Parts) -> Option<&str> {
-    value(request, "transport=")?.split('=').next()
+    first(request, "EIO=") == Some("3")
 }
 
 /// The first parameter that begins so. `name` ends with `=`.
 fn value<'r>(request: &'r Parts, name: &str) -> Option<&'r str> {
     request.uri.query()?.split('&').find_map(|pair| pair.strip_prefix(name))
+}
+
+/// The same up to the next `=`, where the engine stops reading all but ids.
+fn first<'r>(request: &'r Parts, name: &str) -> Option<&'r str> {
+    value(request, name)?.split('=').next()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! From the layer to the connect middleware: one look at the session, used once.
 
+use std::iter;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::request::Parts;
@@ -14,6 +15,8 @@ pub(crate) struct Handover<U> {
     auth: Authorizer<U>,
     connection: Arc<Connection>,
     left: Arc<Mutex<Left<U>>>,
+    /// Of another authorizer with the same type of user, whose layer is further out.
+    outer: Option<Arc<Self>>,
 }
 
 /// What is left of an attempt.
@@ -44,7 +47,8 @@ impl<U: Send + Sync + 'static> Handover<U> {
                 }
             }
         });
-        request.extensions.insert(Self { auth: auth.clone(), connection, left });
+        let outer = request.extensions.remove().map(Arc::new);
+        request.extensions.insert(Self { auth: auth.clone(), connection, left, outer });
     }
 
     /// Takes what the layer of `auth` left. A CONNECT that comes later on the same connection finds
@@ -68,7 +72,9 @@ impl<U: Send + Sync + 'static> Handover<U> {
     }
 
     fn of<'r>(request: &'r Parts, auth: &Authorizer<U>) -> Option<&'r Self> {
-        request.extensions.get::<Self>().filter(|handover| handover.auth.is(auth))
+        let innermost = request.extensions.get::<Self>();
+        let mut all = iter::successors(innermost, |handover| handover.outer.as_deref());
+        all.find(|handover| handover.auth.is(auth))
     }
 }
 
@@ -78,6 +84,7 @@ impl<U> Clone for Handover<U> {
             auth: self.auth.clone(),
             connection: self.connection.clone(),
             left: self.left.clone(),
+            outer: self.outer.clone(),
         }
     }
 }

@@ -22,7 +22,7 @@ use super::engine::{is_for_engine, opens_connection, says_something, wants_webso
 use super::future::State;
 use super::handover::Handover;
 use super::{ResponseBody, ResponseFuture};
-use crate::authorizer::CookieContext;
+use crate::authorizer::{CookieContext, NotOwner};
 use crate::observe::{Subject, events};
 use crate::{Authorizer, Failure};
 
@@ -121,9 +121,10 @@ where
         } else if opens_connection(&parts) {
             let opening = self.open(parts, body);
             State::Opening { opening }
-        } else if let Err(failure) = self.go_on(&mut parts) {
-            self.auth.observer().refused(&Subject::at_layer(&parts), &failure);
-            let answer = Some(refusal(&failure));
+        } else if let Err(stranger) = self.go_on(&mut parts) {
+            let subject = Subject::at_layer(&parts).with_session(stranger.session);
+            self.auth.observer().refused(&subject, &stranger.failure);
+            let answer = Some(refusal(&stranger.failure));
             State::Answered { answer }
         } else {
             let inner = self.inner.call(Request::from_parts(parts, body));
@@ -173,7 +174,7 @@ impl<S: Clone, U: Send + Sync + 'static> AuthService<S, U> {
     }
 
     /// A later request of a connection is let through if it is the owner's.
-    fn go_on(&self, request: &mut Parts) -> Result<(), Failure> {
+    fn go_on(&self, request: &mut Parts) -> Result<(), Box<NotOwner>> {
         if let Some(connection) = self.connections.find(request) {
             if let Some(owner) = connection.owner() {
                 self.auth.decider().check_owner(owner, request)?;

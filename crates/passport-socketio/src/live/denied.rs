@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::Registry;
 use crate::UserKey;
 
-/// No handshake lasts longer.
+/// No handshake lasts longer: the app's `success` may take half of it, and nothing else takes minutes.
 const HANDSHAKE: Duration = Duration::from_secs(600);
 
 #[derive(Default)]

@@ -7,8 +7,8 @@
 //!    what is sent to the whole namespace still arrives.
 //!
 //! Where our layer can close the connection, it does so half a second later, also of a client that
-//! does not read; unless the user is only rejected, and stays in another namespace. At an end that invites the client back, that takes the disconnect's place: after
-//! a lost connection official clients come back by themselves, after a disconnect they do not.
+//! does not read; unless the user is only rejected, and stays in another namespace. (After a lost
+//! connection official clients come back by themselves, after a disconnect they do not.)
 //!
 //! The host refuses to send while the connection's buffer is full, and to disconnect a socket that
 //! is still connecting. Then a task of its own tries again until it is done, or the socket is gone.

@@ -1,11 +1,12 @@
 //! One socket of a logged-in user, and how its end begins.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
-use express_session::SessionId;
+use express_session::{SessionId, SidHash};
 use socketioxide::socket::Sid;
 use tokio::time::Instant;
 
@@ -48,7 +49,6 @@ pub(crate) struct Login {
 }
 
 /// A socket whose login has ended: what `.on_session_end` is told.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Ended<'e> {
     /// Why.
@@ -59,8 +59,22 @@ pub struct Ended<'e> {
     pub user: &'e UserKey,
     /// Where the socket was connected to.
     pub namespace: &'e str,
-    /// The socket's id.
+    /// The socket's id. To whoever knows it and can send requests for it, it opens the connection, if
+    /// that is still there: keep it to yourself.
     pub socket: Sid,
+}
+
+/// With hashes of the user and of the socket's id.
+impl fmt::Debug for Ended<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ended")
+            .field("reason", &self.reason)
+            .field("session", &self.session)
+            .field("user", &self.user)
+            .field("namespace", &self.namespace)
+            .field("socket", &SidHash::of(&self.socket.to_string()))
+            .finish()
+    }
 }
 
 /// The host's socket, with its adapter's type forgotten.

@@ -26,6 +26,8 @@ fn only_what_opens_a_connection_is_looked_up() {
         "/socket.io/?EIO=4&transport=websocket&sid",
         "/socket.io/?EIO=4&transport=websocket&%73id=x",
         "/socket.io/?EIO=4&transport=websocket&SID=x",
+        "/socket.io/?EIO=3&transport=polling",
+        "/socket.io/?EIO=4=x&transport=polling=x",
     ] {
         assert!(opens_connection(&get(open)), "{open}");
     }
@@ -33,6 +35,10 @@ fn only_what_opens_a_connection_is_looked_up() {
         "/socket.io/?EIO=4&transport=polling&sid=x",
         "/socket.io/?EIO=4&transport=polling&sid=",
         "/socket.io/?EIO=4",
+        "/socket.io/?EIO=2&transport=polling",
+        "/socket.io/?EIO=5&EIO=4&transport=polling",
+        "/socket.io/?EIO=4&transport=webtransport",
+        "/socket.io/?EIO=4&transport=&transport=polling",
         "/socket.io/",
     ] {
         assert!(!opens_connection(&get(other)), "{other}");
