@@ -202,7 +202,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
     ///
     /// # Security
     /// URLs are logged by proxies and kept in histories. See
-    /// [`with_insecure_query_param`](ExpressSource::with_insecure_query_param).
+    /// [`with_insecure_query_param`](express_session::source::ExpressSource::with_insecure_query_param).
     pub fn insecure_session_id_query(mut self) -> Self {
         self.query = true;
         self
