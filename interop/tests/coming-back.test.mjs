@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { LANES, ask, dial, hangUp, join } from '../lib/clients.mjs';
+import { LANES, ask, dial, hangUp as hangUpAll, join } from '../lib/clients.mjs';
 import { House } from '../lib/house.mjs';
 import { engineUrl, send } from '../lib/http.mjs';
 import { record } from '../lib/records.mjs';
@@ -23,12 +23,21 @@ function doAsTheGuideSays(socket) {
   });
 }
 
+// Who is about to try again must not do so after it has hung up.
+const waiting = new Set();
+
+function hangUp() {
+  waiting.forEach((timer) => clearTimeout(timer));
+  waiting.clear();
+  hangUpAll();
+}
+
 /** The same, of those who could not be let in. A client 2.x that was refused in `/` does not ask there again. */
 function tryAgainAsTheGuideSays(socket, { hangUp: hangsUp }) {
   const tryAgain = () => (hangsUp ? socket.io.engine.close() : socket.connect());
   for (const event of ['connect_error', 'error']) {
     socket.on(event, ({ message }) => {
-      if (message === 'try_again') setTimeout(tryAgain, 1000 + 4000 * Math.random());
+      if (message === 'try_again') waiting.add(setTimeout(tryAgain, 1000 + 4000 * Math.random()));
     });
   }
 }
