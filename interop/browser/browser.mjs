@@ -69,7 +69,11 @@ class Person {
     context.on('request', (request) => {
       if (!request.url().startsWith(`${url}/`)) this.trouble.push(`${request.url()} was asked for`);
     });
-    context.on('requestfailed', (request) => this.trouble.push(`${request.url()}: ${request.failure()?.errorText}`));
+    context.on('requestfailed', (request) => {
+      const why = request.failure()?.errorText;
+      // A page that is left, or loaded anew, takes along what it was still loading.
+      if (why !== 'net::ERR_ABORTED') this.trouble.push(`${request.url()}: ${why}`);
+    });
     context.on('response', (response) => {
       if (response.status() >= 400) this.trouble.push(`${response.url()}: ${response.status()}`);
     });
