@@ -71,8 +71,9 @@ class Person {
     });
     context.on('requestfailed', (request) => {
       const why = request.failure()?.errorText;
-      // A page that is left, or loaded anew, takes along what it was still loading.
-      if (why !== 'net::ERR_ABORTED') this.trouble.push(`${request.url()}: ${why}`);
+      // No load event waits for the icon, so a page that is loaded anew may give it up halfway.
+      const isGivenUp = request.url() === `${url}/icon.svg` && why === 'net::ERR_ABORTED';
+      if (!isGivenUp) this.trouble.push(`${request.url()}: ${why}`);
     });
     context.on('response', (response) => {
       if (response.status() >= 400) this.trouble.push(`${response.url()}: ${response.status()}`);
