@@ -104,6 +104,11 @@ pub(crate) struct Attempt<U> {
 }
 
 impl<U> Attempt<U> {
+    /// When the store was asked, if it has answered.
+    pub(crate) fn asked(&self) -> Instant {
+        self.made
+    }
+
     pub(crate) fn is_fresh(&self) -> bool {
         self.made.elapsed() <= FRESH
     }

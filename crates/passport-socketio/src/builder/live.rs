@@ -26,8 +26,13 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
         self
     }
 
-    /// How long live sockets stay while the store does not answer, from when that is noticed. 60 s
-    /// by default. Then they are closed (`store_unavailable`), and invited to come back.
+    /// How long a live socket stays while the store does not answer. 60 s by default. Then it is
+    /// closed (`store_unavailable`), and invited to come back.
+    ///
+    /// It is counted for each socket, from when the store was asked for the last answer that said that
+    /// its login stands: not from when an outage begins. A store that answers only now and then makes
+    /// it no longer. Since that answer may be as old as [`max_stale`](Self::max_stale), a shorter
+    /// grace closes sockets as soon as an outage is noticed.
     ///
     /// New connections are refused meanwhile (`try_again`), and nobody becomes a guest by it.
     pub fn outage_grace(mut self, grace: Duration) -> Self {

@@ -3,8 +3,9 @@
 //! 1. It takes what is [due](super::schedule), some sessions at a time, loads them in one round
 //!    trip, and settles what it found: a login that ended takes its sockets with it.
 //! 2. It listens to the [feeds of changes](super::feeds), which make sessions due at once.
-//! 3. While the store is away it only asks whether it is back. Sockets stay for a grace, and are
-//!    closed then; when the store is back, everybody is looked at again, one after the other.
+//! 3. While the store is away it only asks whether it is back; when it is, everybody is looked at
+//!    again, one after the other.
+//! 4. A socket that the store says nothing about stays for a [grace](super::grace).
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +19,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::feeds::Feeds;
-use super::registry::end_all;
+use super::grace::Grace;
 use super::schedule::{Due, Finding};
 use super::{EndReason, LiveSettings, Registry};
 use crate::AuthorizeError;
@@ -37,6 +38,8 @@ const SOONEST: Duration = Duration::from_millis(50);
 const TOGETHER: usize = 8;
 /// After so many failures it is asked whether they are the store's, and not the sessions'.
 const AWAY: usize = 3;
+/// How often it is looked whose grace is over, while the store owes an answer.
+const OFTEN: Duration = Duration::from_secs(1);
 /// How often a store that is away is asked whether it is back: from, to. A short `max_stale` leaves
 /// less time to notice.
 const PROBE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
@@ -106,6 +109,14 @@ impl<U: Send + Sync + 'static> Keeper<U> {
 
     async fn keep(&self) {
         let _feeds = Feeds::start(&self.settings, &self.registry);
+        tokio::select! {
+            () = self.sweep() => {}
+            () = self.end_overdue() => {}
+        }
+    }
+
+    /// Looks at what is due.
+    async fn sweep(&self) {
         let mut looks = FuturesUnordered::new();
         loop {
             tokio::select! {
@@ -115,6 +126,27 @@ impl<U: Send + Sync + 'static> Keeper<U> {
                     self.wait_for_store(&away).await;
                 },
                 due = self.due(), if looks.len() < IN_FLIGHT => looks.push(self.look_at(due)),
+            }
+        }
+    }
+
+    /// Ends the sockets that the store has not said anything about for too long.
+    async fn end_overdue(&self) {
+        let grace =
+            Grace { socket: self.settings.grace, question: self.decider.limits.store_timeout };
+        let mut is_told = false;
+        loop {
+            let asked = self.registry.asked.notified();
+            let (ended, next) = self.registry.end_overdue(grace);
+            let is_away = self.registry.is_store_away();
+            if is_away && ended > 0 && !is_told {
+                events::store_stayed_away(ended);
+            }
+            is_told = is_away && (is_told || ended > 0);
+            match next {
+                // Whoever comes in meanwhile may have less time.
+                Some(next) => sleep_until(next.min(Instant::now() + OFTEN)).await,
+                None => asked.await,
             }
         }
     }
@@ -196,7 +228,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
         } else {
             Finding::Stands(session)
         };
-        self.registry.settle(due, &finding, self.next_look(ends), self.settings.grace);
+        self.registry.settle(due, &finding, self.next_look(ends));
     }
 
     fn settle(&self, due: &Due, stored: Option<&StoredSession>) {
@@ -216,7 +248,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
             Finding::Stands(session) => session.ends(),
             _ => None,
         };
-        self.registry.settle(due, &finding, self.next_look(ends), self.settings.grace);
+        self.registry.settle(due, &finding, self.next_look(ends));
     }
 
     /// What can't be told of these sessions, by a store that answers otherwise.
@@ -226,16 +258,15 @@ impl<U: Send + Sync + 'static> Keeper<U> {
         }
         for due in unclear.drain(..) {
             let soon = self.next_look(Some(Instant::now() + PROBE.1));
-            self.registry.settle(&due, &Finding::Unclear, soon, self.settings.grace);
+            self.registry.settle(&due, &Finding::Unclear, soon);
         }
         Ok(())
     }
 
     /// Returns when the store answers again.
     async fn wait_for_store(&self, away: &AuthorizeError) {
-        let since = Instant::now();
         let mut outage = Outage::begin(away, self.settings.grace);
-        let mut closed = false;
+        let is_away = self.registry.store_is_away();
         let longest = (self.settings.max_stale / 8).min(PROBE.1);
         let mut pause = longest.min(PROBE.0);
         loop {
@@ -245,12 +276,8 @@ impl<U: Send + Sync + 'static> Keeper<U> {
             }
             outage.goes_on();
             pause = longest.min(pause * 2);
-            if !closed && since.elapsed() >= self.settings.grace {
-                let sockets = end_all(&self.registry.all_sockets(), EndReason::StoreUnavailable);
-                events::store_stayed_away(sockets);
-                closed = true;
-            }
         }
+        drop(is_away);
         outage.end();
         self.registry.all_changed(self.settings.max_stale / 2);
     }

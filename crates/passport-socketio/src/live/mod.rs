@@ -21,6 +21,7 @@ pub mod cluster;
 mod denied;
 mod end;
 mod feeds;
+mod grace;
 mod keeper;
 mod refresh;
 mod registration;

@@ -30,7 +30,9 @@ impl<U> Registry<U> {
                 told: None,
                 due: None,
                 checked: Instant::now(),
-                failing: None,
+                confirmed: None,
+                asked: None,
+                unclear: false,
             }
         });
         entry.pending += 1;
@@ -118,7 +120,12 @@ impl<U> Registration<U> {
             entry.checked = Instant::now();
         }
         let sooner = state.schedule.at_most(&self.sid, &mut entry.due, due);
+        let is_away = state.is_away;
         drop(guard);
+        if is_away {
+            // The store has answered in between. From now on it owes an answer about this one, too.
+            self.registry.asked.notify_one();
+        }
         if sooner {
             self.registry.sooner.notify_one();
         }

@@ -24,6 +24,8 @@ pub(crate) struct Registry<U> {
     state: Mutex<State<U>>,
     /// Something is due earlier than what was due first.
     pub(super) sooner: Notify,
+    /// The store is asked, or does not answer.
+    pub(super) asked: Notify,
     /// Where records may be kept, which must not outlive what is told of their sessions.
     pub(super) loads: Arc<Loads>,
 }
@@ -35,6 +37,10 @@ pub(super) struct State<U> {
     pub(super) hashes: HashMap<SidHash, SessionId>,
     next_number: u64,
     pub(super) schedule: Schedule,
+    /// Sessions about which the store was asked and has not answered.
+    pub(super) unanswered: HashSet<SessionId>,
+    /// Whether the store answers nothing at all.
+    pub(super) is_away: bool,
     pub(super) denied: Denied,
     /// Whose handshakes that began before know the user as they were.
     pub(super) refreshed: Moments,
@@ -54,8 +60,12 @@ pub(super) struct Entry<U> {
     /// When it is looked at again; `None` while it is being looked at, and while it has no socket.
     pub(super) due: Option<Slot>,
     pub(super) checked: Instant,
-    /// Since when the store's answer about it makes no sense.
-    pub(super) failing: Option<Instant>,
+    /// When the store was asked for the last answer that said that the login stands.
+    pub(super) confirmed: Option<Instant>,
+    /// Since when the store is being asked about it.
+    pub(super) asked: Option<Instant>,
+    /// Whether the last lookup of it gave no answer.
+    pub(super) unclear: bool,
 }
 
 impl<U> Registry<U> {
@@ -66,11 +76,18 @@ impl<U> Registry<U> {
             hashes: HashMap::new(),
             next_number: 0,
             schedule: Schedule::default(),
+            unanswered: HashSet::new(),
+            is_away: false,
             denied: Denied::default(),
             refreshed: Moments::default(),
             tally: Tally::default(),
         };
-        Arc::new(Self { state: Mutex::new(state), sooner: Notify::new(), loads })
+        Arc::new(Self {
+            state: Mutex::new(state),
+            sooner: Notify::new(),
+            asked: Notify::new(),
+            loads,
+        })
     }
 
     /// Ends all sockets of a session, and makes the handshakes that are under way with it start
@@ -125,13 +142,6 @@ impl<U> Registry<U> {
     pub(crate) fn sockets_of(&self, user: &UserKey) -> Vec<Arc<LiveSocket<U>>> {
         let sockets = self.logins_of(user);
         sockets.into_iter().filter(|socket| socket.is_live()).collect()
-    }
-
-    /// Every socket of every session.
-    pub(super) fn all_sockets(&self) -> Vec<Arc<LiveSocket<U>>> {
-        let state = self.state();
-        let sockets = state.sessions.values().flat_map(|entry| entry.sockets.values());
-        sockets.cloned().collect()
     }
 
     /// Later ones are greater, and none is 0.
@@ -198,6 +208,8 @@ impl<U> State<U> {
         self.tally.session(before, entry.sockets.len());
         if entry.sockets.is_empty() {
             entry.told = None;
+            (entry.asked, entry.unclear) = (None, false);
+            self.unanswered.remove(sid);
             self.schedule.remove(entry.due.take());
             if entry.pending == 0 {
                 self.sessions.remove(sid);

@@ -102,10 +102,15 @@ impl<U> Registry<U> {
             if let Some(entry) = state.sessions.get_mut(&sid) {
                 entry.due = None;
                 entry.checked = now;
+                entry.asked = Some(now);
+                state.unanswered.insert(sid.clone());
                 let told = entry.told.take();
                 let (since, was_told) = (told.unwrap_or(since), told.is_some());
                 taken.push(Due { sid, epoch: entry.epoch, taken: now, since, was_told });
             }
+        }
+        if !taken.is_empty() {
+            self.asked.notify_one();
         }
         taken
     }
@@ -152,11 +157,15 @@ impl<U> Registry<U> {
 
     /// Acts on what was found, and says when to look again. Sockets that came
     /// meanwhile are left alone, and what may have changed meanwhile is looked at once more.
-    pub(super) fn settle(&self, due: &Due, finding: &Finding, again: Instant, grace: Duration) {
+    pub(super) fn settle(&self, due: &Due, finding: &Finding, again: Instant) {
         // What was just found is newer than any record that is kept.
         self.loads.forget(&due.sid.hash());
         let now = Instant::now();
         let mut state = self.state();
+        let is_clear = !matches!(finding, Finding::Unclear);
+        if is_clear {
+            state.unanswered.remove(&due.sid);
+        }
         let settled = state.with_entry(&due.sid, |schedule, entry| {
             if entry.sockets.is_empty() {
                 return None;
@@ -167,16 +176,11 @@ impl<U> Registry<U> {
             let unsettled = changed || sockets.len() < entry.sockets.len();
             let next = if unsettled { now.max(entry.checked + DEBOUNCE) } else { again };
             schedule.at_most(&due.sid, &mut entry.due, next);
-            // An end is an end, whatever was written since; the rest may be out of date.
-            if changed && matches!(finding, Finding::Unclear) {
-                return None;
-            }
-            entry.failing = match finding {
-                Finding::Unclear => entry.failing.or(Some(now)),
-                _ => None,
-            };
+            entry.asked = None;
+            entry.unclear = !is_clear;
             match finding {
                 Finding::Stands(session) => {
+                    entry.confirmed = Some(due.taken);
                     let (same, other): (Vec<_>, Vec<_>) =
                         sockets.into_iter().partition(|socket| socket.is_of(session));
                     for socket in same.iter().filter(|_| !changed) {
@@ -196,13 +200,7 @@ impl<U> Registry<U> {
                     };
                     Some((sockets, reason))
                 }
-                Finding::Unclear
-                    if entry
-                        .failing
-                        .is_some_and(|since| now.saturating_duration_since(since) >= grace) =>
-                {
-                    Some((sockets, EndReason::StoreUnavailable))
-                }
+                // Sockets stay for their [grace](super::grace).
                 Finding::Unclear => None,
             }
         });

@@ -30,6 +30,8 @@ pub(crate) struct LiveSocket<U> {
     id: Sid,
     connection: Box<dyn Connection>,
     entered: Instant,
+    /// When the store was asked for the answer that let it in.
+    asked: Instant,
     was_connected: AtomicBool,
     peer: Option<IpAddr>,
     observer: Observer,
@@ -125,6 +127,7 @@ impl<U> LiveSocket<U> {
         connection: impl Connection + 'static,
         settings: &LiveSettings,
     ) -> Self {
+        let now = Instant::now();
         Self {
             sid: identity.session().id().clone(),
             passport_key: identity.session().user_key().cloned(),
@@ -134,7 +137,8 @@ impl<U> LiveSocket<U> {
             namespace: namespace.into(),
             id,
             connection: Box::new(connection),
-            entered: Instant::now(),
+            entered: now,
+            asked: now,
             was_connected: AtomicBool::new(false),
             peer: None,
             observer: settings.observer.clone(),
@@ -144,6 +148,11 @@ impl<U> LiveSocket<U> {
     /// Who connected, for audits.
     pub(crate) fn with_peer(self, peer: Option<IpAddr>) -> Self {
         Self { peer, ..self }
+    }
+
+    /// When the store was asked for the answer that lets it in.
+    pub(crate) fn known_since(self, asked: Instant) -> Self {
+        Self { asked, ..self }
     }
 
     /// The user and the session as they were when they were last loaded.
@@ -205,6 +214,11 @@ impl<U> LiveSocket<U> {
     /// When it was entered, after its session was loaded.
     pub(super) fn entered(&self) -> Instant {
         self.entered
+    }
+
+    /// When the store was asked for the answer that let it in.
+    pub(super) fn asked(&self) -> Instant {
+        self.asked
     }
 
     /// Whether its session's time is over, as far as was known when it was last loaded.

@@ -121,6 +121,7 @@ impl<U: Send + Sync + 'static> Gate<U> {
                 events::located(session);
             }
             subject = subject.with_session(attempt.session);
+            let asked = attempt.asked();
             let (identity, mut registration) = match attempt.outcome {
                 Ok(granted) => granted,
                 Err(failure) => return self.refuse(socket, &subject, failure),
@@ -141,7 +142,7 @@ impl<U: Send + Sync + 'static> Gate<U> {
                 self.auth.observer().refused(&subject, &rejected.into());
                 return Err(text);
             }
-            before = match self.enter(socket, &subject, &identity, &registration) {
+            before = match self.enter(socket, &subject, &identity, asked, &registration) {
                 Ok(entered) => return entered,
                 Err(NotEntered::Stale) => Some(identity),
                 Err(NotEntered::OldUser) => None,
@@ -185,11 +186,13 @@ impl<U: Send + Sync + 'static> Gate<U> {
         socket: &Arc<Socket<A>>,
         subject: &Subject<'_>,
         identity: &Identity<U>,
+        asked: Instant,
         registration: &Registration<U>,
     ) -> Result<Result<(), Cow<'static, str>>, NotEntered> {
         let settings = self.auth.live_settings();
         let live = LiveSocket::new(identity, socket.ns(), socket.id, Host::of(socket), settings)
-            .with_peer(subject.peer());
+            .with_peer(subject.peer())
+            .known_since(asked);
         let session = identity.session();
         let due = self.auth.keeper().next_look(session.ends());
         let mut membership = registration.activate(live, due, settings.limit)?;

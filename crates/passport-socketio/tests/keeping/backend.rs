@@ -1,6 +1,7 @@
 //! A store that fails when it is told to, its feed, and a server whose ends are noted.
 
 use std::convert::Infallible;
+use std::future::pending;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -31,7 +32,10 @@ pub(crate) const GRACE: Duration = Duration::from_secs(60);
 pub(crate) struct Backend {
     sessions: MemoryStore,
     away: AtomicBool,
+    /// How many questions are answered although it is away.
+    answers_left: AtomicUsize,
     pub(crate) trips: AtomicUsize,
+    last_trip: Mutex<Option<Instant>>,
     changes: Mutex<Option<Changes>>,
     pub(crate) listening: Notify,
 }
@@ -41,7 +45,9 @@ impl Backend {
         let backend = Self {
             sessions: MemoryStore::for_tests(),
             away: AtomicBool::new(false),
+            answers_left: AtomicUsize::new(0),
             trips: AtomicUsize::new(0),
+            last_trip: Mutex::default(),
             changes: Mutex::default(),
             listening: Notify::new(),
         };
@@ -67,18 +73,41 @@ impl Backend {
         self.away.store(away, Ordering::SeqCst);
     }
 
-    fn answer(
+    fn count_trip(&self) {
+        self.trips.fetch_add(1, Ordering::SeqCst);
+        *self.last_trip.lock().unwrap() = Some(Instant::now());
+    }
+
+    /// When it was last asked.
+    pub(crate) fn last_trip(&self) -> Instant {
+        self.last_trip.lock().unwrap().unwrap()
+    }
+
+    /// Answers one more question although it is away, and no other.
+    pub(crate) fn answer_one_question(&self) {
+        self.answers_left.store(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn has_answered(&self) -> bool {
+        self.answers_left.load(Ordering::SeqCst) == 0
+    }
+
+    fn does_not_answer(&self) -> bool {
+        let one_less = |left: usize| left.checked_sub(1);
+        self.away.load(Ordering::SeqCst)
+            && self.answers_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_err()
+    }
+
+    /// What it says of one session: an error or nothing at all, if its record is `fail` or `hang`.
+    async fn answer(
         &self,
-        sid: &SessionId,
         found: Option<StoredSession>,
     ) -> Result<Option<StoredSession>, StoreError> {
-        if self.away.load(Ordering::SeqCst)
-            || (sid.as_str() == "ann"
-                && found.as_ref().is_some_and(|session| session.payload() == b"fail"))
-        {
-            return Err(StoreError::message("GET"));
+        match found.as_ref().map(StoredSession::payload) {
+            Some(b"fail") => Err(StoreError::message("GET")),
+            Some(b"hang") => pending().await,
+            _ => Ok(found),
         }
-        Ok(found)
     }
 
     pub(crate) fn tell(&self, change: Change) {
@@ -89,17 +118,26 @@ impl Backend {
 #[async_trait]
 impl SessionStore for Backend {
     async fn load(&self, sid: &SessionId) -> Result<Option<StoredSession>, StoreError> {
-        self.trips.fetch_add(1, Ordering::SeqCst);
-        self.answer(sid, self.sessions.load(sid).await?)
+        self.count_trip();
+        if self.does_not_answer() {
+            return Err(StoreError::message("GET"));
+        }
+        self.answer(self.sessions.load(sid).await?).await
     }
 
     async fn load_many(
         &self,
         sids: &[SessionId],
     ) -> Result<Vec<Option<StoredSession>>, StoreError> {
-        self.trips.fetch_add(1, Ordering::SeqCst);
-        let found = self.sessions.load_many(sids).await?;
-        sids.iter().zip(found).map(|(sid, found)| self.answer(sid, found)).collect()
+        self.count_trip();
+        if self.does_not_answer() {
+            return Err(StoreError::message("MGET"));
+        }
+        let mut answers = Vec::new();
+        for found in self.sessions.load_many(sids).await? {
+            answers.push(self.answer(found).await?);
+        }
+        Ok(answers)
     }
 }
 
@@ -113,7 +151,7 @@ impl SessionWatch for Feed {
         *self.0.changes.lock().unwrap() = Some(changes.clone());
         changes.report(Change::Unknown);
         self.0.listening.notify_one();
-        std::future::pending().await
+        pending().await
     }
 }
 
@@ -127,6 +165,7 @@ pub(crate) struct Server {
     pub(crate) io: SocketIo,
     pub(crate) live: Live<User>,
     ends: Arc<Mutex<Vec<(EndReason, Instant)>>>,
+    last_end: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Server {
@@ -139,13 +178,16 @@ impl Server {
         set: impl FnOnce(AuthorizerBuilder<User>) -> AuthorizerBuilder<User>,
     ) -> Self {
         let ends = Arc::new(Mutex::new(Vec::new()));
-        let note = ends.clone();
-        let note =
-            move |ended: &Ended<'_>| note.lock().unwrap().push((ended.reason, Instant::now()));
+        let last_end = Arc::new(Mutex::new(None));
+        let (note, note_last) = (ends.clone(), last_end.clone());
+        let note = move |ended: &Ended<'_>| {
+            note.lock().unwrap().push((ended.reason, Instant::now()));
+            *note_last.lock().unwrap() = Some(Instant::now());
+        };
         let auth = set(auth_over(backend.clone()).on_session_end(note)).build().unwrap();
         let (host, io) = patient_host();
         io.ns("/", ignore.with(auth.required()));
-        Self { app: Router::new().layer(host), live: auth.attach(&io), io, ends }
+        Self { app: Router::new().layer(host), live: auth.attach(&io), io, ends, last_end }
     }
 
     pub(crate) async fn connected(&self, who: &str) -> Client {
@@ -157,6 +199,16 @@ impl Server {
     /// How many ends there have been, and why.
     pub(crate) fn ended(&self) -> Vec<EndReason> {
         self.ends.lock().unwrap().iter().map(|(reason, _)| *reason).collect()
+    }
+
+    /// The same, each once.
+    pub(crate) fn take_ends(&self) -> Vec<EndReason> {
+        self.ends.lock().unwrap().drain(..).map(|(reason, _)| reason).collect()
+    }
+
+    /// When the last end was.
+    pub(crate) fn last_end(&self) -> Instant {
+        self.last_end.lock().unwrap().unwrap()
     }
 
     /// Lets time pass until there is an end, for `at_most`.

@@ -1,0 +1,91 @@
+//! How long sockets stay while the store does not say whether their login stands.
+//!
+//! Each has a grace of its own. It begins when the store was asked for the last answer that said that
+//! the login stands, whether that let the socket in or was found by the sweep, and no outage that
+//! begins or ends meanwhile changes it: else a store that answers for a moment from time to time would
+//! let a login that ended keep its sockets for ever.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::registry::{Entry, State, end_all};
+use super::{EndReason, LiveSocket, Registry};
+
+/// How long without an answer is too long.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Grace {
+    /// For a socket, since the store was asked for the last answer about it.
+    pub(super) socket: Duration,
+    /// For one question, before it counts as not answered.
+    pub(super) question: Duration,
+}
+
+impl<U> Registry<U> {
+    /// The store answers nothing at all, for as long as this lives.
+    pub(super) fn store_is_away(&self) -> Away<'_, U> {
+        self.state().is_away = true;
+        self.asked.notify_one();
+        Away(self)
+    }
+
+    /// Ends the sockets whose grace is over. How many they were, and when the next grace is, of those
+    /// that the store owes an answer about now.
+    pub(super) fn end_overdue(&self, grace: Grace) -> (usize, Option<Instant>) {
+        let (over, next) = self.state().overdue(grace);
+        (end_all(&over, EndReason::StoreUnavailable), next)
+    }
+
+    /// Whether the store answers nothing at all.
+    pub(super) fn is_store_away(&self) -> bool {
+        self.state().is_away
+    }
+}
+
+/// While the store is away. Made by [`Registry::store_is_away`].
+#[must_use]
+pub(super) struct Away<'r, U>(&'r Registry<U>);
+
+impl<U> Drop for Away<'_, U> {
+    fn drop(&mut self) {
+        self.0.state().is_away = false;
+    }
+}
+
+impl<U> State<U> {
+    fn overdue(&self, grace: Grace) -> (Vec<Arc<LiveSocket<U>>>, Option<Instant>) {
+        let now = Instant::now();
+        let (mut over, mut next) = (Vec::new(), None::<Instant>);
+        let mut consider = |entry: &Entry<U>| {
+            let answer_by = match entry.asked {
+                Some(asked) if !self.is_away => asked + grace.question,
+                _ => now,
+            };
+            for socket in entry.sockets.values().filter(|socket| !socket.has_ended()) {
+                let ends = (entry.confirmed(socket) + grace.socket).max(answer_by);
+                if ends <= now {
+                    over.push(socket.clone());
+                } else {
+                    next = Some(next.map_or(ends, |next| next.min(ends)));
+                }
+            }
+        };
+        if self.is_away {
+            self.sessions.values().for_each(&mut consider);
+        } else {
+            let entries = self.unanswered.iter().filter_map(|sid| self.sessions.get(sid));
+            entries.for_each(&mut consider);
+        }
+        (over, next)
+    }
+}
+
+impl<U> Entry<U> {
+    /// When the store was asked for the last answer that said that this socket's login stands.
+    fn confirmed(&self, socket: &LiveSocket<U>) -> Instant {
+        // What was asked before it came may have been answered about somebody else.
+        let since_it_came = self.confirmed.filter(|asked| socket.entered() < *asked);
+        since_it_came.unwrap_or_else(|| socket.asked())
+    }
+}
