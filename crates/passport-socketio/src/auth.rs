@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 use crate::admission::Admission;
 use crate::attempt::{Granted, Look};
 use crate::authorizer::{Decider, Decision, Denial, Explanation, Failure, failed_step};
-use crate::handshake::HandshakeSettings;
+use crate::handshake::{HandshakeSettings, Passage};
 use crate::live::{Keeper, Keeping, LiveSettings, Registry, Toucher};
 use crate::observe::{Observer, Subject, events, metrics};
 use crate::{AuthorizeError, AuthorizerBuilder};
@@ -33,6 +33,7 @@ struct Inner<U> {
     live: LiveSettings,
     server: ServerOptions,
     admission: Admission,
+    passage: Passage,
 }
 
 /// What does not concern the decision.
@@ -63,8 +64,18 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
         let live = LiveSettings { toucher, ..live };
         let keeper = Keeper::new(decider.clone(), registry.clone(), live.clone());
         let keeping = Keeping::default();
+        let passage = Passage::default();
         Self {
-            inner: Arc::new(Inner { decider, registry, keeper, keeping, live, server, admission }),
+            inner: Arc::new(Inner {
+                decider,
+                registry,
+                keeper,
+                keeping,
+                live,
+                server,
+                admission,
+                passage,
+            }),
         }
     }
 
@@ -184,6 +195,11 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
 
     pub(crate) fn path(&self) -> &str {
         &self.inner.server.path
+    }
+
+    /// Whether there is a layer, and sockets that did not pass it.
+    pub(crate) fn passage(&self) -> &Passage {
+        &self.inner.passage
     }
 
     pub(crate) fn max_connection_age(&self) -> Option<Duration> {

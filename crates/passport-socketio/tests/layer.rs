@@ -2,6 +2,8 @@
 //! The tower layer around the host's.
 
 mod common;
+#[path = "layer/paths.rs"]
+mod paths;
 
 use std::sync::Arc;
 use std::time::Duration;

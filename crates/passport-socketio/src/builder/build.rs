@@ -11,6 +11,7 @@ use crate::Authorizer;
 use crate::admission::Admission;
 use crate::auth::ServerOptions;
 use crate::authorizer::{Decider, Loads, Origin, OriginPolicy};
+use crate::handshake::normal_path;
 use crate::observe::events;
 
 /// How long a connection may last on a session that nobody can end from outside.
@@ -27,6 +28,10 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
         if !self.user_pointer.starts_with('/') {
             return Err(ConfigError::UserPointer(self.user_pointer));
         }
+        let path = match normal_path(&self.path) {
+            Some(path) => path.into(),
+            None => return Err(ConfigError::Path(self.path)),
+        };
         if self.query {
             events::insecure_query();
         }
@@ -47,7 +52,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
         let server = ServerOptions {
             handshake: self.handshake,
             keep_cookies: self.keep_cookies,
-            path: self.path.into(),
+            path,
             max_connection_age: self.max_connection_age.or(carried.then_some(CARRIED_AGE)),
         };
         let decider = Decider {

@@ -54,6 +54,11 @@ pub enum ConfigError {
         "{0:?} lets nobody in: give `RateLimit` a number of times from 1 to a billion a second"
     )]
     RateLimit(crate::RateLimit),
+    /// The path is none that a request can have.
+    #[error(
+        "{0:?} can't be the path of a request: write /socket.io, or whatever socketioxide's `req_path` is, beginning with a slash"
+    )]
+    Path(String),
     /// The user pointer is no JSON pointer.
     #[error("{0:?} is no JSON pointer: write /passport/user, or /passport for @fastify/passport")]
     UserPointer(String),

@@ -239,7 +239,26 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
         self
     }
 
-    /// The path that Socket.IO is served at, if its `req_path` is not `/socket.io`.
+    /// The path that Socket.IO is served at, if socketioxide's `req_path` is not `/socket.io`: what that
+    /// is, byte for byte, but for a slash at the end, which counts as little as in Node.
+    ///
+    /// ```
+    /// use passport_socketio::{Authorizer, ConfigError, store::MemoryStore};
+    /// use socketioxide::SocketIo;
+    ///
+    /// # let builder = || Authorizer::<i64>::builder().secret("s").store(MemoryStore::for_tests())
+    /// #     .deserialize_user(async |id: i64| Ok::<_, std::io::Error>(Some(id)));
+    /// let auth = builder().path("/realtime").build()?;
+    /// let (layer, io) = SocketIo::builder().req_path("/realtime").build_layer();
+    /// let app = axum::Router::<()>::new().layer(auth.layer_over(layer));
+    /// assert!(matches!(builder().path("realtime").build(), Err(ConfigError::Path(_))));
+    /// # let _ = (app, io);
+    /// # Ok::<(), ConfigError>(())
+    /// ```
+    ///
+    /// # Security
+    /// Where it is another path than socketioxide's, [`layer_over`](Authorizer::layer_over) serves no
+    /// Socket.IO, and [`layer`](Authorizer::layer) guards nothing: both say so in the log.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = path.into();
         self

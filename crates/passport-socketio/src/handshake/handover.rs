@@ -64,6 +64,11 @@ impl<U: Send + Sync + 'static> Handover<U> {
         }
     }
 
+    /// Whether the request came through a layer of `auth`.
+    pub(super) fn has_passed(request: &Parts, auth: &Authorizer<U>) -> bool {
+        Self::of(request, auth).is_some()
+    }
+
     /// Somebody was let in with this session: from now on the connection is theirs.
     pub(crate) fn bind(request: &Parts, auth: &Authorizer<U>, session: &Session) {
         if let Some(handover) = Self::of(request, auth) {

@@ -57,7 +57,13 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     ///
     /// It can't close connections. [`layer_over`](Self::layer_over) can: the better choice wherever
     /// the host's layer is yours to give.
+    ///
+    /// # Security
+    /// It guards the requests for [`.path(…)`](crate::AuthorizerBuilder::path), as it sees them: around
+    /// a router that is nested in another one, that is the whole path. A socket that reaches a connect
+    /// middleware past it is decided about as ever, and warned of in the log, once.
     pub fn layer(&self) -> AuthLayer<U> {
+        self.passage().has_layer();
         AuthLayer { auth: self.clone(), connections: Arc::default() }
     }
 }

@@ -16,7 +16,6 @@
 //! Where [it holds the host's layer](crate::Authorizer::layer_over), it closes connections, too.
 
 mod answer;
-mod app;
 mod body;
 mod compact;
 mod connection;
@@ -28,19 +27,23 @@ mod idle;
 mod killable;
 mod layer;
 mod over;
+mod passage;
+mod path;
 mod settings;
 mod transport;
 mod upgrade;
 
-pub use app::App;
 pub use body::ResponseBody;
 pub use future::ResponseFuture;
 pub use killable::Killable;
 pub use layer::{AuthLayer, AuthService};
 pub use over::OverLayer;
+pub use path::NotServed;
 pub use upgrade::UpgradeService;
 
 pub(crate) use connection::Connection;
 pub(crate) use handover::{Handover, Left};
 pub(crate) use idle::{after_connect, before_connect, host_of, sockets_of};
+pub(crate) use passage::{Passage, check_passage};
+pub(crate) use path::normal_path;
 pub(crate) use settings::HandshakeSettings;

@@ -7,15 +7,18 @@ use socketioxide::layer::SocketIoLayer;
 use socketioxide::service::SocketIoService;
 use tower_layer::Layer;
 
-use super::app::App;
+use super::path::{NotServed, serves};
 use super::upgrade::UpgradeService;
 use super::{AuthLayer, AuthService};
 use crate::Authorizer;
+use crate::observe::events;
 
 /// The layer of [`Authorizer::layer_over`].
 pub struct OverLayer<U, A: Adapter = LocalAdapter> {
     auth: AuthLayer<U>,
     host: SocketIoLayer<A>,
+    /// Whether the host answers at the path that is guarded.
+    is_served: bool,
 }
 
 impl<U: Send + Sync + 'static> Authorizer<U> {
@@ -44,26 +47,35 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     ///
     /// A connection is closed for all its namespaces. Whoever is a guest in another one reads a
     /// `transport close`, and comes back.
+    ///
+    /// # Security
+    /// socketioxide gets the requests for [`.path(…)`](crate::AuthorizerBuilder::path), and no others:
+    /// none can reach it past this layer. So `.path(…)` and socketioxide's `req_path` have to be the
+    /// same. Where they are not, all of socketioxide's requests are answered with `404`, and this logs an
+    /// error.
     pub fn layer_over<A: Adapter>(&self, host: SocketIoLayer<A>) -> OverLayer<U, A> {
-        OverLayer { auth: self.layer(), host }
+        let is_served = serves(&host, self.path());
+        if !is_served {
+            events::another_path(self.path());
+        }
+        OverLayer { auth: self.layer(), host, is_served }
     }
 }
 
 impl<S: Clone, U: Send + Sync + 'static, A: Adapter> Layer<S> for OverLayer<U, A> {
-    type Service = AuthService<UpgradeService<SocketIoService<App<S>, A>>, U>;
+    type Service = AuthService<UpgradeService<SocketIoService<NotServed, A>, S>, U>;
 
     fn layer(&self, app: S) -> Self::Service {
         let auth = self.auth.auth();
-        let within = auth.handshake_settings().connect_within;
         // Each host's service is another engine: this one is cloned, and never made again.
-        let host = self.host.layer(App(app));
-        self.auth.layer(UpgradeService::new(host, auth.path(), within))
+        let host = self.host.layer(NotServed);
+        self.auth.layer(UpgradeService::new(host, app, auth, self.is_served))
     }
 }
 
 impl<U, A: Adapter> Clone for OverLayer<U, A> {
     fn clone(&self) -> Self {
-        Self { auth: self.auth.clone(), host: self.host.clone() }
+        Self { auth: self.auth.clone(), host: self.host.clone(), is_served: self.is_served }
     }
 }
 

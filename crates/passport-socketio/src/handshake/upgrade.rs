@@ -1,16 +1,21 @@
 //! The host's service, with a hand on its connections' transports.
 //!
+//! The host is given the requests that our layer guards, and no others: whatever path it listens at, no
+//! request reaches it past the layer. All else goes straight to the app.
+//!
 //! A WebSocket is asked for as ever: the host says yes, or why not. But the stream goes through our
 //! hands: hyper's upgrade is taken out of the request first, and the host is handed the stream
 //! afterwards, through the door that it has for streams.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::{BoxFuture, Either as EitherFuture, poll_fn};
+use futures_util::TryFutureExt as _;
+use futures_util::future::{BoxFuture, Either as EitherFuture, MapOk, poll_fn};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
@@ -20,12 +25,12 @@ use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 use tower_service::Service;
 
-use super::app::RequestBody;
 use super::connection::Connection;
-use super::engine::{EngineId, speaks_version_3, wants_websocket};
+use super::engine::{EngineId, is_for_engine, speaks_version_3, wants_websocket};
 use super::idle;
 use super::killable::{Killable, Switch};
 use super::transport::ClosePolling;
+use crate::Authorizer;
 
 /// For a goodbye of ours, which the host takes at once.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -33,44 +38,67 @@ const CLOSING: Duration = Duration::from_secs(5);
 /// A WebSocket's stream, as the host is given it.
 type Stream = Killable<TokioIo<Upgraded>>;
 
-/// The service between ours and the host's. Made by [`OverLayer`](super::OverLayer).
-pub struct UpgradeService<H> {
+/// A client's body, or one of ours.
+type RequestBody<B> = Either<B, Full<Bytes>>;
+
+/// The host's answer, or the app's.
+type AnyResponse<HostBody, AppBody> = Response<Either<HostBody, AppBody>>;
+
+/// The service between ours and the host's, and the app's beside it. Made by
+/// [`OverLayer`](super::OverLayer).
+pub struct UpgradeService<H, S> {
     host: H,
+    app: S,
     path: Arc<str>,
+    /// Whether the host answers at that path. If not, it is given nothing.
+    is_served: bool,
     connect_within: Duration,
     close_polling: Arc<OnceLock<ClosePolling>>,
 }
 
-impl<H> UpgradeService<H> {
-    pub(super) fn new(host: H, path: &str, connect_within: Duration) -> Self {
-        Self { host, path: path.into(), connect_within, close_polling: Arc::default() }
+impl<H, S> UpgradeService<H, S> {
+    pub(super) fn new<U>(host: H, app: S, auth: &Authorizer<U>, is_served: bool) -> Self
+    where
+        U: Send + Sync + 'static,
+    {
+        let path = auth.path().into();
+        let connect_within = auth.handshake_settings().connect_within;
+        Self { host, app, path, is_served, connect_within, close_polling: Arc::default() }
     }
 }
 
-impl<H, B, HostBody> Service<Request<B>> for UpgradeService<H>
+impl<H, S, B, HostBody, AppBody> Service<Request<B>> for UpgradeService<H, S>
 where
-    H: Service<Request<RequestBody<B>>, Response = Response<HostBody>>,
+    H: Service<Request<RequestBody<B>>, Response = Response<HostBody>, Error = Infallible>,
     H: Service<(Stream, Request<()>), Response = ()>,
     H: Clone + Send + Sync + 'static,
     <H as Service<Request<RequestBody<B>>>>::Future: Send + 'static,
-    <H as Service<Request<RequestBody<B>>>>::Error: Send,
     <H as Service<(Stream, Request<()>)>>::Future: Send,
     <H as Service<(Stream, Request<()>)>>::Error: Send,
+    S: Service<Request<B>, Response = Response<AppBody>>,
     B: Send + 'static,
     HostBody: Send + 'static,
+    AppBody: Send + 'static,
 {
-    type Response = Response<HostBody>;
-    type Error = <H as Service<Request<RequestBody<B>>>>::Error;
+    type Response = AnyResponse<HostBody, AppBody>;
+    type Error = S::Error;
     type Future = EitherFuture<
-        <H as Service<Request<RequestBody<B>>>>::Future,
-        BoxFuture<'static, Result<Response<HostBody>, Self::Error>>,
+        MapOk<S::Future, fn(Response<AppBody>) -> AnyResponse<HostBody, AppBody>>,
+        BoxFuture<'static, Result<AnyResponse<HostBody, AppBody>, S::Error>>,
     >;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Service::<Request<RequestBody<B>>>::poll_ready(&mut self.host, cx)
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        match ready!(Service::<Request<RequestBody<B>>>::poll_ready(&mut self.host, cx)) {
+            Ok(()) => self.app.poll_ready(cx),
+            Err(never) => match never {},
+        }
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
+        if !self.is_served || !is_for_engine(request.uri(), &self.path) {
+            let answer = self.app.call(request);
+            return EitherFuture::Left(answer.map_ok(|answer| answer.map(Either::Right)));
+        }
         let (mut parts, body) = request.into_parts();
         let connection = Connection::of(&parts).cloned();
         let websocket = wants_websocket(&parts);
@@ -91,16 +119,18 @@ where
             .and_then(|connection| Some((connection, parts.extensions.remove::<OnUpgrade>()?)));
         let kept = upgrade.is_some().then(|| parts.clone());
         let answer = self.host.call(Request::from_parts(parts, Either::Left(body)));
-        let (Some((connection, upgrade)), Some(kept)) = (upgrade, kept) else {
-            return EitherFuture::Left(answer);
-        };
         let host = self.host.clone();
         EitherFuture::Right(Box::pin(async move {
-            let answer = answer.await?;
-            if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            let answer = match answer.await {
+                Ok(answer) => answer,
+                Err(never) => match never {},
+            };
+            if answer.status() == StatusCode::SWITCHING_PROTOCOLS
+                && let (Some((connection, upgrade)), Some(kept)) = (upgrade, kept)
+            {
                 tokio::spawn(hand_over(host, upgrade, kept, connection));
             }
-            Ok(answer)
+            Ok(answer.map(Either::Left))
         }))
     }
 }
@@ -142,7 +172,7 @@ impl Drop for UpgradeEnds {
     }
 }
 
-impl<H: Clone + Send + Sync + 'static> UpgradeService<H> {
+impl<H: Clone + Send + Sync + 'static, S> UpgradeService<H, S> {
     /// Says goodbye as a client that polls would.
     fn closer<B, HostBody>(&self) -> ClosePolling
     where
@@ -172,18 +202,20 @@ impl<H: Clone + Send + Sync + 'static> UpgradeService<H> {
     }
 }
 
-impl<H: Clone> Clone for UpgradeService<H> {
+impl<H: Clone, S: Clone> Clone for UpgradeService<H, S> {
     fn clone(&self) -> Self {
         Self {
             host: self.host.clone(),
+            app: self.app.clone(),
             path: self.path.clone(),
+            is_served: self.is_served,
             connect_within: self.connect_within,
             close_polling: self.close_polling.clone(),
         }
     }
 }
 
-impl<H> fmt::Debug for UpgradeService<H> {
+impl<H, S> fmt::Debug for UpgradeService<H, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UpgradeService").finish_non_exhaustive()
     }

@@ -202,6 +202,24 @@ pub(crate) fn insecure_query() {
     );
 }
 
+/// Of the layer that holds socketioxide's. `path` is without the slash at its end.
+pub(crate) fn another_path(path: &str) {
+    error!(
+        target: CONFIG,
+        path = format!("{path}/"),
+        "socketioxide is at another path, and can't be reached: give .path() its req_path"
+    );
+}
+
+/// `path` is without the slash at its end.
+pub(crate) fn passed_no_layer(path: &str) {
+    warn!(
+        target: CONFIG,
+        path = format!("{path}/"),
+        "a socket has not passed the layer, which guards another path: give .path() the socket's"
+    );
+}
+
 pub(crate) fn no_address_to_count() {
     warn!(
         target: CONFIG,

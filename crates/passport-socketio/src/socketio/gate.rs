@@ -24,7 +24,7 @@ use tracing::Instrument as _;
 use super::{session_room, user_room};
 use crate::attempt::Attempt;
 use crate::authorizer::{Answer, Denial};
-use crate::handshake::{Connection, Handover, Left, after_connect, before_connect};
+use crate::handshake::{Connection, Handover, Left, after_connect, before_connect, check_passage};
 use crate::live::{EndReason, Host, LiveSocket, NotEntered, Registration};
 use crate::observe::{Subject, events};
 use crate::socketio::auth::LiveUserOf;
@@ -92,6 +92,7 @@ impl<A: Adapter, U: Send + Sync + 'static> ConnectMiddleware<A, GateMarker> for 
         socket: Arc<Socket<A>>,
         _: &'a Option<Value>,
     ) -> Result<(), Box<dyn fmt::Display + Send>> {
+        check_passage(socket.req_parts(), &self.auth);
         let settings = self.auth.handshake_settings();
         before_connect(&socket, settings).await;
         let admitted = self.admit(&socket).instrument(events::connect_span(socket.ns())).await;

@@ -17,6 +17,7 @@ use super::{soon, world};
 /// One Engine.IO connection.
 pub(crate) struct Client {
     app: Router,
+    path: String,
     headers: Vec<(&'static str, String)>,
     sid: String,
     packets: VecDeque<String>,
@@ -31,8 +32,18 @@ impl Client {
         app: &Router,
         headers: impl IntoIterator<Item = (&'static str, String)>,
     ) -> Result<Self, Answer> {
+        Self::open_at(app, "/socket.io", headers).await
+    }
+
+    /// The same at another path.
+    pub(crate) async fn open_at(
+        app: &Router,
+        path: &str,
+        headers: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Result<Self, Answer> {
         let mut client = Self {
             app: app.clone(),
+            path: path.to_owned(),
             headers: headers.into_iter().collect(),
             sid: String::new(),
             packets: VecDeque::new(),
@@ -136,7 +147,7 @@ impl Client {
         method: Method,
         body: &str,
     ) -> Answer {
-        let uri = format!("/socket.io/?EIO=4&transport={transport}{}", self.sid);
+        let uri = format!("{}/?EIO=4&transport={transport}{}", self.path, self.sid);
         let mut request = Request::builder().method(method).uri(uri);
         for (name, value) in &self.headers {
             request = request.header(*name, value);
@@ -146,6 +157,11 @@ impl Client {
         }
         let request = request.body(Body::from(body.to_owned())).unwrap();
         soon(ask(&self.app, request)).await
+    }
+
+    /// The part of its URLs that names the connection: `&sid=…`.
+    pub(crate) fn sid(&self) -> &str {
+        &self.sid
     }
 
     /// Sends other headers from now on.
