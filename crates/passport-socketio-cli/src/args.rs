@@ -65,7 +65,8 @@ pub(crate) struct DemoArgs {
     #[command(flatten)]
     pub(crate) sessions: SessionArgs,
 
-    /// Another origin whose pages may connect, such as https://app.example.com. Repeat it for several
+    /// Another origin whose pages may connect, such as https://app.example.com. Repeat it for several.
+    /// Beside an https:// origin the server's own is no longer allowed as http://: name it, too
     #[arg(long = "origin", value_name = "URL")]
     pub(crate) origins: Vec<String>,
 

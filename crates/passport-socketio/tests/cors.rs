@@ -58,7 +58,9 @@ async fn an_allowed_page_may_read_the_answers_whatever_they_are() {
 
 #[tokio::test]
 async fn nobody_else_is_told_anything() {
-    let server = server();
+    // Beside an https:// one, the server's own would have to be https://, too.
+    let server = Server::with(true, |builder| builder.origin("http://app.example"));
+    server.io.ns("/", ignore.with(server.auth.required()));
     let own = ("origin", "http://rt.example");
     for (headers, status) in [
         (&[][..], StatusCode::OK),

@@ -5,7 +5,10 @@
 //! (cross-site WebSocket hijacking).
 //!
 //! 1. `Origin` is there: it must be the server's own (scheme, host and port), or in the allow-list.
-//!    `null` and anything else that is no origin never is. Several are none.
+//!    `null` and anything else that is no origin never is. Several are none. Once the list has an
+//!    `https://` origin, the server's own is allowed as `https://` only: a page on `http://` may come from
+//!    whoever sits on the wire, and would use the cookies of the real site. (A server that is reached over
+//!    cleartext all the same, such as one under development, has its own origin listed.)
 //! 2. `Origin` is missing: a browser's page of another site would have sent one with a WebSocket.
 //!    Allowed, unless `Sec-Fetch-Site` says that another site asks: same-origin polling sends no
 //!    `Origin`, programs send neither.
@@ -15,7 +18,7 @@
 //! ignored.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Once;
 
 use http::HeaderMap;
@@ -98,14 +101,28 @@ impl Origin {
             return None;
         }
         let authority: Authority = authority.parse().ok()?;
-        let port = match authority.port() {
-            Some(port) => port.as_str().parse().ok()?,
-            // A colon with nothing behind it is no port, nor is 99999: no origin either.
-            None if authority.as_str() != authority.host() => return None,
-            None => scheme.default_port(),
+        let host = authority.host();
+        let port = match authority.as_str().strip_prefix(host)? {
+            "" => scheme.default_port(),
+            port => parse_port(port.strip_prefix(':')?)?,
         };
-        Some(Self { scheme, host: authority.host().to_ascii_lowercase(), port })
+        Some(Self { scheme, host: parse_host(host)?, port })
     }
+}
+
+/// As it is compared: a name in lower case, or an address of IPv6 however it was shortened.
+fn parse_host(host: &str) -> Option<String> {
+    if let Some(address) = host.strip_prefix('[') {
+        let address: Ipv6Addr = address.strip_suffix(']')?.parse().ok()?;
+        return Some(format!("[{address}]"));
+    }
+    (!host.is_empty()).then(|| host.to_ascii_lowercase())
+}
+
+/// As browsers write it, and in no other way: `parse` alone would take `+443` and `0443`.
+fn parse_port(port: &str) -> Option<u16> {
+    let number: u16 = port.parse().ok().filter(|number| *number != 0)?;
+    (number.to_string() == port).then_some(number)
 }
 
 /// Where an allowed request came from.
@@ -150,18 +167,19 @@ impl OriginPolicy {
     fn check_origin(&self, origin: Option<Origin>, request: &Parts) -> Option<Provenance> {
         let origin = origin?;
         let own = self.own_origin(request);
-        if own.as_ref() == Some(&origin) && !self.is_cleartext_twin(&origin) {
+        if own.as_ref() == Some(&origin) && !self.is_cleartext_beside_https(&origin) {
             return Some(Provenance { cross_origin: false, named: true });
         }
         self.allowed.contains(&origin).then_some(Provenance { cross_origin: true, named: true })
     }
 
-    /// Whether this is the http:// name of a site that is allowed as https://. A page there may come
-    /// from whoever sits on the wire, who could then use the cookies of the real site.
-    fn is_cleartext_twin(&self, origin: &Origin) -> bool {
-        let secure =
-            |allowed: &Origin| allowed.scheme == Scheme::Https && allowed.host == origin.host;
-        origin.scheme == Scheme::Http && self.allowed.iter().any(secure)
+    /// Whether this is cleartext where the app's pages are known to come over TLS.
+    ///
+    /// Whatever its host: behind a proxy that terminates TLS, and is not trusted, the server can't see
+    /// that its own pages are `https://`, and takes `http://` for its own origin.
+    fn is_cleartext_beside_https(&self, origin: &Origin) -> bool {
+        let lists_https = || self.allowed.iter().any(|allowed| allowed.scheme == Scheme::Https);
+        origin.scheme == Scheme::Http && lists_https()
     }
 
     fn own_origin(&self, request: &Parts) -> Option<Origin> {

@@ -182,6 +182,28 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
     }
 
     /// Allows pages of this origin, besides the server's own. May be called several times.
+    ///
+    /// ```
+    /// # use passport_socketio::{Authorizer, ConfigError, Decision, Denial, store::MemoryStore};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let builder = || Authorizer::<i64>::builder().secret("s").store(MemoryStore::for_tests())
+    /// #     .deserialize_user(async |id: i64| Ok::<_, std::io::Error>(Some(id)));
+    /// let auth = builder().origin("https://app.example.com").build()?;
+    /// let from = |origin: &str| {
+    ///     let request = http::Request::get("/").header("host", "api.example.com");
+    ///     request.header("origin", origin).body(()).unwrap().into_parts().0
+    /// };
+    /// let refused = auth.authorize(&from("http://api.example.com")).await?;
+    /// assert!(matches!(refused, Decision::Denied(Denial::OriginNotAllowed { .. })));
+    /// let goes_on = auth.authorize(&from("https://app.example.com")).await?;
+    /// assert!(matches!(goes_on, Decision::Denied(Denial::NoSessionCookie { .. })));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Security
+    /// Beside an `https://` origin, the server's own is not allowed as `http://`: whoever sits on the wire
+    /// can serve a page there. Under development name it, too: `.origin("http://127.0.0.1:3000")`.
     pub fn origin(mut self, origin: impl Into<String>) -> Self {
         self.origins.push(origin.into());
         self

@@ -19,6 +19,14 @@ pub(super) fn origin_not_allowed(case: &Case<'_>) -> Vec<Hint> {
             "the page comes over https, and the server is asked over http: TLS ends at a proxy in front of it",
             "trust the proxy: .trust_proxy([\"10.0.0.0/8\"]), and have it send X-Forwarded-Proto",
         ));
+    } else if page == host
+        && scheme == "http"
+        && case.args.allowed_origins.iter().any(|allowed| allowed.starts_with("https://"))
+    {
+        hints.push(hint(
+            "beside an allowed https:// origin, the server's own is not allowed as http://",
+            "serve the page over https, or allow its origin by name while you develop",
+        ));
     } else if page != host
         && is_local(&name(page))
         && is_local(&name(host))

@@ -92,7 +92,99 @@ fn a_site_allowed_as_https_is_not_its_own_origin_as_http() {
     let from = |host, origin| allowed(&policy, &[("host", host), ("origin", origin)]);
     assert_eq!(from("app.example.com", "http://app.example.com"), None);
     assert_eq!(from("app.example.com", "https://app.example.com"), Some(true));
-    assert_eq!(from("127.0.0.1:3000", "http://127.0.0.1:3000"), Some(false));
+}
+
+#[test]
+fn beside_an_https_list_no_own_http_origin_is_left() {
+    let list = |origins: &[&str]| OriginPolicy {
+        allowed: origins.iter().map(|origin| Origin::parse(origin).unwrap()).collect(),
+        trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+    };
+    let secure = list(&["https://app.example.com"]);
+    for (host, origin) in [
+        ("api.example.com", "http://api.example.com"),
+        ("api.example.com:80", "http://api.example.com"),
+        ("api.example.com:443", "http://api.example.com:443"),
+        ("API.example.com", "http://api.EXAMPLE.com"),
+        ("api.example.com.", "http://api.example.com."),
+        ("127.0.0.1:3000", "http://127.0.0.1:3000"),
+        ("[::1]:3000", "http://[::1]:3000"),
+        ("app.example.com", "http://app.example.com"),
+    ] {
+        assert_eq!(allowed(&secure, &[("host", host), ("origin", origin)]), None, "{origin}");
+        let mixed = list(&["http://other.example", "https://app.example.com"]);
+        assert_eq!(allowed(&mixed, &[("host", host), ("origin", origin)]), None, "{origin}");
+        // Where only cleartext is listed there is nothing that it could get at.
+        let cleartext = list(&["http://other.example"]);
+        assert_eq!(allowed(&cleartext, &[("host", host), ("origin", origin)]), Some(false));
+    }
+    // What is listed by name is listed.
+    let named = list(&["https://app.example.com", "http://127.0.0.1:3000"]);
+    let headers = [("host", "127.0.0.1:3000"), ("origin", "http://127.0.0.1:3000")];
+    assert_eq!(allowed(&named, &headers), Some(true));
+    // A proxy that is trusted says that it is https, or that it is not.
+    for (scheme, expected) in [("https", Some(false)), ("http", None), ("ws", None)] {
+        let origin =
+            format!("{}://api.example.com", if scheme == "https" { scheme } else { "http" });
+        let mut request = request(&[
+            ("host", "api.example.com"),
+            ("x-forwarded-proto", scheme),
+            ("origin", &origin),
+        ]);
+        request.extensions.insert(PeerAddr(([10, 0, 0, 1], 1).into()));
+        let from = secure.check(&request).ok().map(|from| from.cross_origin);
+        assert_eq!(from, expected, "{scheme}");
+    }
+}
+
+#[test]
+fn a_port_is_written_as_browsers_write_it_or_it_is_none() {
+    let parse = |authority: &str| Origin::parse(&format!("https://{authority}"));
+    for port in ["443", "80", "1", "65535", "8443"] {
+        assert!(parse(&format!("a.example:{port}")).is_some(), "{port}");
+        assert!(parse(&format!("[::1]:{port}")).is_some(), "{port}");
+    }
+    for port in ["", "0", "0443", "+443", "-1", "00", "65536", "4 43", "443 ", "443:443", "4_43"] {
+        assert_eq!(parse(&format!("a.example:{port}")), None, "{port:?}");
+        assert_eq!(parse(&format!("[::1]:{port}")), None, "{port:?}");
+    }
+}
+
+#[test]
+fn an_ipv6_host_is_an_address_in_brackets() {
+    let parse = |host: &str| Origin::parse(&format!("http://{host}:3000"));
+    assert_eq!(parse("[::1]"), parse("[0:0:0:0:0:0:0:1]"));
+    assert_eq!(parse("[2001:DB8::a]"), parse("[2001:db8::A]"));
+    assert_eq!(parse("[::ffff:1.2.3.4]"), parse("[::ffff:102:304]"));
+    assert_ne!(parse("[::1]"), parse("[::2]"));
+    for host in ["[]", "[::1", "::1", "[::1%25eth0]", "[::1%eth0]", "[1.2.3.4]", "[v1.x]", "[::1]x"]
+    {
+        assert_eq!(parse(host), None, "{host}");
+    }
+}
+
+#[test]
+fn an_origin_without_a_host_or_with_more_than_one_is_none() {
+    for text in [
+        "http://",
+        "http://:80",
+        "http://@a.example",
+        "http://u@a.example",
+        "http://u:p@a.example:80",
+        "http://a.example@b.example",
+        "http://a.example\\@b.example",
+        "http://a.example/",
+        "http://a.example?x",
+        "http://a.example#x",
+        "http://a.example,http://a.example",
+        "http://a.example http://a.example",
+        "HTTP://a.example",
+        "http:a.example",
+        "//a.example",
+        "http://*.example",
+    ] {
+        assert_eq!(Origin::parse(text), None, "{text}");
+    }
 }
 
 #[test]

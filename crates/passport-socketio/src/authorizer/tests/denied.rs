@@ -33,7 +33,7 @@ async fn the_refused_origin_is_told_to_logs_escaped_and_shortened() {
 
 #[tokio::test]
 async fn without_a_session_cookie_the_reason_says_whether_another_origin_asked() {
-    let allowed = "https://app.example";
+    let allowed = "http://app.example";
     let world = || logged_in().with(|builder| builder.origin(allowed));
     let host = ("host", "rt.example");
     let others = ("cookie", "theme=dark; Connect.Sid=s%3Ax.y");
