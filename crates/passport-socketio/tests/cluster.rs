@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests assert, too")]
 
 mod common;
+#[path = "cluster/in_memory.rs"]
+mod in_memory;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -283,6 +285,42 @@ async fn an_empty_secret_or_a_redis_that_is_not_there_is_found_when_joining() {
     assert!(live.join("redis://127.0.0.1:1/", "test", "").await.is_err());
     let error = soon(live.join("redis://:hunter2@127.0.0.1:1/", "test", SECRET)).await.unwrap_err();
     assert!(!format!("{error} {error:?}").contains("hunter2"));
+}
+
+#[tokio::test]
+async fn nodes_reach_each_other_over_tls_as_the_store_does() {
+    let Some((server, certificates)) = RedisServer::start_with_tls().await else {
+        return;
+    };
+    let sessions = sessions();
+    let url = format!("rediss://127.0.0.1:{}/", server.process().port());
+    let trusted = format!("{url}?ca={}", certificates.ca.display());
+    let [a, b] = [Node::join(&sessions, &trusted).await, Node::join(&sessions, &trusted).await];
+    let _ann = b.connected("ann").await;
+    assert!(soon(a.cluster.disconnect_user(42)).await.is_complete());
+    assert!(b.live.user(42).sockets().is_empty());
+
+    let refused = soon(a.live.join(&url, "test", SECRET)).await.unwrap_err();
+    let why = std::error::Error::source(&refused).unwrap().to_string();
+    assert!(why.contains("UnknownIssuer"), "{refused}: {why}");
+}
+
+#[tokio::test]
+async fn what_a_cluster_url_must_not_say_is_told_without_its_password() {
+    let auth = authorizer(&sessions());
+    let live: Live<User> = auth.attach(&SocketIo::new_layer().1);
+    for (query, what) in [
+        ("?prefix=sess:", "`prefix`"),
+        ("?cluster=true", "not a cluster"),
+        ("?protocol=resp2", "`protocol`"),
+        ("?layout=knex", "`layout`"),
+    ] {
+        let url = format!("redis://:hunter2@127.0.0.1:1/{query}");
+        let error = live.join(&url, "test", SECRET).await.unwrap_err();
+        assert!(error.to_string().contains(what), "{error}");
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+        assert!(!error.to_string().contains("session store"), "{error}");
+    }
 }
 
 type Clustered = CustomRedisAdapter<socketioxide::adapter::Emitter, RedisDriver>;

@@ -269,6 +269,12 @@ impl StoreError {
     pub fn message(operation: impl Into<Cow<'static, str>>) -> Self {
         Self { operation: operation.into(), source: None }
     }
+
+    /// What failed, and why.
+    #[doc(hidden)]
+    pub fn into_parts(self) -> (Cow<'static, str>, Option<Arc<dyn StdError + Send + Sync>>) {
+        (self.operation, self.source)
+    }
 }
 
 impl fmt::Display for StoreError {

@@ -143,6 +143,36 @@ impl Address {
     }
 }
 
+/// One server by its URL, with the same rules and the same TLS as a store's: for what else of this
+/// project speaks with Redis.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct SingleServer(Client);
+
+impl SingleServer {
+    /// It is spoken with in RESP3, in which a connection that listens can also ask.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the URL is none, is that of a cluster, or has a `prefix` or a `protocol`.
+    pub fn from_url(url: &str) -> Result<Self, StoreError> {
+        match Address::from_url(url)? {
+            (_, Some(_)) => Err(StoreError::message("this Redis URL takes no parameter `prefix`")),
+            (Address::Cluster(_), _) => {
+                Err(StoreError::message("this Redis URL must name one server, not a cluster"))
+            }
+            (Address::Server { resp3: Some(client), .. }, None) => Ok(Self(*client)),
+            (Address::Server { resp3: None, .. }, None) => {
+                Err(StoreError::message("this Redis URL takes no parameter `protocol`"))
+            }
+        }
+    }
+
+    /// The driver's client.
+    pub fn into_client(self) -> Client {
+        self.0
+    }
+}
+
 /// To a server, or to a cluster. Clones share it.
 #[derive(Clone)]
 pub(super) enum Connection {

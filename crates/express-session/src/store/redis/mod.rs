@@ -29,7 +29,11 @@ mod slots;
 mod told;
 mod tracking;
 
+#[doc(hidden)]
+pub use address::SingleServer;
 pub use keyspace::KeyspaceEvents;
+#[doc(hidden)]
+pub use told::harmless;
 
 use address::Address;
 use link::Link;

@@ -3,19 +3,27 @@
 //! Redis repeats the arguments of a command that it does not know, and the driver shows an answer
 //! that it can't read: session ids and sessions, which no log may hold.
 
+use std::error::Error as StdError;
+
 use ::redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use super::super::StoreError;
 
 /// The driver's error, without what it must not say.
 pub(super) fn told(operation: &'static str, error: RedisError) -> StoreError {
+    StoreError::new(operation, harmless(error))
+}
+
+/// The driver's error, without what it must not say.
+#[doc(hidden)]
+pub fn harmless(error: RedisError) -> Box<dyn StdError + Send + Sync> {
     match error.kind() {
-        ErrorKind::Server(kind) => StoreError::new(operation, server_error(error, Some(kind))),
-        ErrorKind::Extension => StoreError::new(operation, server_error(error, None)),
+        ErrorKind::Server(kind) => server_error(error, Some(kind)).into(),
+        ErrorKind::Extension => server_error(error, None).into(),
         ErrorKind::Parse | ErrorKind::UnexpectedReturnType => {
-            StoreError::new(operation, "what was answered is no answer of Redis")
+            "what was answered is no answer of Redis".into()
         }
-        _ => StoreError::new(operation, error),
+        _ => error.into(),
     }
 }
 

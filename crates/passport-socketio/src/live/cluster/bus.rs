@@ -1,4 +1,4 @@
-//! The nodes' channel over Redis: orders to all, answers to one.
+//! The nodes' channel over their [transport](super::transport): orders to all, answers to one.
 //!
 //! An order is published to all, each answers on the asker's own channel, and the asker waits until all
 //! that were [there](super::presence) have answered. A node that fell silent is not waited for, and yet
@@ -10,19 +10,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use express_session::store::StoreError;
 use futures_util::future::BoxFuture;
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, FromRedisValue as _, PushInfo, PushKind};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 
+use super::ClusterError;
 use super::message::{Answer, NodeId, Order, Report, Request, Seal, random};
 use super::presence::{Presence, SILENCE};
+use super::transport::{Connected, Connection, Heard, Transport};
 use crate::observe::nodes;
 
 /// How often a node says that it is there.
 pub(super) const BEAT: Duration = Duration::from_secs(2);
+/// A transport that takes longer to connect is as good as gone.
+const CONNECTING: Duration = Duration::from_secs(5);
 /// How old, or how far in the future, an order may be. In milliseconds.
 const FRESH_MS: u64 = 30_000;
 
@@ -34,7 +35,7 @@ pub(super) struct Bus {
     seal: Seal,
     names: Names,
     obey: Obey,
-    pub(super) connection: watch::Sender<Option<MultiplexedConnection>>,
+    pub(super) connection: watch::Sender<Option<Arc<dyn Connection>>>,
     state: Mutex<State>,
     ignored: AtomicU64,
 }
@@ -125,60 +126,50 @@ impl Bus {
         }
     }
 
-    async fn publish_order(&self, id: &str, order: Order) -> Result<(), StoreError> {
-        let mut connection = self.connection()?;
-        let at = self.presence.beat(&mut connection).await?;
+    async fn publish_order(&self, id: &str, order: Order) -> Result<(), ClusterError> {
+        let connection = self.connection()?;
+        let at = self.presence.beat(&*connection).await?;
         let request = Request { id: id.to_owned(), from: self.node().clone(), at, order };
-        self.publish(&mut connection, &self.names.orders, &request).await
+        self.publish(&*connection, &self.names.orders, &request).await
     }
 
     async fn publish(
         &self,
-        connection: &mut MultiplexedConnection,
+        connection: &dyn Connection,
         channel: &str,
         message: &impl serde::Serialize,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), ClusterError> {
         let sealed = self.seal.close(channel, message);
-        let sealed = sealed.ok_or_else(|| StoreError::message("what can't be JSON"))?;
-        let mut publish = redis::cmd("PUBLISH");
-        publish.arg(channel).arg(sealed);
-        publish.exec_async(connection).await.map_err(|error| StoreError::new("PUBLISH", error))
+        let sealed = sealed.ok_or_else(|| ClusterError::message("what can't be JSON"))?;
+        connection.publish(channel, &sealed).await
     }
 
-    pub(super) fn connection(&self) -> Result<MultiplexedConnection, StoreError> {
-        let away = || StoreError::message("the nodes' Redis is away");
+    pub(super) fn connection(&self) -> Result<Arc<dyn Connection>, ClusterError> {
+        let away = || ClusterError::message("the nodes' Redis is away");
         self.connection.borrow().clone().ok_or_else(away)
     }
 
     /// Leaves the other nodes, who then do not wait for this one.
-    pub(super) async fn leave(&self) -> Result<(), StoreError> {
-        self.presence.leave(&mut self.connection()?).await
+    pub(super) async fn leave(&self) -> Result<(), ClusterError> {
+        self.presence.leave(&*self.connection()?).await
     }
 
     pub(super) async fn connect(
         &self,
-        client: &Client,
-    ) -> Result<mpsc::UnboundedReceiver<PushInfo>, StoreError> {
-        let failed = |error| StoreError::new("connecting to the nodes' Redis", error);
-        let (push, pushes) = mpsc::unbounded_channel();
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(SILENCE))
-            .set_response_timeout(Some(SILENCE))
-            .set_push_sender(push);
-        let connecting = client.get_multiplexed_async_connection_with_config(&config);
-        let mut connection = connecting.await.map_err(failed)?;
-        connection.subscribe(&[&self.names.orders, &self.names.answers]).await.map_err(failed)?;
-        self.presence.beat(&mut connection).await?;
+        transport: &dyn Transport,
+    ) -> Result<mpsc::UnboundedReceiver<Heard>, ClusterError> {
+        let channels = [self.names.orders.clone(), self.names.answers.clone()];
+        let connecting = timeout(CONNECTING, transport.connect(&channels)).await;
+        let late = |late| ClusterError::new("connecting to the other nodes", late);
+        let Connected { connection, heard } = connecting.map_err(late)??;
+        self.presence.beat(&*connection).await?;
         self.connection.send_replace(Some(connection));
-        Ok(pushes)
+        Ok(heard)
     }
 
-    pub(super) fn hear(self: &Arc<Self>, push: &PushInfo) {
-        if push.kind != PushKind::Message {
-            return;
-        }
-        let mut said = push.data.iter().map(|part| String::from_redis_value_ref(part).ok());
-        let (Some(Some(channel)), Some(Some(sealed))) = (said.next(), said.next()) else {
+    pub(super) fn hear(self: &Arc<Self>, heard: Heard) {
+        let Heard { channel, message } = heard;
+        let Ok(sealed) = String::from_utf8(message) else {
             return self.ignore();
         };
         if channel == self.names.answers {
@@ -226,7 +217,7 @@ impl Bus {
             };
             let prefix = self.names.answers.trim_end_matches(self.node().as_str());
             let channel = format!("{prefix}{}", request.from.as_str());
-            let sent = async { self.publish(&mut self.connection()?, &channel, &answer).await };
+            let sent = async { self.publish(&*self.connection()?, &channel, &answer).await };
             if let Err(error) = sent.await {
                 nodes::answer_lost(&error);
             }

@@ -3,13 +3,13 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use express_session::store::StoreError;
-use redis::{Client, PushInfo, PushKind};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
+use super::ClusterError;
 use super::bus::{BEAT, Bus};
+use super::transport::{Heard, Transport};
 use crate::observe::nodes;
 
 /// Between two attempts to connect: from, to.
@@ -23,10 +23,10 @@ pub(super) struct Member {
 
 impl Member {
     /// Connects, and is there.
-    pub(super) async fn join(bus: Bus, client: Client) -> Result<Self, StoreError> {
+    pub(super) async fn join(bus: Bus, transport: impl Transport) -> Result<Self, ClusterError> {
         let bus = Arc::new(bus);
-        let pushes = bus.connect(&client).await?;
-        let task = tokio::spawn(keep(Arc::downgrade(&bus), client, pushes));
+        let heard = bus.connect(&transport).await?;
+        let task = tokio::spawn(keep(Arc::downgrade(&bus), transport, heard));
         Ok(Self { bus, task })
     }
 }
@@ -38,19 +38,23 @@ impl Drop for Member {
 }
 
 /// Hears and beats, and connects anew, for as long as somebody has the bus.
-async fn keep(bus: Weak<Bus>, client: Client, mut pushes: mpsc::UnboundedReceiver<PushInfo>) {
+async fn keep(
+    bus: Weak<Bus>,
+    transport: impl Transport,
+    mut heard: mpsc::UnboundedReceiver<Heard>,
+) {
     let mut pause = PAUSE.0;
     let mut link = nodes::Link::up();
     loop {
         let Some(this) = bus.upgrade() else { return };
-        let error = hear_and_beat(&this, &mut pushes).await;
+        let error = hear_and_beat(&this, &mut heard).await;
         this.connection.send_replace(None);
         link.was_lost(&error);
         loop {
             sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
-            match this.connect(&client).await {
+            match this.connect(&transport).await {
                 Ok(connected) => {
-                    pushes = connected;
+                    heard = connected;
                     pause = PAUSE.0;
                     link.came_back();
                     break;
@@ -62,24 +66,21 @@ async fn keep(bus: Weak<Bus>, client: Client, mut pushes: mpsc::UnboundedReceive
 }
 
 /// Until it fails.
-async fn hear_and_beat(
-    bus: &Arc<Bus>,
-    pushes: &mut mpsc::UnboundedReceiver<PushInfo>,
-) -> StoreError {
+async fn hear_and_beat(bus: &Arc<Bus>, heard: &mut mpsc::UnboundedReceiver<Heard>) -> ClusterError {
     let mut beats = interval(BEAT);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            push = pushes.recv() => match push {
-                Some(push) if push.kind != PushKind::Disconnection => bus.hear(&push),
-                _ => return StoreError::message("its connection was lost"),
+            heard = heard.recv() => match heard {
+                Some(heard) => bus.hear(heard),
+                None => return ClusterError::message("the connection was lost"),
             },
             _ = beats.tick() => {
-                let mut connection = match bus.connection() {
+                let connection = match bus.connection() {
                     Ok(connection) => connection,
                     Err(error) => return error,
                 };
-                if let Err(error) = bus.presence.beat(&mut connection).await {
+                if let Err(error) = bus.presence.beat(&*connection).await {
                     return error;
                 }
             }

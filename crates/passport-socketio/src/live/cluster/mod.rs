@@ -11,7 +11,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use express_session::store::StoreError;
 use express_session::{SessionId, SidHash};
 use socketioxide::adapter::{Adapter, LocalAdapter};
 use tokio::time::Instant;
@@ -23,16 +22,25 @@ use crate::observe::nodes;
 
 mod answers;
 mod bus;
+mod error;
 mod member;
+#[doc(hidden)]
+pub mod memory;
 mod message;
 mod obey;
 mod presence;
+mod redis;
+#[doc(hidden)]
+pub mod transport;
 
 use bus::{Bus, Collected, Obey};
 use member::Member;
 use message::{Order, Report, Seal, to_hashes, to_hex, to_value};
+use redis::RedisTransport;
+use transport::Transport;
 
 pub use answers::{Answers, RefreshedCount};
+pub use error::ClusterError;
 pub use message::NodeId;
 
 /// A node may have to destroy sessions in a slow store before it answers.
@@ -59,20 +67,29 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
     /// ```
     ///
     /// # Errors
-    /// [`StoreError`] if the URL is none, Redis can't be reached, or the secret is empty. Once joined,
+    /// [`ClusterError`] if the URL is none, Redis can't be reached, or the secret is empty. Once joined,
     /// a Redis that goes away is connected to anew.
     pub async fn join(
         &self,
         redis_url: &str,
         name: &str,
         secret: impl AsRef<[u8]>,
-    ) -> Result<Cluster<U, A>, StoreError> {
-        let seal = Seal::new(secret.as_ref())
-            .ok_or_else(|| StoreError::message("the nodes need a secret to sign with"))?;
-        let url =
-            format!("{redis_url}{}protocol=resp3", if redis_url.contains('?') { '&' } else { '?' });
-        let client = redis::Client::open(url)
-            .map_err(|error| StoreError::new("reading the Redis URL", error))?;
+    ) -> Result<Cluster<U, A>, ClusterError> {
+        self.join_over(RedisTransport::new(redis_url)?, name, secret).await
+    }
+
+    /// Joins the other nodes over any transport: for tests without Redis.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if the transport can't connect, or the secret is empty.
+    #[doc(hidden)]
+    pub async fn join_over(
+        &self,
+        transport: impl Transport,
+        name: &str,
+        secret: impl AsRef<[u8]>,
+    ) -> Result<Cluster<U, A>, ClusterError> {
+        let seal = Seal::new(secret.as_ref()).ok_or(ClusterError::NoSecret)?;
         let live = self.clone();
         let obey: Obey = Box::new(move |order| {
             let live = live.clone();
@@ -80,7 +97,7 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
         });
         let settings = self.auth().live_settings();
         let remember = settings.grace.saturating_add(settings.max_stale);
-        let member = Member::join(Bus::new(name, seal, obey, remember), client).await?;
+        let member = Member::join(Bus::new(name, seal, obey, remember), transport).await?;
         Ok(Cluster { live: self.clone(), member: Arc::new(member), patience: PATIENCE })
     }
 }
@@ -195,8 +212,8 @@ impl<U: Send + Sync + 'static, A: Adapter> Cluster<U, A> {
     /// Says that this node is going: the others do not wait for it any more.
     ///
     /// # Errors
-    /// [`StoreError`] if Redis could not be told: then they find out within 6 seconds.
-    pub async fn leave(self) -> Result<(), StoreError> {
+    /// [`ClusterError`] if Redis could not be told: then they find out within 6 seconds.
+    pub async fn leave(self) -> Result<(), ClusterError> {
         self.member.bus.leave().await
     }
 

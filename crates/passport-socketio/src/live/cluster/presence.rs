@@ -1,4 +1,4 @@
-//! Which nodes are there: a heartbeat each, in a sorted set of names, by the time of Redis' own clock.
+//! Which nodes are there: a heartbeat each, in a list of them, by the time of Redis' own clock.
 //!
 //! A node that leaves is gone. One that falls silent is remembered: it may be cut off, and serve on.
 
@@ -6,40 +6,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use express_session::store::StoreError;
-use redis::Script;
-use redis::aio::MultiplexedConnection;
 use tokio::time::{Instant, timeout};
 
+use super::ClusterError;
 use super::message::NodeId;
+use super::transport::{Connection, ListChange};
 
 /// A node whose last heartbeat is older is not waited for.
 const ALIVE: Duration = Duration::from_secs(6);
 /// A Redis that takes longer for a heartbeat is as good as gone.
 pub(super) const SILENCE: Duration = Duration::from_secs(2);
 
-/// Notes that this node is there, and says what time it is, which are there, and which fell silent.
-const HEARTBEAT: &str = r"
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if ARGV[4] == '1' then redis.call('ZADD', KEYS[1], now, ARGV[1]) end
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[3])
-redis.call('PEXPIRE', KEYS[1], ARGV[3] * 2)
-local alive = now - ARGV[2]
-return {
-  now,
-  redis.call('ZRANGEBYSCORE', KEYS[1], alive, '+inf'),
-  redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. alive),
-}
-";
-
-/// What a heartbeat says: Redis' time, and the nodes' names.
-type Heartbeat = (u64, Vec<String>, Vec<String>);
-
 pub(super) struct Presence {
     node: NodeId,
-    /// The sorted set.
-    key: String,
+    /// The list's name.
+    list: String,
     /// How long a silent one is remembered.
     remember: Duration,
     /// It beats no more, and still hears the others.
@@ -57,11 +38,11 @@ struct Seen {
 
 impl Presence {
     /// For `remember` after it fell silent, a node may have sockets of a login that ended.
-    pub(super) fn new(key: String, remember: Duration) -> Self {
+    pub(super) fn new(list: String, remember: Duration) -> Self {
         let remember = ALIVE.saturating_add(remember);
         Self {
             node: NodeId::new(),
-            key,
+            list,
             remember,
             has_left: AtomicBool::new(false),
             seen: Mutex::default(),
@@ -87,34 +68,46 @@ impl Presence {
     }
 
     /// A heartbeat. Redis' time.
-    pub(super) async fn beat(
-        &self,
-        connection: &mut MultiplexedConnection,
-    ) -> Result<u64, StoreError> {
-        let script = Script::new(HEARTBEAT);
-        let mut beat = script.prepare_invoke();
-        beat.key(&self.key).arg(self.node.as_str()).arg(millis(ALIVE)).arg(millis(self.remember));
-        beat.arg(u8::from(!self.has_left.load(Ordering::SeqCst)));
-        let beaten = timeout(SILENCE, beat.invoke_async::<Heartbeat>(connection)).await;
-        let beaten = beaten.map_err(|late| StoreError::new("a heartbeat", late))?;
-        let (now, alive, silent) = beaten.map_err(|error| StoreError::new("a heartbeat", error))?;
-        *self.seen() = Seen {
-            alive: alive.into_iter().map(NodeId::from).collect(),
-            silent: silent.into_iter().map(NodeId::from).collect(),
-            time: Some((now, Instant::now())),
+    pub(super) async fn beat(&self, connection: &dyn Connection) -> Result<u64, ClusterError> {
+        let beaten = timeout(SILENCE, self.try_beat(connection)).await;
+        beaten.map_err(|late| ClusterError::new("a heartbeat", late))?
+    }
+
+    async fn try_beat(&self, connection: &dyn Connection) -> Result<u64, ClusterError> {
+        let now = connection.time().await?;
+        let is_here = !self.has_left.load(Ordering::SeqCst);
+        let at = now.to_string();
+        let change = ListChange {
+            list: &self.list,
+            write: is_here.then_some((self.node.as_str(), &at)),
+            remove: &[],
+            keep: self.remember * 2,
         };
+        let mut seen = Seen { time: Some((now, Instant::now())), ..Seen::default() };
+        for entry in connection.list(change).await? {
+            let (Ok(name), Ok(at)) = (String::from_utf8(entry.name), str::from_utf8(&entry.text))
+            else {
+                continue;
+            };
+            let age = Duration::from_millis(now.saturating_sub(at.parse().unwrap_or(0)));
+            if age <= ALIVE {
+                seen.alive.push(name.into());
+            } else if age <= self.remember {
+                seen.silent.push(name.into());
+            }
+        }
+        *self.seen() = seen;
         Ok(now)
     }
 
     /// Leaves the others, who then forget this one.
-    pub(super) async fn leave(
-        &self,
-        connection: &mut MultiplexedConnection,
-    ) -> Result<(), StoreError> {
+    pub(super) async fn leave(&self, connection: &dyn Connection) -> Result<(), ClusterError> {
         self.has_left.store(true, Ordering::SeqCst);
-        let mut remove = redis::cmd("ZREM");
-        remove.arg(&self.key).arg(self.node.as_str());
-        remove.exec_async(connection).await.map_err(|error| StoreError::new("ZREM", error))
+        let gone = [self.node.as_str().to_owned()];
+        let keep = self.remember * 2;
+        let change = ListChange { list: &self.list, write: None, remove: &gone, keep };
+        let left = timeout(SILENCE, connection.list(change)).await;
+        left.map_err(|late| ClusterError::new("leaving", late))?.map(|_| ())
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -122,6 +115,7 @@ impl Presence {
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+/// As many as fit.
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
