@@ -1,7 +1,12 @@
 //! Redis tells what becomes of sessions that were loaded.
 
 #![cfg(feature = "redis")]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +17,7 @@ use express_session::watch::{Change, Changes, SessionWatch, WatchError};
 use redis::AsyncCommands as _;
 use redis::aio::MultiplexedConnection;
 use testkit::{Fault, FaultProxy, RedisServer};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -22,7 +28,7 @@ struct Listening {
     store: RedisStore,
     node: MultiplexedConnection,
     told: mpsc::UnboundedReceiver<Change>,
-    _watch: tokio::task::JoinSet<Result<std::convert::Infallible, WatchError>>,
+    watch: tokio::task::JoinSet<Result<std::convert::Infallible, WatchError>>,
 }
 
 impl Listening {
@@ -30,6 +36,16 @@ impl Listening {
         let store = RedisStore::connect(url).await.unwrap();
         let watch = store.watch().unwrap();
         Self::by(watch, server, store).await
+    }
+
+    /// Waits until the feed is refused, and returns why, as logs show it.
+    async fn is_refused(mut self) -> String {
+        let refused = timeout(SOON, self.watch.join_next()).await.unwrap().unwrap().unwrap();
+        match refused {
+            Err(WatchError::Refused(error)) => std::error::Error::source(&error)
+                .map_or_else(|| error.to_string(), |source| format!("{error}: {source}")),
+            other => panic!("not refused: {other:?}"),
+        }
     }
 
     async fn by(watch: Arc<dyn SessionWatch>, server: &RedisServer, store: RedisStore) -> Self {
@@ -48,7 +64,7 @@ impl Listening {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         });
-        let mut listening = Self { store, node, told, _watch: tasks };
+        let mut listening = Self { store, node, told, watch: tasks };
         listening.is_told(&Change::Unknown).await;
         listening
     }
@@ -226,4 +242,151 @@ async fn keyspace_events_tell_of_all_sessions_with_the_prefix_once_they_are_turn
 
     server.process().stop().await;
     listening.is_told(&Change::Unknown).await;
+}
+
+/// How often Redis was asked for a key so far.
+async fn reads(node: &mut MultiplexedConnection) -> u64 {
+    let info: String = redis::cmd("INFO").arg("commandstats").query_async(node).await.unwrap();
+    let calls = info.split_once("cmdstat_get:calls=").and_then(|(_, rest)| rest.split_once(','));
+    calls.map_or(0, |(calls, _)| calls.parse().unwrap())
+}
+
+#[tokio::test]
+async fn a_full_tracking_table_ends_the_feed_and_says_which_setting_to_raise() {
+    let Some(server) = RedisServer::start().await else {
+        return;
+    };
+    let mut listening = Listening::to(&server, &server.url()).await;
+    let mut node = listening.node.clone();
+    let mut set = redis::cmd("CONFIG");
+    set.arg("SET").arg("tracking-table-max-keys").arg(50).exec_async(&mut node).await.unwrap();
+    for n in 0..200 {
+        listening.put_and_load(&format!("idle-{n}")).await;
+    }
+    // As the keeper of live sessions: what is told of is loaded again.
+    let (store, mut told) = (listening.store.clone(), listening.told);
+    let (_tell, none) = mpsc::unbounded_channel();
+    listening.told = none;
+    let reloading = tokio::spawn(async move {
+        while let Some(change) = told.recv().await {
+            if let Change::Session(sid) = change {
+                drop(store.load(&sid).await);
+            }
+        }
+    });
+    let refused = listening.is_refused().await;
+    assert!(refused.contains("tracking-table-max-keys"), "{refused}");
+    // What was told before that is loaded; then nothing is, for nothing was changed.
+    timeout(SOON, reloading).await.unwrap().unwrap();
+    let (before, pause) = (reads(&mut node).await, Duration::from_millis(500));
+    tokio::time::sleep(pause).await;
+    assert_eq!(reads(&mut node).await, before);
+}
+
+#[tokio::test]
+async fn a_full_tracking_table_is_left_alone_for_longer_each_time() {
+    let Some(server) = RedisServer::start().await else {
+        return;
+    };
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut node = client.get_multiplexed_async_connection().await.unwrap();
+    let mut set = redis::cmd("CONFIG");
+    set.arg("SET").arg("tracking-table-max-keys").arg(1).exec_async(&mut node).await.unwrap();
+    let watch = store.watch().unwrap();
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let changes = Changes::to(move |change| drop(tell.send(change)));
+    let reading = async {
+        for n in 0_u64.. {
+            store.load(&format!("sid-{n}").as_str().into()).await.unwrap();
+        }
+    };
+    tokio::select! {
+        Err(error) = watch.watch(&changes) => assert!(matches!(error, WatchError::Refused(_))),
+        () = reading => {}
+        () = tokio::time::sleep(SOON) => panic!("a full table is noticed"),
+    }
+    while told.try_recv().is_ok() {}
+    // Asked again at once: it does not even listen.
+    let Err(again) = timeout(SOON, watch.watch(&changes)).await.unwrap();
+    assert!(matches!(again, WatchError::Refused(_)), "{again:?}");
+    assert!(told.try_recv().is_err(), "nothing is told");
+}
+
+#[tokio::test]
+async fn databases_that_are_swapped_are_told_as_a_change_of_everything() {
+    let Some(server) = RedisServer::start().await else {
+        return;
+    };
+    let mut listening = Listening::to(&server, &server.url()).await;
+    let mut node = listening.node.clone();
+    for _ in 0..2 {
+        listening.put_and_load("sid").await;
+        while listening.told.try_recv().is_ok() {}
+        let mut swap = redis::cmd("SWAPDB");
+        swap.arg(0).arg(1).exec_async(&mut node).await.unwrap();
+        listening.is_told(&Change::Unknown).await;
+    }
+}
+
+/// A proxy before `server` that answers the first `HELLO` of each connection with this error, as
+/// long as there is one.
+async fn refusing_hello(
+    server: &RedisServer,
+) -> (std::net::SocketAddr, tokio::sync::watch::Sender<Option<&'static str>>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (addr, port) = (listener.local_addr().unwrap(), server.process().port());
+    let (set, refusal) = tokio::sync::watch::channel(None);
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let refusal = refusal.clone();
+            tokio::spawn(async move {
+                let mut first = vec![0; 4096];
+                let read = client.read(&mut first).await.unwrap_or(0);
+                let first = &first[..read];
+                let error: Option<&str> = *refusal.borrow();
+                match error.filter(|_| first.windows(5).any(|word| word == b"HELLO")) {
+                    Some(error) => {
+                        // One answer for each of the three commands that a connection begins with.
+                        drop(client.write_all(error.repeat(3).as_bytes()).await);
+                        drop(client.read(&mut [0; 1024]).await);
+                    }
+                    None => {
+                        let mut server =
+                            tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                        server.write_all(first).await.unwrap();
+                        drop(tokio::io::copy_bidirectional(&mut client, &mut server).await);
+                    }
+                }
+            });
+        }
+    });
+    (addr, set)
+}
+
+#[tokio::test]
+async fn a_hello_that_failed_once_leaves_no_connection_untracked_for_ever() {
+    let Some(server) = RedisServer::start().await else {
+        return;
+    };
+    for refusal in [
+        "-ERR max number of clients reached\r\n",
+        "-NOPERM User default has no permissions to run the 'hello' command\r\n",
+        "-ERR unknown command `HELLO`, with args beginning with: `3`, \r\n",
+    ] {
+        let (addr, refuse) = refusing_hello(&server).await;
+        refuse.send_replace(Some(refusal));
+        // While it is refused, sessions are read without it, or not at all.
+        let connecting = RedisStore::connect(&format!("redis://{addr}/")).await;
+        refuse.send_replace(None);
+        let store = match connecting {
+            Ok(store) => store,
+            Err(error) => {
+                assert!(refusal.contains("max number"), "{refusal}: {error:?}");
+                continue;
+            }
+        };
+        let mut listening = Listening::by(store.watch().unwrap(), &server, store).await;
+        listening.is_told_again().await;
+    }
 }

@@ -139,3 +139,37 @@ async fn the_delay_of_a_revocation_runs_from_what_the_feed_told() {
     assert_eq!(all["feeds_lost_total{}"], DebugValue::Counter(1));
     assert_eq!(all["feeds_listening{}"], DebugValue::Gauge(1.0.into()));
 }
+
+/// A store that tells of changes for a moment, and then does not permit it.
+#[derive(Debug)]
+struct Refusing(Arc<Notify>);
+
+#[async_trait]
+impl SessionWatch for Refusing {
+    async fn watch(&self, changes: &Changes) -> Result<Infallible, WatchError> {
+        changes.report(Change::Unknown);
+        self.0.notify_one();
+        Err(WatchError::Refused(StoreError::message("its tracking table is full")))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_time_that_a_store_refuses_its_feed_is_counted() {
+    let recorder = DebuggingRecorder::new();
+    let metrics = recorder.snapshotter();
+    let _installed = metrics::set_default_local_recorder(&recorder);
+    let asked = Arc::new(Notify::new());
+    let server = Server::with(false, |builder| builder.watch(Refusing(asked.clone())));
+    server.io.ns("/", ignore.with(server.auth.required()));
+    let mut ann = Client::of(&server.app, "ann").await;
+    ann.connect("/").await.unwrap();
+    asked.notified().await;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let all = snapshot(&metrics);
+    assert_eq!(all["feeds_refused_total{}"], DebugValue::Counter(1));
+    assert_eq!(all["feeds_listening{}"], DebugValue::Gauge(0.0.into()));
+    // It is asked again after five minutes.
+    asked.notified().await;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(snapshot(&metrics)["feeds_refused_total{}"], DebugValue::Counter(1));
+}

@@ -52,7 +52,6 @@ impl Feeds {
 
 async fn listen(watch: Arc<dyn SessionWatch>, changes: Changes, max_stale: Duration) {
     let mut pause = PAUSE.0;
-    let mut is_known = false;
     let feed = Arc::new(Feed::default());
     let heard = {
         let (feed, changes) = (feed.clone(), changes.clone());
@@ -73,10 +72,7 @@ async fn listen(watch: Arc<dyn SessionWatch>, changes: Changes, max_stale: Durat
         }
         changes.report(Change::Unknown);
         if let WatchError::Refused(_) = error {
-            // Said once: a store without a feed is a normal one.
-            if !std::mem::replace(&mut is_known, true) {
-                feed.was_refused(&error, max_stale);
-            }
+            feed.was_refused(&error, max_stale);
             sleep(ASK_AGAIN).await;
         } else {
             feed.was_lost(&error);

@@ -1,6 +1,7 @@
 //! What is there, or not: a store, a feed of changes. From when to when.
 
 use std::error::Error;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -38,7 +39,10 @@ impl Outage {
 
 /// A feed of changes.
 #[derive(Default)]
-pub(crate) struct Feed(Mutex<Option<Share>>);
+pub(crate) struct Feed {
+    share: Mutex<Option<Share>>,
+    is_refused: AtomicBool,
+}
 
 impl Feed {
     /// It reported something.
@@ -56,13 +60,16 @@ impl Feed {
         events::feed_was_lost(error);
     }
 
-    /// There is none.
+    /// There is none. Said the first time, and whenever it had reported something before.
     pub(crate) fn was_refused(&self, error: &dyn Error, max_stale: Duration) {
-        *self.share() = None;
-        events::feed_was_refused(error, max_stale);
+        let was_heard = self.share().take().is_some();
+        metrics::feed_was_refused();
+        if was_heard | !self.is_refused.swap(true, Ordering::Relaxed) {
+            events::feed_was_refused(error, max_stale);
+        }
     }
 
     fn share(&self) -> MutexGuard<'_, Option<Share>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.share.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -14,6 +14,7 @@ const ENDED: &str = "passport_socketio_ended_total";
 const REVOCATION_DELAY: &str = "passport_socketio_revocation_delay_seconds";
 const STORE_AWAY: &str = "passport_socketio_store_away_seconds_total";
 const FEEDS_LOST: &str = "passport_socketio_feeds_lost_total";
+const FEEDS_REFUSED: &str = "passport_socketio_feeds_refused_total";
 pub(super) const ORDER: &str = "passport_socketio_cluster_order_seconds";
 pub(super) const IGNORED: &str = "passport_socketio_cluster_ignored_total";
 pub(super) const SOCKETS: &str = "passport_socketio_live_sockets";
@@ -41,6 +42,7 @@ pub(super) const ALL: &[(&str, Kind, &str)] = &[
     (STORE_AWAY, Counter, "how long session stores did not answer"),
     (FEEDS, Gauge, "feeds of changes that are listened to"),
     (FEEDS_LOST, Counter, "feeds of changes that were lost"),
+    (FEEDS_REFUSED, Counter, "attempts to listen that a store refused or gave up"),
     (CLUSTERS, Gauge, "connections to the other nodes"),
     (ORDER, Histogram, "until all nodes had done what they were ordered, by order and outcome"),
     (IGNORED, Counter, "messages among the nodes that were forged, malformed or old"),
@@ -91,4 +93,8 @@ pub(super) fn store_away(seconds: u64) {
 
 pub(super) fn feed_was_lost() {
     count(FEEDS_LOST, &[], 1);
+}
+
+pub(super) fn feed_was_refused() {
+    count(FEEDS_REFUSED, &[], 1);
 }

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::super::{StoreError, StoreUrl};
 use super::slots::Slots;
-use super::told::{blames_connection, told};
+use super::told::{refuses_resp3, told};
 
 /// What the server tells unasked.
 pub(crate) type Pushes = broadcast::Sender<PushInfo>;
@@ -108,6 +108,11 @@ impl Address {
         matches!(self, Self::Cluster(_))
     }
 
+    /// Whether a connection may speak RESP3 as far as the URL is concerned.
+    pub(super) fn permits_resp3(&self) -> bool {
+        matches!(self, Self::Server { resp3: Some(_), .. })
+    }
+
     /// A new connection, made within a few seconds. What the server tells unasked goes to `pushes`.
     pub(super) async fn connect(&self, pushes: &Pushes) -> Result<Connection, StoreError> {
         let connecting = async {
@@ -122,9 +127,8 @@ impl Address {
                         let to = client.get_multiplexed_async_connection_with_config(&config).await;
                         match to {
                             Ok(to) => return Ok(Connection::Server { to, tells_changes: true }),
-                            Err(error) if blames_connection(&error) => return Err(error),
-                            // An older server, or one that permits no HELLO.
-                            Err(_) => {}
+                            Err(error) if refuses_resp3(&error) => {}
+                            Err(error) => return Err(error),
                         }
                     }
                     let to = client.get_multiplexed_async_connection_with_config(&config).await?;

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ::redis::{PushInfo, RedisError};
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::super::StoreError;
@@ -36,9 +36,19 @@ const PUSHES: usize = 4096;
 #[derive(Clone)]
 pub(super) struct Link {
     state: watch::Receiver<State>,
-    faults: mpsc::Sender<u64>,
+    wishes: mpsc::Sender<Wish>,
+    /// Whether connections of this address may speak RESP3.
+    permits_resp3: bool,
     patience: Patience,
     pushes: Pushes,
+}
+
+/// Why there shall be another connection than the one with this number.
+enum Wish {
+    /// It is faulty.
+    Replace(u64),
+    /// It works, but does not speak RESP3. Told when another one has been tried.
+    SpeakResp3(u64, oneshot::Sender<()>),
 }
 
 /// How to tell that nobody will answer.
@@ -82,9 +92,10 @@ impl Link {
         let patience = if address.is_cluster() { Patience::WithNode } else { Patience::WithServer };
         let (publish, state) = watch::channel(State::Up(Arc::new(live)));
         // One report is enough: those that find no room tell of the same fault.
-        let (faults, reported) = mpsc::channel(1);
-        tokio::spawn(keep(address, publish, reported, pushes.clone()));
-        Ok(Self { state, faults, patience, pushes })
+        let (wishes, wished) = mpsc::channel(1);
+        let permits_resp3 = address.permits_resp3();
+        tokio::spawn(keep(address, publish, wished, pushes.clone()));
+        Ok(Self { state, wishes, permits_resp3, patience, pushes })
     }
 
     /// Asks for a change, on the connection that there is now.
@@ -113,12 +124,6 @@ impl Link {
         let other = |state: &State| matches!(state, State::Up(live) if live.number != number);
         let replaced = state.wait_for(other).await;
         replaced.map(|_| ()).map_err(|error| StoreError::new("waiting for Redis", error))
-    }
-
-    /// The connection that there is now, and which one it is.
-    pub(super) async fn current(&self) -> Result<(u64, Connection), StoreError> {
-        let live = self.live(None).await?;
-        Ok((live.number, live.connection.clone()))
     }
 
     /// Asks for what is there. A server closes connections that idle for long, which shows only when
@@ -172,7 +177,24 @@ impl Link {
     }
 
     fn report(&self, live: &Live) {
-        let _ = self.faults.try_send(live.number);
+        let _ = self.wishes.try_send(Wish::Replace(live.number));
+    }
+
+    /// The connection that there is now, and which one it is. If it does not speak RESP3, one that
+    /// does is tried first: what kept the server from it may be over.
+    pub(super) async fn current_with_resp3(&self) -> Result<(u64, Connection), StoreError> {
+        let live = self.live(None).await?;
+        if live.connection.tells_changes() || !self.permits_resp3 {
+            return Ok((live.number, live.connection.clone()));
+        }
+        patiently(async {
+            let (tell, tried) = oneshot::channel();
+            if self.wishes.send(Wish::SpeakResp3(live.number, tell)).await.is_ok() {
+                let _ = tried.await;
+            }
+            self.live(None).await.map(|live| (live.number, live.connection.clone()))
+        })
+        .await
     }
 }
 
@@ -249,13 +271,24 @@ impl Drop for Question<'_> {
 async fn keep(
     address: Address,
     state: watch::Sender<State>,
-    mut faults: mpsc::Receiver<u64>,
+    mut wishes: mpsc::Receiver<Wish>,
     pushes: Pushes,
 ) {
     let (mut number, mut since, mut pause) = (0, Instant::now(), Duration::ZERO);
-    while let Some(faulty) = faults.recv().await {
-        if faulty != number {
-            continue;
+    while let Some(wish) = wishes.recv().await {
+        match wish {
+            Wish::Replace(faulty) if faulty == number => {}
+            Wish::SpeakResp3(older, _tried) if older == number => {
+                // Otherwise the old one stays, which does everything else.
+                let tried = address.connect(&pushes).await;
+                if let Some(connection) = tried.ok().filter(Connection::tells_changes) {
+                    number += 1;
+                    since = Instant::now();
+                    state.send_replace(State::Up(Arc::new(Live::new(number, connection))));
+                }
+                continue;
+            }
+            Wish::Replace(_) | Wish::SpeakResp3(..) => continue,
         }
         if since.elapsed() > SETTLED {
             pause = Duration::ZERO;
@@ -271,7 +304,7 @@ async fn keep(
         loop {
             sleep(pause.mul_f64(jitter())).await;
             pause = (2 * pause).clamp(PAUSES.0, PAUSES.1);
-            if faults.is_closed() {
+            if wishes.is_closed() {
                 return;
             }
             match address.connect(&pushes).await {

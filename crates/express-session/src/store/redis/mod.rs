@@ -103,6 +103,13 @@ impl RedisStore {
         self
     }
 
+    /// For the fuzzer: what the feed of changes makes of these bytes from Redis.
+    #[cfg(fuzzing)]
+    #[doc(hidden)]
+    pub fn fuzz_pushes(bytes: &[u8], prefix: &str) -> Vec<crate::watch::Change> {
+        tracking::fuzz_pushes(bytes, prefix)
+    }
+
     fn key(&self, sid: &SessionId) -> String {
         format!("{}{}", self.prefix, sid.as_str())
     }

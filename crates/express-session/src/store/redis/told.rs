@@ -55,6 +55,24 @@ pub(super) fn blames_connection(error: &RedisError) -> bool {
     }
 }
 
+/// Whether a server refuses RESP3 itself, because it is older than 6.0 or permits no `HELLO`. A
+/// server that is busy for a moment refuses every connection alike.
+pub(super) fn refuses_resp3(error: &RedisError) -> bool {
+    let is_for_now = error.detail().is_some_and(|detail| detail.contains("max number of clients"));
+    match error.kind() {
+        ErrorKind::RESP3NotSupported | ErrorKind::Extension => true,
+        ErrorKind::Server(kind) => match kind {
+            ServerErrorKind::BusyLoading
+            | ServerErrorKind::ClusterDown
+            | ServerErrorKind::MasterDown
+            | ServerErrorKind::ReadOnly
+            | ServerErrorKind::TryAgain => false,
+            _ => !is_for_now,
+        },
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::error::Error as _;

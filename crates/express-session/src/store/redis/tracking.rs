@@ -8,14 +8,22 @@
 //!
 //! Its own expiries Redis tells late, on a busy server many seconds late: a session's end has to be
 //! watched by a timer.
+//!
+//! Redis remembers a limited number of keys (`tracking-table-max-keys`). Beyond it, it forgets some
+//! of them and tells that as a change; each such session is loaded, which makes Redis forget another
+//! one, without end. To notice that, the feed reads a key that nothing can change ([`Canary`]): if
+//! Redis tells several times within seconds that this key changed, the feed ends, and is not begun
+//! again for a while.
 
 use std::convert::Infallible;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ::redis::{ErrorKind, FromRedisValue as _, PushInfo, PushKind, RedisError, Value};
+use ::redis::{Cmd, ErrorKind, FromRedisValue as _, PushInfo, PushKind, RedisError, Value};
 use async_trait::async_trait;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::super::StoreError;
 use super::link::Link;
@@ -27,20 +35,71 @@ use crate::watch::{Change, Changes, SessionWatch, WatchError};
 const PING: Duration = Duration::from_secs(3);
 const SILENCE: Duration = Duration::from_secs(2);
 
+/// How often the canary is forgotten within how long until the table counts as full. Sessions are
+/// forgotten as often as it is: that costs more than looking at each of them now and then.
+const FORGOTTEN: (usize, Duration) = (3, Duration::from_secs(10));
+/// For how long a full table is left alone: at first, and at most.
+const LEFT_ALONE: (Duration, Duration) = (Duration::from_secs(240), Duration::from_secs(3600));
+
 #[derive(Clone)]
 pub(super) struct Tracking {
     link: Link,
     prefix: Box<str>,
+    full: Arc<Mutex<FullTable>>,
+}
+
+/// When Redis' table was last found full.
+#[derive(Default)]
+struct FullTable {
+    left_alone_until: Option<Instant>,
+    pause: Duration,
+}
+
+impl FullTable {
+    fn is_left_alone(&self) -> bool {
+        self.left_alone_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    fn found(&mut self) {
+        // If it has been good for as long as it was left alone, this is another time.
+        let is_another = self.left_alone_until.is_none_or(|until| until.elapsed() > self.pause);
+        let next = if is_another { LEFT_ALONE.0 } else { 2 * self.pause };
+        self.pause = next.min(LEFT_ALONE.1);
+        self.left_alone_until = Some(Instant::now() + self.pause);
+    }
+}
+
+/// A key that does not exist and that nobody can guess, so that nothing changes it. Redis remembers
+/// that it was read, as of any other key; if Redis tells that it changed, it was forgotten.
+struct Canary {
+    key: String,
+    forgotten: Vec<Instant>,
+}
+
+impl Canary {
+    fn new(prefix: &str) -> Self {
+        let [high, low] = [(); 2].map(|()| RandomState::new().build_hasher().finish());
+        Self { key: format!("{prefix}{high:016x}{low:016x}"), forgotten: Vec::new() }
+    }
+
+    /// It was forgotten once more. Whether that is too often.
+    fn was_forgotten(&mut self) -> bool {
+        let now = Instant::now();
+        self.forgotten.retain(|then| now - *then < FORGOTTEN.1);
+        self.forgotten.push(now);
+        self.forgotten.len() >= FORGOTTEN.0
+    }
 }
 
 impl Tracking {
     pub(super) fn new(link: Link, prefix: Box<str>) -> Self {
-        Self { link, prefix }
+        Self { link, prefix, full: Arc::default() }
     }
 
     /// Turns tracking on for the connection that there is now. Which one it is.
     async fn turn_on(&self) -> Result<u64, WatchError> {
-        let (number, connection) = self.link.current().await.map_err(WatchError::Lost)?;
+        let (number, connection) =
+            self.link.current_with_resp3().await.map_err(WatchError::Lost)?;
         if connection.is_cluster() {
             let error = "a cluster's nodes are not listened to";
             return Err(WatchError::Refused(StoreError::message(error)));
@@ -65,37 +124,97 @@ impl Tracking {
         }
     }
 
-    async fn ping(&self) -> Result<(), StoreError> {
-        let ping = self
-            .link
-            .change(async |mut connection| ::redis::cmd("PING").exec_async(&mut connection).await);
-        match timeout(SILENCE, ping).await {
-            Ok(answer) => answer,
-            Err(late) => Err(StoreError::new("asking Redis whether it is there", late)),
-        }
+    /// Asks whether Redis is there. Its answer is how often databases were swapped (`SWAPDB`), of
+    /// which it tells nothing unasked, if this user may know.
+    async fn ping(&self) -> Result<Option<u64>, StoreError> {
+        let mut info = ::redis::cmd("INFO");
+        info.arg("commandstats");
+        let ping = self.link.change(async |mut connection| {
+            match info.query_async::<String>(&mut connection).await {
+                Ok(info) => Ok(swaps(&info)),
+                Err(error) if is_refusal(&error) => Ok(None),
+                Err(error) => Err(error),
+            }
+        });
+        in_time(ping).await
     }
 
-    /// A key is told as it is; everything at once (`FLUSHALL`) as nothing.
-    fn report(&self, push: &PushInfo, changes: &Changes) {
-        match push.kind {
-            PushKind::Invalidate => {}
-            PushKind::Disconnection => return changes.report(Change::Unknown),
-            _ => return,
+    async fn read(&self, canary: &Canary) -> Result<(), StoreError> {
+        let get = Cmd::get(&canary.key);
+        in_time(self.link.change(async |mut connection| get.exec_async(&mut connection).await))
+            .await
+    }
+
+    fn full(&self) -> MutexGuard<'_, FullTable> {
+        self.full.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reports what a push says. Whether it says that the key `canary` changed.
+///
+/// A key is told as it is; everything at once (`FLUSHALL`) as nothing.
+fn report(push: &PushInfo, prefix: &str, canary: &str, changes: &Changes) -> bool {
+    match push.kind {
+        PushKind::Invalidate => {}
+        PushKind::Disconnection => {
+            changes.report(Change::Unknown);
+            return false;
         }
-        for told in &push.data {
-            match told {
-                Value::Array(keys) => {
-                    let keys = keys.iter().filter_map(|key| String::from_redis_value_ref(key).ok());
-                    for key in keys {
-                        if let Some(sid) = key.strip_prefix(&*self.prefix) {
-                            changes.report(Change::Session(SessionId::new(sid)));
-                        }
-                    }
-                }
-                _ => changes.report(Change::Unknown),
+        _ => return false,
+    }
+    let mut has_canary = false;
+    for told in &push.data {
+        let Value::Array(keys) = told else {
+            changes.report(Change::Unknown);
+            continue;
+        };
+        for key in keys.iter().filter_map(|key| String::from_redis_value_ref(key).ok()) {
+            if key == canary {
+                has_canary = true;
+            } else if let Some(sid) = key.strip_prefix(prefix) {
+                changes.report(Change::Session(SessionId::new(sid)));
             }
         }
     }
+    has_canary
+}
+
+/// For the fuzzer: what is reported of the answers that these bytes are.
+#[cfg(fuzzing)]
+pub(super) fn fuzz_pushes(bytes: &[u8], prefix: &str) -> Vec<Change> {
+    let (tell, told) = std::sync::mpsc::channel();
+    let changes = Changes::to(move |change| drop(tell.send(change)));
+    let mut parser = ::redis::Parser::new();
+    let mut rest = bytes;
+    while let Ok(value) = parser.parse_value(&mut rest) {
+        if let Value::Push { kind, data } = value {
+            report(&PushInfo { kind, data }, prefix, "canary", &changes);
+        }
+        if rest.is_empty() {
+            break;
+        }
+    }
+    told.try_iter().collect()
+}
+
+async fn in_time<T>(asking: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    match timeout(SILENCE, asking).await {
+        Ok(answer) => answer,
+        Err(late) => Err(StoreError::new("asking Redis whether it is there", late)),
+    }
+}
+
+/// `cmdstat_swapdb:calls=3,…` of `INFO commandstats`.
+fn swaps(info: &str) -> Option<u64> {
+    let (_, rest) = info.split_once("cmdstat_swapdb:calls=")?;
+    rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+fn full_table() -> WatchError {
+    WatchError::Refused(StoreError::message(
+        "Redis forgets what was read as soon as more is: its tracking table is full, and its \
+         setting tracking-table-max-keys is too small",
+    ))
 }
 
 fn is_refusal(error: &RedisError) -> bool {
@@ -111,11 +230,17 @@ impl std::fmt::Debug for Tracking {
 #[async_trait]
 impl SessionWatch for Tracking {
     async fn watch(&self, changes: &Changes) -> Result<Infallible, WatchError> {
+        if self.full().is_left_alone() {
+            return Err(full_table());
+        }
         let mut pushes = self.link.pushes();
         let mut pings = interval(PING);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut canary = Canary::new(&self.prefix);
+        let mut swapped = self.ping().await.map_err(WatchError::Lost)?;
         loop {
             let number = self.turn_on().await?;
+            self.read(&canary).await.map_err(WatchError::Lost)?;
             // What was loaded over this connection before is not tracked.
             changes.report(Change::Unknown);
             let replaced = self.link.replaced(number);
@@ -123,7 +248,13 @@ impl SessionWatch for Tracking {
             loop {
                 tokio::select! {
                     push = pushes.recv() => match push {
-                        Ok(push) => self.report(&push, changes),
+                        Ok(push) => if report(&push, &self.prefix, &canary.key, changes) {
+                            if canary.was_forgotten() {
+                                self.full().found();
+                                return Err(full_table());
+                            }
+                            self.read(&canary).await.map_err(WatchError::Lost)?;
+                        },
                         Err(RecvError::Lagged(_)) => changes.report(Change::Unknown),
                         Err(RecvError::Closed) => {
                             let error = StoreError::message("Redis' connection has ended");
@@ -135,7 +266,12 @@ impl SessionWatch for Tracking {
                         break;
                     }
                     // Who finds out that it is gone reports that, and another one is made.
-                    _ = pings.tick() => self.ping().await.map_err(WatchError::Lost)?,
+                    _ = pings.tick() => {
+                        let now = self.ping().await.map_err(WatchError::Lost)?;
+                        if std::mem::replace(&mut swapped, now) != now {
+                            changes.report(Change::Unknown);
+                        }
+                    }
                 }
             }
         }
