@@ -39,7 +39,7 @@ impl Listening {
     }
 
     /// Waits until the feed is refused, and returns why, as logs show it.
-    async fn is_refused(mut self) -> String {
+    async fn refusal(mut self) -> String {
         let refused = timeout(SOON, self.watch.join_next()).await.unwrap().unwrap().unwrap();
         match refused {
             Err(WatchError::Refused(error)) => std::error::Error::source(&error)
@@ -265,8 +265,8 @@ async fn a_full_tracking_table_ends_the_feed_and_says_which_setting_to_raise() {
     }
     // As the keeper of live sessions: what is told of is loaded again.
     let (store, mut told) = (listening.store.clone(), listening.told);
-    let (_tell, none) = mpsc::unbounded_channel();
-    listening.told = none;
+    let (_tell, silence) = mpsc::unbounded_channel();
+    listening.told = silence;
     let reloading = tokio::spawn(async move {
         while let Some(change) = told.recv().await {
             if let Change::Session(sid) = change {
@@ -274,7 +274,7 @@ async fn a_full_tracking_table_ends_the_feed_and_says_which_setting_to_raise() {
             }
         }
     });
-    let refused = listening.is_refused().await;
+    let refused = listening.refusal().await;
     assert!(refused.contains("tracking-table-max-keys"), "{refused}");
     // What was told before that is loaded; then nothing is, for nothing was changed.
     timeout(SOON, reloading).await.unwrap().unwrap();
@@ -345,18 +345,16 @@ async fn refusing_hello(
                 let read = client.read(&mut first).await.unwrap_or(0);
                 let first = &first[..read];
                 let error: Option<&str> = *refusal.borrow();
-                match error.filter(|_| first.windows(5).any(|word| word == b"HELLO")) {
-                    Some(error) => {
-                        // One answer for each of the three commands that a connection begins with.
-                        drop(client.write_all(error.repeat(3).as_bytes()).await);
-                        drop(client.read(&mut [0; 1024]).await);
-                    }
-                    None => {
-                        let mut server =
-                            tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-                        server.write_all(first).await.unwrap();
-                        drop(tokio::io::copy_bidirectional(&mut client, &mut server).await);
-                    }
+                let hello = first.windows(5).any(|word| word == b"HELLO");
+                if let Some(error) = error.filter(|_| hello) {
+                    // One answer for each of the three commands that a connection begins with.
+                    drop(client.write_all(error.repeat(3).as_bytes()).await);
+                    drop(client.read(&mut [0; 1024]).await);
+                } else {
+                    let mut server =
+                        tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                    server.write_all(first).await.unwrap();
+                    drop(tokio::io::copy_bidirectional(&mut client, &mut server).await);
                 }
             });
         }

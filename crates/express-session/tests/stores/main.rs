@@ -14,6 +14,7 @@ mod mongodb;
 mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod reading;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(feature = "sqlite")]

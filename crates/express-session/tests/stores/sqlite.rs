@@ -1,6 +1,9 @@
 //! The layouts of connect-sqlite3, better-sqlite3-session-store and connect-session-knex. The tables
 //! are those that the packages make.
 
+#[cfg(target_os = "linux")]
+mod other_user;
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;

@@ -92,9 +92,9 @@ impl Link {
         let patience = if address.is_cluster() { Patience::WithNode } else { Patience::WithServer };
         let (publish, state) = watch::channel(State::Up(Arc::new(live)));
         // One report is enough: those that find no room tell of the same fault.
-        let (wishes, wished) = mpsc::channel(1);
+        let (wishes, received) = mpsc::channel(1);
         let permits_resp3 = address.permits_resp3();
-        tokio::spawn(keep(address, publish, wished, pushes.clone()));
+        tokio::spawn(keep(address, publish, received, pushes.clone()));
         Ok(Self { state, wishes, permits_resp3, patience, pushes })
     }
 

@@ -8,6 +8,7 @@
 //!   count.
 //! - A row whose `sess` is empty is no session for better-sqlite3-session-store (`if (res.sess)`).
 
+mod access;
 mod layout;
 mod thread;
 
@@ -55,7 +56,9 @@ impl SqliteStore {
     /// Opens connect-sqlite3's `dir`/`db`. Creates nothing and changes no setting of the database.
     ///
     /// # Errors
-    /// [`StoreError`] if there is no such database, or it has no table `sessions` of this layout.
+    /// [`StoreError`] if there is no such database, or it has no table `sessions` of this layout; also
+    /// if opening it would leave files behind that its app may not write (WAL mode, another user, and
+    /// the app does not run).
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_table(path, "sessions").await
     }
@@ -104,6 +107,7 @@ impl SqliteStore {
     }
 
     async fn open_layout(path: &Path, layout: Layout, table: &str) -> Result<Self, StoreError> {
+        access::check(path)?;
         let store = Self::start(path, layout, table, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         // Asks for a row that can't be there: finds out that the table and its columns are.
         store.load(&SessionId::new("")).await?;

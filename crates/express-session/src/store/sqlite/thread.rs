@@ -8,6 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::access;
 use crate::store::StoreError;
 
 /// A backstop: who asks gives up earlier by itself (the authorizer's `store_timeout`), and says so more
@@ -60,6 +61,6 @@ impl Thread {
             .await
             .map_err(|late| StoreError::new(operation, late))?
             .map_err(|_| StoreError::message("the SQLite thread has ended"))?
-            .map_err(|error| StoreError::new(operation, error))
+            .map_err(|error| access::told(operation, error))
     }
 }
