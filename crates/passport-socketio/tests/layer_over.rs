@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests assert, too")]
 
 mod common;
+#[path = "layer_over/last_words.rs"]
+mod last_words;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

@@ -6,6 +6,7 @@
 //! | 403 | `{"code":"forbidden"}` | denied to whoever asks: a foreign origin, somebody else's connection |
 //! | 429 | `{"code":"try_again"}` | denied for asking too often; with the `Retry-After` of its limit |
 //! | 500 | `{"code":"server_error"}` | could not tell, and the next time will be no better |
+//! | 200 | `ok` | a client whose login has ended still posts |
 //! | 503 | `{"code":"try_again"}` | could not tell just now; with `Retry-After` |
 
 use bytes::Bytes;
@@ -55,5 +56,13 @@ pub(super) fn preflight<B>(request: &Parts) -> Answer<B> {
     let mut response = Response::new(ResponseBody::ours(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
     preflight_headers(request, response.headers_mut());
+    response
+}
+
+/// What socketioxide answers a post with.
+pub(super) fn posted<B>() -> Answer<B> {
+    let mut response = Response::new(ResponseBody::ours("ok"));
+    let text = HeaderValue::from_static("text/plain; charset=UTF-8");
+    response.headers_mut().insert(CONTENT_TYPE, text);
     response
 }

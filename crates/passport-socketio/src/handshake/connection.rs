@@ -24,6 +24,8 @@ use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, sleep};
 
 use super::engine::EngineId;
+use super::exchange::Exchange;
+use super::last_words::{LastWords, Posts, SessionEnded};
 use super::transport::Transport;
 use crate::authorizer::Owner;
 use crate::observe::events;
@@ -40,6 +42,8 @@ pub(crate) struct Connection {
     /// The one of a layer further out, which lives as long.
     outer: Option<Arc<Connection>>,
     transport: Transport,
+    /// Those of the layer further out, where there is one: it has the transports.
+    words: Arc<LastWords>,
     /// Whether the client has posted anything but pongs.
     posted: AtomicBool,
     /// Whether a CONNECT was looked at.
@@ -81,6 +85,46 @@ impl Connection {
         &self.transport
     }
 
+    pub(super) fn words(&self) -> &Arc<LastWords> {
+        &self.words
+    }
+
+    /// What looks at a request of this connection: the layer furthest out, so that it is done once.
+    pub(super) fn exchange(&self, request: &Parts) -> Option<Exchange> {
+        if self.outer.is_some() {
+            return None;
+        }
+        Exchange::of(request, &self.words)
+    }
+
+    /// A login has ended that let the client into this namespace: from now on, nothing of it passes
+    /// behind this notice but its disconnect. To be called before the client is told. In a runtime.
+    pub(crate) fn end_in(
+        self: &Arc<Self>,
+        namespace: &str,
+        notice: SessionEnded,
+        may_stay: Option<impl FnOnce() -> bool + Send + 'static>,
+    ) {
+        let will_be_cut = self.can_be_cut() && may_stay.is_none();
+        let posts = if will_be_cut { Posts::Lost } else { Posts::Wait };
+        self.words.begin(namespace, notice, posts);
+        let connection = Arc::downgrade(self);
+        tokio::spawn(async move {
+            sleep(LAST_WORDS).await;
+            if let Some(connection) = connection.upgrade() {
+                connection.words.stop_waiting();
+                if connection.can_be_cut() && !may_stay.is_some_and(|may_stay| may_stay()) {
+                    connection.cut("its login has ended");
+                }
+            }
+        });
+    }
+
+    /// Whether socketioxide is at work on nothing that the client posted.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.words.is_quiet()
+    }
+
     /// Whether the request that opens it is still on its way to the host.
     pub(super) fn is_new(&self) -> bool {
         self.id.get().is_none() && !self.transport.can_be_cut()
@@ -110,6 +154,7 @@ impl Connection {
     /// Closes the connection, whatever its client does. In a runtime.
     pub(super) fn cut(&self, why: &'static str) {
         events::cut(why);
+        self.words.is_cut();
         self.transport.cut(self.id.get().copied());
         if let Some(outer) = &self.outer {
             outer.transport.cut(outer.id.get().copied());
@@ -121,19 +166,12 @@ impl Connection {
         self.transport.close_polling(self.id.get().copied());
     }
 
-    /// Cuts it, once the client has had time to read what it was told last, unless it may stay then.
-    /// In a runtime.
-    pub(crate) fn cut_soon(
-        self: &Arc<Self>,
-        why: &'static str,
-        may_stay: impl FnOnce() -> bool + Send + 'static,
-    ) {
+    /// Cuts it, once the client has had time to read what it was told last. In a runtime.
+    pub(super) fn cut_soon(self: &Arc<Self>, why: &'static str) {
         let connection = Arc::downgrade(self);
         tokio::spawn(async move {
             sleep(LAST_WORDS).await;
-            if let Some(connection) = connection.upgrade()
-                && !may_stay()
-            {
+            if let Some(connection) = connection.upgrade() {
                 connection.cut(why);
             }
         });
@@ -153,9 +191,12 @@ impl Drop for Connection {
 impl Connections {
     /// Enters what a request is about to open.
     pub(super) fn open(self: &Arc<Self>, request: &mut Parts) -> Arc<Connection> {
+        let outer: Option<Arc<Connection>> = request.extensions.remove();
+        let words = outer.as_ref().map(|outer| outer.words.clone()).unwrap_or_default();
         let connection = Arc::new(Connection {
             connections: Arc::downgrade(self),
-            outer: request.extensions.remove(),
+            outer,
+            words,
             opened: Instant::now(),
             owner: OnceLock::new(),
             id: OnceLock::new(),

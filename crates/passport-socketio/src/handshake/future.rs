@@ -5,13 +5,16 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::Response;
+use http_body::Body;
 use pin_project_lite::pin_project;
 
 use super::ResponseBody;
-use super::answer::Answer;
+use super::answer::{Answer, posted};
 use super::cors::Cors;
+use super::exchange::Exchange;
 
 pin_project! {
     /// The future of [`AuthService`](super::AuthService).
@@ -27,6 +30,8 @@ pin_project! {
     pub(super) enum State<F, B, E> {
         /// The host's business alone.
         Passed { #[pin] inner: F },
+        /// A post to a connection that is open, or a poll of it.
+        Exchange { #[pin] inner: F, exchange: Exchange },
         /// A connection is being opened: the session is looked up first.
         Opening { opening: BoxFuture<'static, Result<Answer<B>, E>> },
         /// Answered here.
@@ -43,14 +48,31 @@ impl<F, B, E> ResponseFuture<F, B, E> {
 impl<F, B, E> Future for ResponseFuture<F, B, E>
 where
     F: Future<Output = Result<Response<B>, E>>,
+    B: Body<Data = Bytes> + Send + 'static,
 {
     type Output = Result<Response<ResponseBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let mut answer = match this.state.project() {
+        let mut this = self.project();
+        let mut answer = match this.state.as_mut().project() {
             Projection::Passed { inner } => {
                 ready!(inner.poll(cx))?.map(|body| ResponseBody::of_host(body, None))
+            }
+            Projection::Exchange { inner, exchange } => {
+                match ready!(exchange.poll(cx, |cx| inner.poll(cx))) {
+                    Some(response) => {
+                        let response = response?;
+                        if exchange.is_to_be_filtered(&response) {
+                            let mut opening = exchange.filter(response);
+                            let answer = opening.as_mut().poll(cx);
+                            this.state.set(State::Opening { opening });
+                            ready!(answer)?
+                        } else {
+                            response.map(|body| ResponseBody::of_host(body, None))
+                        }
+                    }
+                    None => posted(),
+                }
             }
             Projection::Opening { opening } => ready!(opening.as_mut().poll(cx))?,
             Projection::Answered { answer } => match answer.take() {

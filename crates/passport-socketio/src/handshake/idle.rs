@@ -54,7 +54,7 @@ pub(crate) fn after_connect<A: Adapter>(
         return;
     }
     if refused == settings.max_refused_connects {
-        connection.cut_soon("refused too often", || false);
+        connection.cut_soon("refused too often");
     }
     if !connection.is_watched.swap(true, Ordering::SeqCst) {
         let (weak, io) = (Arc::downgrade(connection), host_of(socket));

@@ -1,23 +1,43 @@
 //! A stream that somebody else can cut.
 
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+
+use super::last_words::{LastWords, Outgoing};
 
 /// The frame that answers the host's first ping: a header, a mask, and `3`. It says only that somebody
 /// is there.
 const PONG: usize = 2 + 4 + 1;
 
+/// For a client to read what was written before socketioxide closed the connection.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// What a WebSocket's stream is.
+pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Duplex for IO {}
+
 /// A WebSocket's stream, until its switch is thrown: then there is nothing more to read, and
 /// writing fails, also for who waits for a client that does not read.
-pub struct Killable<IO> {
-    io: IO,
+///
+/// Once a login has ended, what is written is looked at (`last_words`). And if socketioxide closes the
+/// connection then, it is closed slowly: a stream that is dropped with bytes that nobody read resets
+/// the connection, and a client that is still writing would fail, and not read what it was told.
+pub struct Killable<IO: Duplex> {
+    /// `None` once it is dropped.
+    io: Option<IO>,
     switch: Arc<Switch>,
+    words: Arc<LastWords>,
+    outgoing: Outgoing,
     /// Dropped with it.
     _along: Option<Box<dyn Send + Sync>>,
 }
@@ -49,14 +69,19 @@ impl Switch {
     }
 }
 
-impl<IO: Unpin> Killable<IO> {
-    pub(super) fn new(io: IO, switch: Arc<Switch>) -> Self {
-        Self { io, switch, _along: None }
+impl<IO: Duplex> Killable<IO> {
+    /// Lets `along` be dropped with it.
+    pub(super) fn new(
+        io: IO,
+        switch: Arc<Switch>,
+        words: Arc<LastWords>,
+        along: Option<Box<dyn Send + Sync>>,
+    ) -> Self {
+        Self { io: Some(io), switch, words, outgoing: Outgoing::default(), _along: along }
     }
 
-    /// Lets this be dropped with it.
-    pub(super) fn with(self, along: impl Send + Sync + 'static) -> Self {
-        Self { _along: Some(Box::new(along)), ..self }
+    fn io(&mut self) -> io::Result<Pin<&mut IO>> {
+        self.io.as_mut().map(Pin::new).ok_or_else(|| ErrorKind::NotConnected.into())
     }
 
     /// The stream, if it still may be written to.
@@ -65,11 +90,24 @@ impl<IO: Unpin> Killable<IO> {
         if self.switch.is_thrown() {
             return Err(ErrorKind::BrokenPipe.into());
         }
-        Ok(Pin::new(&mut self.io))
+        self.io()
+    }
+
+    /// Writes all that has passed.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.outgoing.passed().is_empty() {
+            let io = self.io.as_mut().map(Pin::new).ok_or(ErrorKind::NotConnected)?;
+            let sent = ready!(io.poll_write(cx, self.outgoing.passed()))?;
+            if sent == 0 {
+                return Poll::Ready(Err(ErrorKind::WriteZero.into()));
+            }
+            self.outgoing.sent(sent);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
-impl<IO: AsyncRead + Unpin> AsyncRead for Killable<IO> {
+impl<IO: Duplex> AsyncRead for Killable<IO> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -80,7 +118,7 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Killable<IO> {
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();
-        let read = ready!(Pin::new(&mut self.io).poll_read(cx, buffer));
+        let read = ready!(self.io()?.poll_read(cx, buffer));
         if !matches!(buffer.filled().len() - before, 0 | PONG) {
             self.switch.heard.store(true, Ordering::Relaxed);
         }
@@ -88,38 +126,59 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Killable<IO> {
     }
 }
 
-impl<IO: AsyncWrite + Unpin> AsyncWrite for Killable<IO> {
+/// tungstenite writes from one buffer, so there is no vectored writing to be passed on.
+impl<IO: Duplex> AsyncWrite for Killable<IO> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.writable(cx)?.poll_write(cx, data)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        data: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.writable(cx)?.poll_write_vectored(cx, data)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
+        let has_begun = self.words.is_begun();
+        let io = self.writable(cx)?;
+        if !has_begun {
+            let written = ready!(io.poll_write(cx, data))?;
+            self.outgoing.wrote(data.get(..written).unwrap_or(data));
+            return Poll::Ready(Ok(written));
+        }
+        ready!(self.poll_send(cx))?;
+        let Self { words, outgoing, .. } = &mut *self;
+        outgoing.take(words, data);
+        match self.poll_send(cx) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            // What could not be sent yet is sent before anything else.
+            _ => Poll::Ready(Ok(data.len())),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.writable(cx)?.poll_flush(cx)
+        self.writable(cx)?;
+        ready!(self.poll_send(cx))?;
+        self.io()?.poll_flush(cx)
     }
 
     /// Also of a stream that was cut: the client is to see its end.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        self.io()?.poll_shutdown(cx)
     }
 }
 
-impl<IO> std::fmt::Debug for Killable<IO> {
+impl<IO: Duplex> Drop for Killable<IO> {
+    fn drop(&mut self) {
+        if !self.words.is_begun() || self.switch.is_thrown() {
+            return;
+        }
+        if let (Some(mut io), Ok(runtime)) = (self.io.take(), Handle::try_current()) {
+            runtime.spawn(timeout(LINGER, async move {
+                let mut unread = [0; 1024];
+                if io.shutdown().await.is_ok() {
+                    while io.read(&mut unread).await.is_ok_and(|read| read > 0) {}
+                }
+            }));
+        }
+    }
+}
+
+impl<IO: Duplex> std::fmt::Debug for Killable<IO> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Killable").finish_non_exhaustive()
     }
@@ -127,10 +186,7 @@ impl<IO> std::fmt::Debug for Killable<IO> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex, split};
-    use tokio::time::timeout;
+    use tokio::io::{duplex, split};
 
     use super::*;
 
@@ -138,7 +194,7 @@ mod tests {
     async fn a_pong_alone_is_not_a_word() {
         let (server, mut client) = duplex(64);
         let switch = Arc::new(Switch::default());
-        let mut reader = Killable::new(server, switch.clone());
+        let mut reader = Killable::new(server, switch.clone(), Arc::default(), None);
         for (frame, is_word) in [("pong...", false), ("connect.", true)] {
             client.write_all(frame.as_bytes()).await.unwrap();
             assert_eq!(reader.read(&mut [0; 64]).await.unwrap(), frame.len());
@@ -150,7 +206,8 @@ mod tests {
     async fn a_cut_wakes_who_reads_and_who_writes_to_somebody_who_does_not_read() {
         let (server, mut client) = duplex(16);
         let switch = Arc::new(Switch::default());
-        let (mut reader, mut writer) = split(Killable::new(server, switch.clone()));
+        let (mut reader, mut writer) =
+            split(Killable::new(server, switch.clone(), Arc::default(), None));
         client.write_all(b"hello").await.unwrap();
         let mut hello = [0; 5];
         reader.read_exact(&mut hello).await.unwrap();

@@ -19,6 +19,7 @@ use super::compact::compact;
 use super::connection::Connections;
 use super::cors::{Cors, is_preflight};
 use super::engine::{is_for_engine, opens_connection, says_something, wants_websocket};
+use super::exchange::Exchange;
 use super::future::State;
 use super::handover::Handover;
 use super::{ResponseBody, ResponseFuture};
@@ -127,14 +128,22 @@ where
         } else if opens_connection(&parts) {
             let opening = self.open(parts, body);
             State::Opening { opening }
-        } else if let Err(stranger) = self.go_on(&mut parts) {
-            let subject = Subject::at_layer(&parts).with_session(stranger.session);
-            self.auth.observer().refused(&subject, &stranger.failure);
-            let answer = Some(refusal(&stranger.failure));
-            State::Answered { answer }
         } else {
-            let inner = self.inner.call(Request::from_parts(parts, body));
-            State::Passed { inner }
+            match self.go_on(&mut parts) {
+                Err(stranger) => {
+                    let subject = Subject::at_layer(&parts).with_session(stranger.session);
+                    self.auth.observer().refused(&subject, &stranger.failure);
+                    let answer = Some(refusal(&stranger.failure));
+                    State::Answered { answer }
+                }
+                Ok(exchange) => {
+                    let inner = self.inner.call(Request::from_parts(parts, body));
+                    match exchange {
+                        Some(exchange) => State::Exchange { inner, exchange },
+                        None => State::Passed { inner },
+                    }
+                }
+            }
         };
         ResponseFuture::new(state, cors)
     }
@@ -180,7 +189,8 @@ impl<S: Clone, U: Send + Sync + 'static> AuthService<S, U> {
     }
 
     /// A later request of a connection is let through if it is the owner's.
-    fn go_on(&self, request: &mut Parts) -> Result<(), Box<NotOwner>> {
+    fn go_on(&self, request: &mut Parts) -> Result<Option<Exchange>, Box<NotOwner>> {
+        let mut exchange = None;
         if let Some(connection) = self.connections.find(request) {
             if let Some(owner) = connection.owner() {
                 self.auth.decider().check_owner(owner, request)?;
@@ -188,13 +198,14 @@ impl<S: Clone, U: Send + Sync + 'static> AuthService<S, U> {
             if says_something(request) {
                 connection.has_posted();
             }
+            exchange = connection.exchange(request);
             request.extensions.insert(connection);
         }
         // The host keeps it as long as the WebSocket lasts.
         if wants_websocket(request) {
             self.make_small(request);
         }
-        Ok(())
+        Ok(exchange)
     }
 
     /// Whoever is refused whatever `fail` says, which is told all the same.

@@ -45,6 +45,9 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     /// - who was refused too often: see
     ///   [`max_refused_connects`](crate::AuthorizerBuilder::max_refused_connects).
     ///
+    /// And of a namespace whose login has ended, it lets nothing out behind `session_ended` but the
+    /// disconnect, whatever a handler does that still runs.
+    ///
     /// A connection is closed for all its namespaces. Whoever is a guest in another one reads a
     /// `transport close`, and comes back.
     ///

@@ -145,7 +145,9 @@ where
     };
     let switch = Arc::new(Switch::default());
     connection.transport().has_websocket(&switch);
-    let stream = Killable::new(TokioIo::new(stream), switch).with(UpgradeEnds::of(&connection));
+    let words = connection.words().clone();
+    let ends = Box::new(UpgradeEnds::of(&connection));
+    let stream = Killable::new(TokioIo::new(stream), switch, words, Some(ends));
     drop(connection);
     // It has said yes to this request before.
     let _ = host.call((stream, Request::from_parts(kept, ()))).await;

@@ -3,8 +3,10 @@
 //! 1. It leaves all its rooms, so that nothing that is sent to them reaches it any more.
 //! 2. `session_ended {code, reconnect}` is the last event it gets,
 //! 3. and the disconnect follows with nothing in between. Where we can cut the connection, and the
-//!    client is invited back, the cut takes the disconnect's place, half a second later: until then
-//!    what is sent to the whole namespace still arrives.
+//!    client is invited back, the cut takes the disconnect's place, half a second later.
+//!
+//! Where our layer holds the transports, nothing of the namespace is written behind that, whatever a
+//! handler does that still runs (`handshake/last_words`).
 //!
 //! Where our layer can close the connection, it does so half a second later, also of a client that
 //! does not read; unless the user is only rejected, and stays in another namespace. (After a lost
@@ -16,18 +18,19 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use serde::Serialize;
 use socketioxide::adapter::Adapter;
 use socketioxide::socket::Socket;
 use socketioxide::{SendError, SocketError};
 use tokio::runtime::Handle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::socket;
-use crate::handshake::{Connection, host_of, sockets_of};
+use crate::handshake::{Connection, SESSION_ENDED, SessionEnded, host_of, sockets_of};
 
 /// A full buffer empties at the client's speed; a handshake takes a few round trips.
 const FIRST_RETRY: Duration = Duration::from_millis(10);
+/// For as long, it is tried at each: where our layer can close the connection, it does so by then.
+const OFTEN: Duration = Duration::from_millis(500);
 /// An app's own middleware may hold a handshake for as long as it likes, so nobody gives up.
 const SLOWEST_RETRY: Duration = Duration::from_secs(1);
 
@@ -82,13 +85,6 @@ impl EndReason {
     }
 }
 
-/// The payload of `session_ended`.
-#[derive(Serialize)]
-struct SessionEnded {
-    code: &'static str,
-    reconnect: bool,
-}
-
 /// The host's socket, which must not be kept alive by our knowing of it.
 pub(crate) struct Host<A: Adapter> {
     socket: Weak<Socket<A>>,
@@ -128,32 +124,31 @@ impl<A: Adapter> socket::Connection for Host<A> {
         let Some(socket) = self.socket.upgrade() else {
             return;
         };
-        let connection = Connection::of(socket.req_parts());
-        let connection = connection.filter(|connection| connection.can_be_cut()).cloned();
-        let may_stay = may_stay(&socket, reason);
-        let by_cut = connection.is_some() && reason.reconnect();
-        let mut ending = Ending { reason, told: false, by_cut };
+        let connection = Connection::of(socket.req_parts()).cloned();
+        let notice = SessionEnded { code: reason.code(), reconnect: reason.reconnect() };
+        let mut by_cut = false;
+        if let Some(connection) = &connection {
+            by_cut = connection.can_be_cut() && reason.reconnect();
+            let may_stay = (reason == EndReason::Rejected).then(|| may_stay(&socket));
+            connection.end_in(socket.ns(), notice, may_stay);
+        }
+        let connection = connection.as_ref().map(Arc::downgrade).unwrap_or_default();
+        let mut ending = Ending { notice, told: false, by_cut, connection };
         if !ending.try_now(socket) {
             tokio::spawn(ending.when_possible(self.socket.clone()));
-        }
-        if let Some(connection) = connection {
-            connection.cut_soon("its login has ended", may_stay);
         }
     }
 }
 
-/// Whoever may no longer be in one namespace, but stays in another, keeps the connection: once they
+/// A user who is rejected from one namespace, but stays in another, keeps the connection: once they
 /// are out of the first.
 fn may_stay<A: Adapter>(
     socket: &Arc<Socket<A>>,
-    reason: EndReason,
-) -> impl FnOnce() -> bool + Send + 'static {
+) -> impl FnOnce() -> bool + Send + use<A> + 'static {
     let (io, id, namespace) = (host_of(socket), socket.id, socket.ns().to_owned());
     move || {
         let left = sockets_of(&io, id);
-        reason == EndReason::Rejected
-            && !left.is_empty()
-            && left.iter().all(|other| other.ns() != namespace)
+        !left.is_empty() && left.iter().all(|other| other.ns() != namespace)
     }
 }
 
@@ -174,18 +169,22 @@ fn in_its_place<A: Adapter>(socket: &Arc<Socket<A>>) -> Place {
 }
 
 struct Ending {
-    reason: EndReason,
+    notice: SessionEnded,
     told: bool,
     /// Whether the end of the connection takes the disconnect's place.
     by_cut: bool,
+    connection: Weak<Connection>,
 }
 
 impl Ending {
     async fn when_possible<A: Adapter>(mut self, socket: Weak<Socket<A>>) {
         let mut retry = FIRST_RETRY;
+        let start = Instant::now();
         while socket.upgrade().is_some_and(|socket| !self.try_now(socket)) {
             sleep(retry).await;
-            retry = SLOWEST_RETRY.min(retry * 2);
+            if start.elapsed() > OFTEN {
+                retry = SLOWEST_RETRY.min(retry * 2);
+            }
         }
     }
 
@@ -197,9 +196,7 @@ impl Ending {
         }
         socket.leave_all();
         if !self.told {
-            let notice =
-                SessionEnded { code: self.reason.code(), reconnect: self.reason.reconnect() };
-            match socket.emit("session_ended", &notice) {
+            match socket.emit(SESSION_ENDED, &self.notice) {
                 Err(SendError::Socket(SocketError::InternalChannelFull)) => return false,
                 // Not connected to its namespace: its handshake is not over.
                 Err(SendError::Socket(SocketError::Closed)) if !socket.connected() => return false,
@@ -207,6 +204,8 @@ impl Ending {
                 Ok(()) | Err(_) => self.told = true,
             }
         }
-        self.by_cut || socket.disconnect().is_ok()
+        // socketioxide closes the connection of a client whose event it has in hand by then.
+        let is_quiet = self.connection.upgrade().is_none_or(|connection| connection.is_quiet());
+        self.by_cut || is_quiet && socket.disconnect().is_ok()
     }
 }

@@ -18,6 +18,7 @@ use super::{soon, world};
 pub(crate) struct Client {
     app: Router,
     path: String,
+    version: u8,
     headers: Vec<(&'static str, String)>,
     sid: String,
     packets: VecDeque<String>,
@@ -41,15 +42,26 @@ impl Client {
         path: &str,
         headers: impl IntoIterator<Item = (&'static str, String)>,
     ) -> Result<Self, Answer> {
+        Self::open_version(4, app, path, headers).await
+    }
+
+    async fn open_version(
+        version: u8,
+        app: &Router,
+        path: &str,
+        headers: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Result<Self, Answer> {
         let mut client = Self {
             app: app.clone(),
             path: path.to_owned(),
+            version,
             headers: headers.into_iter().collect(),
             sid: String::new(),
             packets: VecDeque::new(),
         };
         match client.request(Method::GET, "").await {
             (StatusCode::OK, open) => {
+                let open = client.packets_of(&open).remove(0);
                 let open: Value = serde_json::from_str(open.strip_prefix('0').unwrap()).unwrap();
                 client.sid = format!("&sid={}", open["sid"].as_str().unwrap());
                 Ok(client)
@@ -62,6 +74,24 @@ impl Client {
     pub(crate) async fn of(app: &Router, who: &str) -> Self {
         let cookie = ("cookie", world::cookie(who));
         Self::open(app, [cookie]).await.unwrap()
+    }
+
+    /// The same in this version of Engine.IO: 3 or 4.
+    pub(crate) async fn of_version(version: u8, app: &Router, who: &str) -> Self {
+        let cookie = ("cookie", world::cookie(who));
+        Self::open_version(version, app, "/socket.io", [cookie]).await.unwrap()
+    }
+
+    /// Another hand on the same connection, which has read nothing yet.
+    pub(crate) fn another(&self) -> Self {
+        Self {
+            app: self.app.clone(),
+            path: self.path.clone(),
+            version: self.version,
+            headers: self.headers.clone(),
+            sid: self.sid.clone(),
+            packets: VecDeque::new(),
+        }
     }
 
     /// Opens a connection without a cookie.
@@ -111,8 +141,51 @@ impl Client {
 
     /// Sends a Socket.IO packet.
     pub(crate) async fn send(&mut self, packet: &str) {
-        let answer = self.request(Method::POST, &format!("4{packet}")).await;
+        let body = match self.version {
+            3 => format!("{}:4{packet}", 1 + packet.encode_utf16().count()),
+            _ => format!("4{packet}"),
+        };
+        let answer = self.request(Method::POST, &body).await;
         assert_eq!(answer, (StatusCode::OK, "ok".to_owned()));
+    }
+
+    /// The packets of a payload: of version 3 those that have no binary data and are in ASCII.
+    fn packets_of(&self, payload: &str) -> Vec<String> {
+        if self.version != 3 {
+            return payload.split('\x1e').map(str::to_owned).collect();
+        }
+        let (mut packets, mut rest) = (Vec::new(), payload);
+        while let Some((length, after)) = rest.split_once(':') {
+            let (packet, after) = after.split_at(length.parse().unwrap());
+            packets.push(packet.to_owned());
+            rest = after;
+        }
+        packets
+    }
+
+    /// The Engine.IO messages that come until the connection is closed.
+    pub(crate) async fn rest(mut self) -> Vec<String> {
+        loop {
+            let (status, body) = self.request(Method::GET, "").await;
+            if status != StatusCode::OK {
+                let is_message = |packet: &String| packet.starts_with(['4', 'b']);
+                return self.packets.into_iter().filter(is_message).collect();
+            }
+            self.packets.extend(self.packets_of(&body));
+        }
+    }
+
+    /// The next Socket.IO packet, or attachment of one.
+    pub(crate) async fn receive_any(&mut self) -> String {
+        while self.packets.is_empty() {
+            let (status, body) = self.request(Method::GET, "").await;
+            assert_eq!(status, StatusCode::OK, "{body}");
+            let packets = self.packets_of(&body);
+            self.packets
+                .extend(packets.into_iter().filter(|packet| packet.starts_with(['4', 'b'])));
+        }
+        let packet = self.packets.pop_front().unwrap();
+        packet.strip_prefix('4').unwrap_or(&packet).to_owned()
     }
 
     /// The next Socket.IO packet. Pings are answered.
@@ -122,7 +195,8 @@ impl Client {
                 None => {
                     let (status, body) = self.request(Method::GET, "").await;
                     assert_eq!(status, StatusCode::OK, "{body}");
-                    self.packets.extend(body.split('\x1e').map(str::to_owned));
+                    let packets = self.packets_of(&body);
+                    self.packets.extend(packets);
                 }
                 Some(ping) if ping == "2" => {
                     self.request(Method::POST, "3").await;
@@ -147,7 +221,8 @@ impl Client {
         method: Method,
         body: &str,
     ) -> Answer {
-        let uri = format!("{}/?EIO=4&transport={transport}{}", self.path, self.sid);
+        let (path, version) = (&self.path, self.version);
+        let uri = format!("{path}/?EIO={version}&transport={transport}{}", self.sid);
         let mut request = Request::builder().method(method).uri(uri);
         for (name, value) in &self.headers {
             request = request.header(*name, value);
@@ -178,7 +253,8 @@ pub(crate) async fn ask(app: &Router, request: Request<Body>) -> Answer {
     let response = app.clone().oneshot(request).await.unwrap();
     let status = response.status();
     let body = response.into_body().collect().await.unwrap().to_bytes();
-    (status, String::from_utf8(body.to_vec()).unwrap())
+    // Payloads of Engine.IO 3 may be binary.
+    (status, String::from_utf8_lossy(&body).into_owned())
 }
 
 /// The main namespace is not named in packets.
