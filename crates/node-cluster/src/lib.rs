@@ -22,20 +22,48 @@
 //! # Ok::<(), Malformed>(())
 //! ```
 //!
+//! # Ways in
+//! - [`Listener`]: what emitters publish reaches this server's sockets, beside any adapter.
+//!
+//! What an app decides enters by its [`Hooks`]: whether a socket may receive, what a name stands for,
+//! who may join what.
+//!
+//! # What is not as in Node
+//! - A socket that leaves too much waiting is disconnected ([`QueueLimits`]): Node keeps everything in
+//!   memory.
+//! - No publisher can make a socket join a room whose name is shaped like an id of socketioxide's
+//!   sockets, 16 letters and digits: who is in it would receive what is meant for that socket.
+//! - The rooms `7` and `"7"` are one.
+//!
 //! # What cannot be read
 //! Servers and emitters with a `parser` of their own: nothing in a message says which. The sharded
 //! Redis adapter, and the adapters for Redis streams, PostgreSQL and MongoDB: these are other
 //! protocols.
 
+mod channel;
 mod date;
+#[cfg(test)]
+mod fake;
+mod hooks;
 mod json;
 mod limits;
+mod listen;
 mod malformed;
 mod message;
 mod msgpack;
+mod outbox;
+mod reach;
+mod redis;
+mod sockets;
+mod stats;
 mod value;
 
+pub use hooks::{Answer, Description, Hooks, Name, NoHooks, ServerEvent, SocketAddress};
 pub use limits::Limits;
+pub use listen::{Listener, ListenerBuilder};
 pub use malformed::Malformed;
 pub use message::{Broadcast, Event, RemoteSocket, Request, RequestKind, Response, Target};
+pub use outbox::QueueLimits;
+pub use redis::{Redis, RedisError};
+pub use stats::Counts;
 pub use value::Value;

@@ -1,0 +1,149 @@
+//! Which sockets a message is for, and what it does to them: the same in every way in.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use socketioxide::socket::Sid;
+
+use crate::hooks::SharedHooks;
+use crate::outbox::{Outboxes, QueueLimits};
+use crate::sockets::Sockets;
+use crate::stats::Stats;
+use crate::{Event, Name, SocketAddress, Target};
+
+/// One namespace of this server, as the cluster reaches it.
+#[derive(Clone)]
+pub(crate) struct Reach {
+    pub(crate) sockets: Arc<dyn Sockets>,
+    pub(crate) outboxes: Outboxes,
+    hooks: SharedHooks,
+    stats: Arc<Stats>,
+}
+
+/// A name was used that no publisher may use.
+pub(crate) struct RefusedName;
+
+impl Reach {
+    pub(crate) fn new(
+        sockets: Arc<dyn Sockets>,
+        hooks: SharedHooks,
+        stats: Arc<Stats>,
+        limits: QueueLimits,
+    ) -> Self {
+        let outboxes = Outboxes::new(sockets.clone(), hooks.clone(), stats.clone(), limits);
+        Self { sockets, outboxes, hooks, stats }
+    }
+
+    pub(crate) fn address<'a>(&'a self, id: &'a Sid) -> SocketAddress<'a> {
+        SocketAddress { namespace: self.sockets.namespace(), id: id.as_str() }
+    }
+
+    /// The sockets that a publisher means.
+    pub(crate) fn select(&self, target: &Target) -> Result<Vec<Sid>, RefusedName> {
+        let selected = self.named(&target.rooms).and_then(|named| {
+            let except = self.named(&target.except)?;
+            let except: HashSet<Sid> = except.into_iter().collect();
+            // No rooms are all sockets; rooms in which there is no socket are none.
+            let mut selected = if target.rooms.is_empty() { self.sockets.all() } else { named };
+            selected.retain(|id| !except.contains(id));
+            Ok(selected)
+        });
+        selected.inspect_err(|_| {
+            self.stats.refused_names.add();
+            tracing::warn!(
+                "a message from the cluster names a room that it must not, and was dropped"
+            );
+        })
+    }
+
+    /// Each once. As in Node, the id of a socket stands for this socket.
+    fn named(&self, names: &[String]) -> Result<Vec<Sid>, RefusedName> {
+        let (mut rooms, mut ids) = (Vec::new(), Vec::new());
+        for name in names {
+            match self.hooks.name(self.sockets.namespace(), name) {
+                Name::Plain => match socket_id(name) {
+                    Some(id) if self.sockets.has(id) => ids.push(id),
+                    // A handler may have made sockets join a room of such a name.
+                    _ => rooms.push(name.clone()),
+                },
+                Name::Rooms(translated) => rooms.extend(translated),
+                Name::Refused => return Err(RefusedName),
+            }
+        }
+        let mut found = self.sockets.in_rooms(rooms);
+        if !ids.is_empty() {
+            let mut seen: HashSet<Sid> = found.iter().copied().collect();
+            found.extend(ids.into_iter().filter(|id| seen.insert(*id)));
+        }
+        Ok(found)
+    }
+
+    /// Whether a message to this one room can be for any socket here.
+    pub(crate) fn has_any(&self, room: &str) -> bool {
+        match self.named(&[room.to_owned()]) {
+            Ok(found) => !found.is_empty(),
+            // Looked at, so that it is counted.
+            Err(RefusedName) => true,
+        }
+    }
+
+    pub(crate) fn emit(&self, event: Event, target: &Target, size: usize) {
+        let Ok(selected) = self.select(target) else { return };
+        if selected.is_empty() {
+            return;
+        }
+        let Some(payload) = self.sockets.payload(event, size) else { return };
+        for id in selected {
+            self.outboxes.deliver(id, &payload, target.volatile);
+        }
+    }
+
+    pub(crate) fn join(&self, target: &Target, rooms: &[String]) {
+        let Ok(selected) = self.select(target) else { return };
+        for id in selected {
+            let may_join = |room: &&String| {
+                let may_join = socket_id(room).is_none()
+                    && self.hooks.may_receive(self.address(&id))
+                    && self.hooks.may_join(self.address(&id), room);
+                if !may_join {
+                    self.stats.refused_joins.add();
+                }
+                may_join
+            };
+            let rooms: Vec<String> = rooms.iter().filter(may_join).cloned().collect();
+            if !rooms.is_empty() {
+                self.sockets.join(id, rooms);
+            }
+        }
+    }
+
+    pub(crate) fn leave(&self, target: &Target, rooms: &[String]) {
+        let Ok(selected) = self.select(target) else { return };
+        for id in selected {
+            // What no publisher may make a socket join, none may make it leave.
+            let may_leave = |room: &&String| self.hooks.may_join(self.address(&id), room);
+            self.sockets.leave(id, rooms.iter().filter(may_leave).cloned().collect());
+        }
+    }
+
+    pub(crate) fn disconnect(&self, target: &Target, close: bool) {
+        let Ok(selected) = self.select(target) else { return };
+        for id in selected {
+            if self.hooks.disconnect(self.address(&id), close) {
+                continue;
+            }
+            self.outboxes.disconnect(id);
+            if close {
+                self.hooks.close_connection(self.address(&id));
+            }
+        }
+    }
+}
+
+/// The id that this is shaped like.
+pub(crate) fn socket_id(name: &str) -> Option<Sid> {
+    name.parse().ok()
+}
+
+#[cfg(test)]
+mod tests;
