@@ -1,20 +1,14 @@
 //! One look at a request's session: where it was found, registered, counted and resolved.
 
-use std::time::Duration;
-
 use express_session::{SessionId, SidHash};
 use http::request::Parts;
 use tokio::time::Instant;
 
 use crate::Authorizer;
 use crate::admission::Admission;
-use crate::authorizer::{Denial, Failure, Identity, Trace, Unheard};
+use crate::authorizer::{Denial, Failure, Identity, Lookup, Trace, Unheard};
 use crate::live::Registration;
 use crate::observe::events;
-
-/// How long the layer's answer may wait for the connect middleware. The two are one handshake, a
-/// few milliseconds apart; what is older is asked again.
-pub(crate) const FRESH: Duration = Duration::from_secs(1);
 
 impl<U: Send + Sync + 'static> Authorizer<U> {
     /// Checks 1 to 11, registered with the live sessions before the store is asked. Counted, where
@@ -42,29 +36,26 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
         let located = match self.decider().identify(request, trace) {
             Ok(located) => located,
             Err(failure) => {
-                return Attempt { session: None, outcome: Err(failure), made: Instant::now() };
+                return Attempt::without_lookup(None, failure);
             }
         };
         let hash = located.id().hash();
         events::located(&hash);
         let session = Some(hash);
         if self.registry().is_denied(located.id()) {
-            let outcome = Err(Denial::SessionNotFound.into());
-            return Attempt { session, outcome, made: Instant::now() };
+            return Attempt::without_lookup(session, Denial::SessionNotFound.into());
         }
         if let Err(limited) = look.count(located.id()) {
-            return Attempt { session, outcome: Err(limited.into()), made: Instant::now() };
+            return Attempt::without_lookup(session, limited.into());
         }
         let registration = self.registry().register(located.id());
-        let (outcome, made) =
-            match self.decider().resolve(located, request, look.before(), trace).await {
-                // What is known of a user is as old as the question to the store, however long the
-                // answer took.
-                Ok((identity, asked)) => (Ok((identity, registration)), asked),
-                // To ask a store that hangs once more would only let the client wait twice as long.
-                Err(failure) => (Err(failure), Instant::now()),
-            };
-        Attempt { session, outcome, made }
+        match self.decider().resolve(located, request, look.before(), trace).await {
+            Ok((identity, lookup)) => {
+                Attempt { session, outcome: Ok((identity, registration)), lookup }
+            }
+            // To ask a store that hangs once more would only let the client wait twice as long.
+            Err(failure) => Attempt::without_lookup(session, failure),
+        }
     }
 }
 
@@ -100,16 +91,14 @@ pub(crate) struct Attempt<U> {
     /// Of the session that the cookie's signature vouches for, whatever came of it.
     pub(crate) session: Option<SidHash>,
     pub(crate) outcome: Result<Granted<U>, Failure>,
-    made: Instant,
+    /// How old what it gave is.
+    pub(crate) lookup: Lookup,
 }
 
 impl<U> Attempt<U> {
-    /// When the store was asked, if it has answered.
-    pub(crate) fn asked(&self) -> Instant {
-        self.made
-    }
-
-    pub(crate) fn is_fresh(&self) -> bool {
-        self.made.elapsed() <= FRESH
+    /// A failure is as old as its being found, whatever it was found by.
+    fn without_lookup(session: Option<SidHash>, failure: Failure) -> Self {
+        let lookup = Lookup::answered_now(Instant::now());
+        Self { session, outcome: Err(failure), lookup }
     }
 }

@@ -204,6 +204,40 @@ async fn a_user_who_is_revoked_between_two_looks_does_not_come_in() {
     assert_eq!(client.connected("/").await, Err("unauthorized".into()));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_user_who_is_revoked_during_the_penalty_does_not_come_in() {
+    let server = world::Server::new(true);
+    server.io.ns("/", ignore.with(server.auth.required()));
+    let mut ann = Client::of(&server.app, "anonymous").await;
+    for _ in 0..5 {
+        assert_eq!(ann.connect("/").await, Err("unauthorized".into()));
+    }
+    server.store.inner().0.set("anonymous", user_session(42), Life::Forever);
+    let loads = server.store.loads();
+    ann.send("0").await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(server.store.loads(), loads, "it waits before the store is asked");
+    server.live.revoke_user(42).await;
+    assert_eq!(ann.connected("/").await, Err("unauthorized".into()));
+    // Their session was not known to be theirs, and still counts for who begins anew.
+    ann.connect("/").await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_who_is_revoked_between_handshake_and_connect_stays_out() {
+    let server = world::Server::new(true);
+    server.io.ns("/", ignore.with(server.auth.required()));
+    // With the layer's answer while it is fresh, and when it is too old.
+    for waits in [Duration::from_millis(10), Duration::from_secs(5)] {
+        let mut ann = Client::of(&server.app, "ann").await;
+        server.live.revoke_user(42).await;
+        tokio::time::sleep(waits).await;
+        assert_eq!(ann.connect("/").await, Err("unauthorized".into()), "{waits:?}");
+        ann.connect("/").await.unwrap();
+        ann.close().await;
+    }
+}
+
 #[tokio::test]
 async fn of_two_refreshes_the_later_one_counts_whichever_is_done_first() {
     let server = Server::new();

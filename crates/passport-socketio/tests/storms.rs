@@ -22,6 +22,7 @@ use serde_json::json;
 use socketioxide::SocketIo;
 use socketioxide::handler::ConnectHandler as _;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 /// A store that reads when it is asked, and answers a handshake once for each permit. The sweep, which
 /// asks for many, is answered at once.
@@ -170,6 +171,47 @@ async fn who_was_let_in_at_the_door_waits_while_there_is_a_crowd() {
         server.store.answers.add_permits(2);
     });
     assert_eq!(outcome, Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_who_is_revoked_while_they_wait_in_a_crowd_stays_out() {
+    let server = Server::new(|builder| {
+        let builder = builder.max_store_loads(1).max_queued_loads(0);
+        builder.store_timeout(Duration::from_secs(3600))
+    });
+    let app = server.app.clone().layer(server.auth.layer());
+    server.store.answers.add_permits(1);
+    let mut ann = Client::of(&app, "ann").await;
+    // By now the layer's lookup is too old to be used.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let (outcome, _bob, ()) = tokio::join!(ann.connect("/"), Client::of(&app, "bob"), async {
+        server.store.is_asked(2).await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        server.live.revoke_user(42).await;
+        server.store.answers.add_permits(2);
+    });
+    assert_eq!(outcome, Err("unauthorized".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn max_stale_counts_from_when_the_store_was_asked() {
+    let max_stale = Duration::from_secs(2);
+    let server = Server::new(|builder| builder.max_stale(max_stale));
+    // When a session is looked at again is random.
+    for n in 1..=20 {
+        server.store.sessions.set("ann", user_session(42), Life::Forever);
+        let mut ann = Client::of(&server.app, "ann").await;
+        ann.send("0").await;
+        server.store.is_asked(n).await;
+        let logout = Instant::now();
+        server.log_out("ann").await;
+        tokio::time::sleep(Duration::from_millis(900)).await;
+        server.store.answers.add_permits(1);
+        ann.connected("/").await.unwrap();
+        let ended = json!(["session_ended", {"code": "logged_out", "reconnect": false}]);
+        assert_eq!(soon(ann.event("/")).await, ended);
+        assert!(logout.elapsed() <= max_stale, "{:?}", logout.elapsed());
+    }
 }
 
 #[tokio::test(start_paused = true)]

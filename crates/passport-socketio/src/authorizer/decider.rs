@@ -14,13 +14,12 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     AuthorizeError, BoxError, Candidate, Check, CookieContext, Denial, DeserializeUser, FailHook,
-    Failure, Identity, Limits, Loads, OriginPolicy, Reject, Session, SuccessHook, Trace,
+    Failure, Identity, Limits, Loads, Lookup, OriginPolicy, Reject, Session, SuccessHook, Trace,
     UserIdHook, UserKey, Verdict,
 };
 use crate::observe::metrics;
 
-/// How long `success` may take: longer than any client waits for it, and half of what the registry of
-/// live sessions remembers of those who are under way.
+/// How long `success` may take: longer than any client waits for it.
 const SUCCESS: Duration = Duration::from_secs(300);
 
 /// What every decision needs, checked and ready.
@@ -81,7 +80,7 @@ impl<U: Send + Sync + 'static> Decider<U> {
         Ok(located)
     }
 
-    /// Checks 5 to 11: is that session alive, and who is logged in? As of when the store was asked. Of
+    /// Checks 5 to 11: is that session alive, and who is logged in? With how old that is. Of
     /// whom was found `before`, and nothing is different but the session's expiry, the user is not
     /// loaded again.
     pub(crate) async fn resolve(
@@ -90,19 +89,19 @@ impl<U: Send + Sync + 'static> Decider<U> {
         request: &Parts,
         before: Option<&Identity<U>>,
         trace: &mut impl Trace,
-    ) -> Result<(Identity<U>, Instant), Failure> {
-        let (session, key, asked) = self.load(located, trace).await?;
+    ) -> Result<(Identity<U>, Lookup), Failure> {
+        let (session, key, lookup) = self.load(located, trace).await?;
         if let Some(before) = before
             && session.says_the_same_as(before.session())
         {
-            return Ok((before.in_session(session), asked));
+            return Ok((before.in_session(session), lookup));
         }
         let user = self.deserialize(&key, request).await?;
         trace.passed(Check::Deserializer, String::new);
         let user = user.ok_or(Denial::UserNotFound)?;
         trace.passed(Check::User, String::new);
         let user_key = self.key_of(&user, &session).ok_or_else(deserializer_panicked)?;
-        Ok((Identity::new(Arc::new(user), user_key, session), asked))
+        Ok((Identity::new(Arc::new(user), user_key, session), lookup))
     }
 
     /// Checks 5 to 9.
@@ -110,7 +109,7 @@ impl<U: Send + Sync + 'static> Decider<U> {
         &self,
         located: Located,
         trace: &mut impl Trace,
-    ) -> Result<(Session, Value, Instant), Failure> {
+    ) -> Result<(Session, Value, Lookup), Failure> {
         let began = Instant::now();
         let (sid, stored, asked) = match located {
             Located::Carried(carried) => {
@@ -126,8 +125,9 @@ impl<U: Send + Sync + 'static> Decider<U> {
                 (sid, loaded.stored, loaded.asked)
             }
         };
+        let lookup = Lookup::answered_now(asked);
         let (session, key) = self.read(sid, stored.as_deref(), trace)?;
-        Ok((session, key, asked))
+        Ok((session, key, lookup))
     }
 
     /// Checks 6 to 9: what the store's answer says.

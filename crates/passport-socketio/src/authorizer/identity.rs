@@ -23,6 +23,11 @@ impl<U> Identity<U> {
         Self { user, user_key, session }
     }
 
+    /// Whether both were made of one answer of the deserializer.
+    pub(crate) fn has_user_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.user, &other.user)
+    }
+
     pub(crate) fn shared_user(&self) -> &Arc<U> {
         &self.user
     }

@@ -15,7 +15,10 @@ pub(super) const A_YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
     /// The longest that a login which has ended may keep its sockets, while the store answers. 30 s
-    /// by default.
+    /// by default. Counted from when the store was asked for the last answer that said that it stands.
+    ///
+    /// Nobody is let in by an answer that was asked for more than half of it ago: with a store that
+    /// takes longer than that, everybody reads `try_again`.
     ///
     /// A feed of changes ([`SessionStore::watch`](express_session::store::SessionStore::watch), or [`watch`](Self::watch)) makes it a matter of
     /// milliseconds; but a feed can miss something, so that every live session is looked at again

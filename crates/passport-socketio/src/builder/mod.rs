@@ -158,8 +158,10 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
         self
     }
 
-    /// Asked for every namespace that a user connects to. `Ok(())` lets them in. (Asked again if what
-    /// the session says changes while they connect: what was known of the user may be wrong by then.)
+    /// Asked for every namespace that a user connects to. `Ok(())` lets them in, unless their login has
+    /// ended meanwhile: after a second the session is looked up once more. (Asked again if what the
+    /// session says has changed by then: what was known of the user may be wrong. Who changes again
+    /// and again is refused with `try_again`.)
     ///
     /// The connection waits for the answer, and is closed by the host's `connect_timeout` if it is in
     /// no other namespace. After five minutes the answer is no (`rejected`).

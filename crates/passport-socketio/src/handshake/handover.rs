@@ -1,14 +1,21 @@
 //! From the layer to the connect middleware: one look at the session, used once.
 
 use std::iter;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use http::request::Parts;
 use tokio::time::sleep;
 
 use super::Connection;
-use crate::attempt::{Attempt, FRESH};
+use crate::attempt::Attempt;
+use crate::authorizer::fresh_for;
+use crate::live::Begun;
 use crate::{Authorizer, Session};
+
+/// How long a handshake that began at the layer waits for its first CONNECT: longer than the host does
+/// by default. A CONNECT that comes later begins one of its own.
+const CONNECT: Duration = Duration::from_secs(60);
 
 /// In a request's extensions: what one authorizer's layer found out.
 pub(crate) struct Handover<U> {
@@ -21,32 +28,51 @@ pub(crate) struct Handover<U> {
 
 /// What is left of an attempt.
 pub(crate) enum Left<U> {
-    Fresh(Box<Attempt<U>>),
-    /// Nobody came for it in time. It is known that it was made, and nothing of it is kept.
-    Stale,
+    Fresh(Begun<U>, Box<Attempt<U>>),
+    /// Nobody came for it in time. It is known that it was made, and for a while that the handshake
+    /// has begun.
+    Stale(Option<Begun<U>>),
     /// There was none, or somebody came.
     Nothing,
 }
 
+impl<U> Left<U> {
+    /// Time has passed, and nobody has come.
+    fn age(&mut self) {
+        *self = match std::mem::replace(self, Self::Nothing) {
+            Self::Fresh(handshake, _) => Self::Stale(Some(handshake)),
+            Self::Stale(_) => Self::Stale(None),
+            Self::Nothing => Self::Nothing,
+        };
+    }
+}
+
+fn lock<U>(left: &Mutex<Left<U>>) -> MutexGuard<'_, Left<U>> {
+    left.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl<U: Send + Sync + 'static> Handover<U> {
-    /// Leaves an attempt for the connect middleware of `auth`.
+    /// Leaves an attempt for the connect middleware of `auth`, and the handshake that has begun.
     pub(super) fn leave(
         request: &mut Parts,
         auth: &Authorizer<U>,
         connection: Arc<Connection>,
+        handshake: Begun<U>,
         attempt: Attempt<U>,
     ) {
-        let left = Arc::new(Mutex::new(Left::Fresh(Box::new(attempt))));
+        let left = Arc::new(Mutex::new(Left::Fresh(handshake, Box::new(attempt))));
         let forgotten = Arc::downgrade(&left);
-        tokio::spawn(async move {
-            sleep(FRESH).await;
-            if let Some(left) = forgotten.upgrade() {
-                let mut left = left.lock().unwrap_or_else(PoisonError::into_inner);
-                if matches!(*left, Left::Fresh(_)) {
-                    *left = Left::Stale;
+        let fresh_for = fresh_for(auth.live_settings().max_stale);
+        let forget = tokio::spawn(async move {
+            for after in [fresh_for, CONNECT] {
+                sleep(after).await;
+                match forgotten.upgrade() {
+                    Some(left) if !matches!(*lock(&left), Left::Nothing) => lock(&left).age(),
+                    _ => return,
                 }
             }
         });
+        connection.ends(&forget);
         let outer = request.extensions.remove().map(Arc::new);
         request.extensions.insert(Self { auth: auth.clone(), connection, left, outer });
     }
@@ -57,9 +83,12 @@ impl<U: Send + Sync + 'static> Handover<U> {
         let Some(handover) = Self::of(request, auth) else {
             return Left::Nothing;
         };
-        let mut left = handover.left.lock().unwrap_or_else(PoisonError::into_inner);
-        match std::mem::replace(&mut *left, Left::Nothing) {
-            Left::Fresh(attempt) if !attempt.is_fresh() => Left::Stale,
+        match std::mem::replace(&mut *lock(&handover.left), Left::Nothing) {
+            Left::Fresh(handshake, attempt)
+                if attempt.lookup.is_old(auth.live_settings().max_stale) =>
+            {
+                Left::Stale(Some(handshake))
+            }
             left => left,
         }
     }

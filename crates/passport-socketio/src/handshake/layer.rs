@@ -169,6 +169,7 @@ impl<S: Clone, U: Send + Sync + 'static> AuthService<S, U> {
         let mut inner = std::mem::replace(&mut self.inner, next);
         let Self { auth, connections, .. } = self.clone();
         Box::pin(async move {
+            let handshake = auth.registry().begin_handshake();
             let attempt = auth.attempt(&parts).instrument(events::handshake_span()).await;
             if let Err(failure) = &attempt.outcome
                 && auth.handshake_settings().answers_at_http(failure)
@@ -182,7 +183,7 @@ impl<S: Clone, U: Send + Sync + 'static> AuthService<S, U> {
                 connection.bind(auth.decider().owner(identity.session()));
             }
             let opening = Opening { connections, connection: Arc::downgrade(&connection) };
-            Handover::leave(&mut parts, &auth, connection, attempt);
+            Handover::leave(&mut parts, &auth, connection, handshake, attempt);
             let response = inner.call(Request::from_parts(parts, body)).await?;
             Ok(response.map(|body| ResponseBody::of_host(body, Some(opening))))
         })

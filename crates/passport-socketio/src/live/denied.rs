@@ -3,16 +3,14 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::time::Duration;
 
 use express_session::{SessionId, SidHash};
 use tokio::time::Instant;
 
 use super::Registry;
+use super::begun::UnderWay;
+use super::registry::State;
 use crate::UserKey;
-
-/// No handshake lasts longer: the app's `success` may take half of it, and nothing else takes minutes.
-const HANDSHAKE: Duration = Duration::from_secs(600);
 
 #[derive(Default)]
 pub(super) struct Denied {
@@ -32,23 +30,23 @@ impl Denied {
     }
 
     /// Whether the user was revoked after a handshake of theirs began.
-    pub(super) fn has_handshake(&self, user: &UserKey, began: Instant) -> bool {
+    pub(super) fn has_handshake(&self, user: &UserKey, began: u64) -> bool {
         self.users.is_after(user, began)
     }
 }
 
-/// When something was done about a user, remembered for as long as handshakes last.
+/// When something was done about a user, in the registry's numbers. Remembered for as long as a
+/// handshake that began before is under way.
 #[derive(Default)]
-pub(super) struct Moments(Ageing<UserKey, Instant>);
+pub(super) struct Moments(Ageing<UserKey, u64>);
 
 impl Moments {
-    pub(super) fn is_after(&self, user: &UserKey, began: Instant) -> bool {
-        self.0.map.get(user).is_some_and(|moment| began <= *moment)
+    pub(super) fn is_after(&self, user: &UserKey, number: u64) -> bool {
+        self.0.map.get(user).is_some_and(|moment| number < *moment)
     }
 
-    pub(super) fn is_now(&mut self, user: &UserKey) {
-        let now = Instant::now();
-        self.0.insert(user.clone(), now, |moment| now < *moment + HANDSHAKE);
+    fn is_now(&mut self, user: &UserKey, now: u64, under_way: &UnderWay) {
+        self.0.insert(user.clone(), now, |moment| under_way.began_before(*moment));
     }
 }
 
@@ -94,11 +92,23 @@ impl<U> Registry<U> {
 
     /// Refuses the user's handshakes that are under way.
     pub(super) fn deny_handshakes_of(&self, user: &UserKey) {
-        self.state().denied.users.is_now(user);
+        let mut state = self.state();
+        let now = state.take_number();
+        let State { denied, under_way, .. } = &mut *state;
+        denied.users.is_now(user, now, under_way);
     }
 
     /// Lets the user's handshakes that are under way load them once more.
     pub(super) fn renew_handshakes_of(&self, user: &UserKey) {
-        self.state().refreshed.is_now(user);
+        let mut state = self.state();
+        let now = state.take_number();
+        let State { refreshed, under_way, .. } = &mut *state;
+        refreshed.is_now(user, now, under_way);
+    }
+
+    /// Of how many users it is remembered that they were revoked.
+    #[cfg(test)]
+    pub(super) fn revoked_users(&self) -> usize {
+        self.state().denied.users.0.map.len()
     }
 }

@@ -84,11 +84,12 @@ impl<U: Send + Sync + 'static> Keeper<U> {
         Arc::new(Self { decider, registry, settings })
     }
 
-    /// When a session that was just loaded, and will be over at `ends`, is looked at again.
-    pub(crate) fn next_look(&self, ends: Option<Instant>) -> Instant {
+    /// When a session is looked at again about which the store was asked at `asked`, and which will be
+    /// over at `ends`.
+    pub(crate) fn next_look(&self, asked: Instant, ends: Option<Instant>) -> Instant {
         let now = Instant::now();
         // Spread, so that sessions which came together do not stay together.
-        let turn = now + self.settings.max_stale.mul_f64(0.5 + 0.4 * fastrand::f64());
+        let turn = asked + self.settings.max_stale.mul_f64(0.5 + 0.4 * fastrand::f64());
         ends.map_or(turn, |ends| ends.max(now + SOONEST).min(turn))
     }
 
@@ -228,7 +229,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
         } else {
             Finding::Stands(session)
         };
-        self.registry.settle(due, &finding, self.next_look(ends));
+        self.registry.settle(due, &finding, self.next_look(due.taken, ends));
     }
 
     fn settle(&self, due: &Due, stored: Option<&StoredSession>) {
@@ -248,7 +249,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
             Finding::Stands(session) => session.ends(),
             _ => None,
         };
-        self.registry.settle(due, &finding, self.next_look(ends));
+        self.registry.settle(due, &finding, self.next_look(due.taken, ends));
     }
 
     /// What can't be told of these sessions, by a store that answers otherwise.
@@ -257,7 +258,8 @@ impl<U: Send + Sync + 'static> Keeper<U> {
             self.probe().await?;
         }
         for due in unclear.drain(..) {
-            let soon = self.next_look(Some(Instant::now() + PROBE.1));
+            let now = Instant::now();
+            let soon = self.next_look(now, Some(now + PROBE.1));
             self.registry.settle(&due, &Finding::Unclear, soon);
         }
         Ok(())

@@ -16,6 +16,7 @@ use crate::observe::Observer;
 use crate::{Authorizer, UserKey};
 
 mod activity;
+mod begun;
 #[cfg(feature = "redis")]
 pub mod cluster;
 mod denied;
@@ -40,6 +41,7 @@ pub use socket::Ended;
 pub use user::LiveUser;
 
 pub(crate) use activity::Toucher;
+pub(crate) use begun::Begun;
 pub(crate) use end::Host;
 pub(crate) use keeper::{Keeper, Keeping};
 pub(crate) use registration::{Membership, NotEntered, Registration};

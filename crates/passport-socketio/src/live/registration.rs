@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::registry::{Entry, Registry, State, end_all};
-use super::{EndReason, LiveSocket, OverLimit};
+use super::{Begun, EndReason, LiveSocket, OverLimit};
 
 impl<U> Registry<U> {
     /// Enters a session that a handshake is about to load.
@@ -36,26 +36,19 @@ impl<U> Registry<U> {
             }
         });
         entry.pending += 1;
-        let (epoch, began) = (entry.epoch, Instant::now());
-        Registration { registry: self.clone(), sid: sid.clone(), epoch, began, asked: began }
+        let epoch = entry.epoch;
+        let asked = state.take_number();
+        Registration { registry: self.clone(), sid: sid.clone(), epoch, asked }
     }
 }
 
-/// A handshake's place in the registry, from before the store is asked until it is decided.
+/// A session's place in the registry, from before the store is asked about it until that is decided.
 pub(crate) struct Registration<U> {
     registry: Arc<Registry<U>>,
     sid: SessionId,
     epoch: u64,
-    /// When the handshake began, of which this may be a later look.
-    began: Instant,
-    /// Before its user was loaded.
-    asked: Instant,
-}
-
-/// Since when what happens to a user concerns a handshake of theirs.
-pub(crate) struct Moments {
-    began: Instant,
-    asked: Instant,
+    /// Taken before its user was loaded.
+    asked: u64,
 }
 
 /// Why a socket was not entered.
@@ -65,6 +58,8 @@ pub(crate) enum NotEntered {
     Stale,
     /// The user was refreshed after the handshake registered: load them again.
     OldUser,
+    /// The store was asked too long ago: look again.
+    Old,
     /// An operator revoked it.
     Revoked,
     /// The user has as many connections as allowed.
@@ -72,23 +67,17 @@ pub(crate) enum NotEntered {
 }
 
 impl<U> Registration<U> {
-    /// This is another look in the same handshake: what was revoked since the first one counts. So
-    /// does, if the user was not loaded again, what was refreshed.
-    pub(crate) fn follows(&mut self, first: &Moments, is_same_user: bool) {
-        self.began = first.began;
-        if is_same_user {
-            self.asked = first.asked;
-        }
+    /// Its user was not loaded again, but by an earlier lookup: what was refreshed since that one
+    /// counts.
+    pub(crate) fn has_user_of(&mut self, earlier: &Self) {
+        self.asked = earlier.asked;
     }
 
-    pub(crate) fn moments(&self) -> Moments {
-        Moments { began: self.began, asked: self.asked }
-    }
-
-    /// Enters the socket, if what was loaded still counts, to be looked at again at `due`. All
-    /// checks and the entry are one act, so that of many at once no more come in than may.
+    /// Enters the socket of this handshake, if what was loaded still counts, to be looked at again at
+    /// `due`. All checks and the entry are one act, so that of many at once no more come in than may.
     pub(crate) fn activate(
         &self,
+        handshake: &Begun<U>,
         socket: LiveSocket<U>,
         due: Instant,
         limit: Option<(usize, OverLimit)>,
@@ -97,7 +86,9 @@ impl<U> Registration<U> {
         let mut guard = self.registry.state();
         let state = &mut *guard;
         let user = socket.user_key();
-        if state.denied.has_session(&self.sid) || state.denied.has_handshake(user, self.began) {
+        if state.denied.has_session(&self.sid)
+            || state.denied.has_handshake(user, handshake.number())
+        {
             return Err(NotEntered::Revoked);
         }
         if state.refreshed.is_after(user, self.asked) {

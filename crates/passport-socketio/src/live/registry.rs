@@ -12,6 +12,7 @@ use express_session::{SessionId, SidHash};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::begun::UnderWay;
 use super::denied::{Denied, Moments};
 use super::schedule::{Schedule, Slot};
 use super::{EndReason, Ending, LiveSocket};
@@ -36,6 +37,7 @@ pub(super) struct State<U> {
     /// For feeds that tell hashes.
     pub(super) hashes: HashMap<SidHash, SessionId>,
     next_number: u64,
+    pub(super) under_way: UnderWay,
     pub(super) schedule: Schedule,
     /// Sessions about which the store was asked and has not answered.
     pub(super) unanswered: HashSet<SessionId>,
@@ -75,6 +77,7 @@ impl<U> Registry<U> {
             users: HashMap::new(),
             hashes: HashMap::new(),
             next_number: 0,
+            under_way: UnderWay::default(),
             schedule: Schedule::default(),
             unanswered: HashSet::new(),
             is_away: false,

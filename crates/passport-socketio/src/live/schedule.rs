@@ -66,7 +66,7 @@ pub(super) struct Due {
     pub(super) sid: SessionId,
     epoch: u64,
     /// Before the store was asked.
-    taken: Instant,
+    pub(super) taken: Instant,
     /// When a feed told of a change; else, when it was due.
     since: Instant,
     was_told: bool,

@@ -4,8 +4,9 @@
 //!    else the session is looked up. Who has come through the layer waits for that, if there is a
 //!    crowd.
 //! 2. `success` is asked.
-//! 3. The socket is entered into the live sessions, if the session has not changed meanwhile: else
-//!    it is looked up again, and all starts over unless it was only touched.
+//! 3. The socket is entered into the live sessions, if the session has not changed meanwhile, and the
+//!    store's answer has not become old: else it is looked up again, and all starts over unless it was
+//!    only touched.
 //! 4. It joins its user's and its session's room.
 
 use std::borrow::Cow;
@@ -21,18 +22,17 @@ use socketioxide::socket::Socket;
 use tokio::time::{Instant, sleep};
 use tracing::Instrument as _;
 
+use super::again::Again;
 use super::{session_room, user_room};
 use crate::attempt::Attempt;
-use crate::authorizer::{Answer, Denial};
+use crate::authorizer::{Answer, Denial, Lookup};
 use crate::handshake::{Connection, Handover, Left, after_connect, before_connect, check_passage};
-use crate::live::{EndReason, Host, LiveSocket, NotEntered, Registration};
+use crate::live::{Begun, EndReason, Host, LiveSocket, NotEntered, Registration};
 use crate::observe::{Subject, events};
 use crate::socketio::auth::LiveUserOf;
 use crate::socketio::session::SocketSession;
 use crate::{AuthorizeError, Authorizer, Failure, Identity, Session};
 
-/// A session that has not stood still for so long is not one that anybody can be let in with.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// How long who was let through by the layer waits for another look, while there are too many: as long
 /// as an official client waits for its connection. Refused here it would not come back by itself.
 const CROWD: Duration = Duration::from_secs(20);
@@ -94,8 +94,11 @@ impl<A: Adapter, U: Send + Sync + 'static> ConnectMiddleware<A, GateMarker> for 
     ) -> Result<(), Box<dyn fmt::Display + Send>> {
         check_passage(socket.req_parts(), &self.auth);
         let settings = self.auth.handshake_settings();
+        // Before anything is waited for: what is revoked from here on is refused.
+        let handshake = self.auth.registry().begin_handshake();
         before_connect(&socket, settings).await;
-        let admitted = self.admit(&socket).instrument(events::connect_span(socket.ns())).await;
+        let admitted =
+            self.admit(&socket, handshake).instrument(events::connect_span(socket.ns())).await;
         after_connect(&socket, settings, admitted.is_ok());
         admitted.map_err(|message| Box::new(message) as _)
     }
@@ -103,39 +106,41 @@ impl<A: Adapter, U: Send + Sync + 'static> ConnectMiddleware<A, GateMarker> for 
 
 impl<U: Send + Sync + 'static> Gate<U> {
     /// Lets the socket in, as a user or as a guest. The error is what the client reads.
-    async fn admit<A: Adapter>(&self, socket: &Arc<Socket<A>>) -> Result<(), Cow<'static, str>> {
+    async fn admit<A: Adapter>(
+        &self,
+        socket: &Arc<Socket<A>>,
+        handshake: Begun<U>,
+    ) -> Result<(), Cow<'static, str>> {
         let request = socket.req_parts();
         let mut subject = Subject::of_socket(&**socket);
         if let Err(limited) = self.auth.count_connect(request) {
             return self.refuse(socket, &subject, limited.into());
         }
-        let mut attempt = match Handover::take(request, &self.auth) {
-            Left::Fresh(attempt) => *attempt,
+        let (handshake, mut attempt) = match Handover::take(request, &self.auth) {
+            Left::Fresh(handshake, attempt) => (handshake, *attempt),
             // It was counted.
-            Left::Stale => self.attempt_in_a_crowd(request).await,
-            Left::Nothing => self.auth.attempt(request).await,
+            Left::Stale(begun) => {
+                (begun.unwrap_or(handshake), self.attempt_in_a_crowd(request).await)
+            }
+            Left::Nothing => (handshake, self.auth.attempt(request).await),
         };
-        let (mut before, mut first) = (None::<Identity<U>>, None);
-        let began = Instant::now();
+        let (mut before, mut again) = (None::<(Identity<U>, Registration<U>)>, Again::default());
         loop {
             if let Some(session) = &attempt.session {
                 events::located(session);
             }
             subject = subject.with_session(attempt.session);
-            let asked = attempt.asked();
+            let lookup = attempt.lookup;
             let (identity, mut registration) = match attempt.outcome {
                 Ok(granted) => granted,
                 Err(failure) => return self.refuse(socket, &subject, failure),
             };
             subject = subject.with_user(identity.user_key());
-            let is_same =
-                |before: &Identity<U>| Arc::ptr_eq(before.shared_user(), identity.shared_user());
-            let is_same = before.as_ref().is_some_and(is_same);
-            if let Some(first) = &first {
-                registration.follows(first, is_same);
+            let known = before.as_ref().filter(|(before, _)| before.has_user_of(&identity));
+            if let Some((_, earlier)) = known {
+                registration.has_user_of(earlier);
             }
-            first = Some(registration.moments());
-            if !is_same
+            if known.is_none()
                 && let Err(rejected) = self.auth.decider().admit(&identity, socket.ns()).await
             {
                 // The app has spoken: as in the original, `fail` is not asked about it.
@@ -143,9 +148,15 @@ impl<U: Send + Sync + 'static> Gate<U> {
                 self.auth.observer().refused(&subject, &rejected.into());
                 return Err(text);
             }
-            before = match self.enter(socket, &subject, &identity, asked, &registration) {
+            let entered = if lookup.is_old(self.auth.live_settings().max_stale) {
+                Err(NotEntered::Old)
+            } else {
+                self.enter(socket, &subject, &identity, lookup, &handshake, &registration)
+            };
+            let is_worth_it = again.is_worth_it(&entered);
+            before = match entered {
                 Ok(entered) => return entered,
-                Err(NotEntered::Stale) => Some(identity),
+                Err(NotEntered::Stale | NotEntered::Old) => Some((identity, registration)),
                 Err(NotEntered::OldUser) => None,
                 Err(NotEntered::Revoked) => {
                     return self.refuse(socket, &subject, Denial::SessionNotFound.into());
@@ -154,8 +165,8 @@ impl<U: Send + Sync + 'static> Gate<U> {
                     return self.refuse(socket, &subject, Denial::TooManyConnections.into());
                 }
             };
-            if began.elapsed() > PATIENCE {
-                let error = StoreError::message("the session changed whenever it was loaded");
+            if !is_worth_it {
+                let error = StoreError::message("what it answered was over whenever it was used");
                 return self.refuse(
                     socket,
                     &subject,
@@ -163,7 +174,8 @@ impl<U: Send + Sync + 'static> Gate<U> {
                 );
             }
             sleep(PAUSE).await;
-            attempt = self.auth.attempt_again(request, before.as_ref()).await;
+            let identity = before.as_ref().map(|(identity, _)| identity);
+            attempt = self.auth.attempt_again(request, identity).await;
         }
     }
 
@@ -187,16 +199,17 @@ impl<U: Send + Sync + 'static> Gate<U> {
         socket: &Arc<Socket<A>>,
         subject: &Subject<'_>,
         identity: &Identity<U>,
-        asked: Instant,
+        lookup: Lookup,
+        handshake: &Begun<U>,
         registration: &Registration<U>,
     ) -> Result<Result<(), Cow<'static, str>>, NotEntered> {
         let settings = self.auth.live_settings();
         let live = LiveSocket::new(identity, socket.ns(), socket.id, Host::of(socket), settings)
             .with_peer(subject.peer())
-            .known_since(asked);
+            .known_since(lookup.asked());
         let session = identity.session();
-        let due = self.auth.keeper().next_look(session.ends());
-        let mut membership = registration.activate(live, due, settings.limit)?;
+        let due = self.auth.keeper().next_look(lookup.asked(), session.ends());
+        let mut membership = registration.activate(handshake, live, due, settings.limit)?;
         Handover::bind(socket.req_parts(), &self.auth, session);
         let live = membership.socket().clone();
         if let Some(age) = self.auth.max_connection_age() {

@@ -7,6 +7,7 @@
 //!   [`Session`](crate::Session) and [`MaybeSession`] the session.
 //! - Every socket of a user is in [`user_room`] and in [`session_room`].
 
+mod again;
 mod auth;
 mod filter;
 mod gate;

@@ -14,7 +14,7 @@ use passport_socketio::live::{EndReason, Ended};
 use passport_socketio::store::{
     DestroySession as _, Life, MemoryStore, SessionStore, StoreError, StoredSession,
 };
-use passport_socketio::{AuthorizerBuilder, Live};
+use passport_socketio::{Authorizer, AuthorizerBuilder, Live};
 use socketioxide::SocketIo;
 use socketioxide::handler::ConnectHandler as _;
 use socketioxide::layer::SocketIoLayer;
@@ -157,13 +157,16 @@ impl SessionWatch for Feed {
 
 /// A host that does not mind clients which are not heard of for hours.
 pub(crate) fn patient_host() -> (SocketIoLayer, SocketIo) {
-    SocketIo::builder().ping_interval(Duration::from_secs(24 * 3600)).build_layer()
+    let never = Duration::from_secs(24 * 3600);
+    let host = SocketIo::builder().ping_interval(never).ping_timeout(never);
+    host.connect_timeout(never).build_layer()
 }
 
 pub(crate) struct Server {
     pub(crate) app: Router,
     pub(crate) io: SocketIo,
     pub(crate) live: Live<User>,
+    pub(crate) auth: Authorizer<User>,
     ends: Arc<Mutex<Vec<(EndReason, Instant)>>>,
     last_end: Arc<Mutex<Option<Instant>>>,
 }
@@ -187,7 +190,7 @@ impl Server {
         let auth = set(auth_over(backend.clone()).on_session_end(note)).build().unwrap();
         let (host, io) = patient_host();
         io.ns("/", ignore.with(auth.required()));
-        Self { app: Router::new().layer(host), live: auth.attach(&io), io, ends, last_end }
+        Self { app: Router::new().layer(host), live: auth.attach(&io), io, auth, ends, last_end }
     }
 
     pub(crate) async fn connected(&self, who: &str) -> Client {

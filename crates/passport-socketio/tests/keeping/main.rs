@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod age;
 mod backend;
 mod feeds;
 mod outages;

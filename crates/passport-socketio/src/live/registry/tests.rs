@@ -39,6 +39,10 @@ fn registry() -> Arc<Registry<i64>> {
     Registry::new(Loads::new(None, Duration::from_secs(2), LoadLimits::default()))
 }
 
+fn now() -> Instant {
+    Instant::now()
+}
+
 fn is_empty(registry: &Registry<i64>) -> bool {
     format!("{registry:?}") == "Registry { users: 0, sessions: 0, sockets: 0 }"
 }
@@ -47,15 +51,21 @@ fn is_empty(registry: &Registry<i64>) -> bool {
 fn a_socket_is_found_by_its_user_until_it_leaves() {
     let registry = registry();
     let (phone, laptop) = (SessionId::from("phone"), SessionId::from("laptop"));
-    let first =
-        registry.register(&phone).activate(socket(42, &phone), Instant::now(), None).unwrap();
-    let second =
-        registry.register(&phone).activate(socket(42, &phone), Instant::now(), None).unwrap();
-    let third =
-        registry.register(&laptop).activate(socket(42, &laptop), Instant::now(), None).unwrap();
+    let first = registry
+        .register(&phone)
+        .activate(&registry.begin_handshake(), socket(42, &phone), now(), None)
+        .unwrap();
+    let second = registry
+        .register(&phone)
+        .activate(&registry.begin_handshake(), socket(42, &phone), now(), None)
+        .unwrap();
+    let third = registry
+        .register(&laptop)
+        .activate(&registry.begin_handshake(), socket(42, &laptop), now(), None)
+        .unwrap();
     let other = registry
         .register(&"other".into())
-        .activate(socket(7, &"other".into()), Instant::now(), None)
+        .activate(&registry.begin_handshake(), socket(7, &"other".into()), now(), None)
         .unwrap();
 
     assert_eq!(registry.sockets_of(&42.into()).len(), 3);
@@ -83,12 +93,12 @@ fn a_change_announced_between_registering_and_activating_makes_the_handshake_sta
     let registration = registry.register(&sid);
     registry.session_changed(&sid);
     assert!(matches!(
-        registration.activate(socket(42, &sid), Instant::now(), None),
+        registration.activate(&registry.begin_handshake(), socket(42, &sid), now(), None),
         Err(NotEntered::Stale)
     ));
 
     let again = registry.register(&sid);
-    assert!(again.activate(socket(42, &sid), Instant::now(), None).is_ok());
+    assert!(again.activate(&registry.begin_handshake(), socket(42, &sid), now(), None).is_ok());
 }
 
 #[test]
@@ -98,7 +108,9 @@ fn a_change_of_another_session_or_before_registering_does_not() {
     registry.session_changed(&sid);
     let registration = registry.register(&sid);
     registry.session_changed(&"other".into());
-    assert!(registration.activate(socket(42, &sid), Instant::now(), None).is_ok());
+    assert!(
+        registration.activate(&registry.begin_handshake(), socket(42, &sid), now(), None).is_ok()
+    );
 }
 
 #[test]
@@ -115,8 +127,14 @@ fn an_abandoned_handshake_leaves_nothing_behind() {
 fn a_session_that_changes_hands_belongs_to_both_users_while_both_have_sockets() {
     let registry = registry();
     let sid = SessionId::from("sid");
-    let ann = registry.register(&sid).activate(socket(42, &sid), Instant::now(), None).unwrap();
-    let bob = registry.register(&sid).activate(socket(7, &sid), Instant::now(), None).unwrap();
+    let ann = registry
+        .register(&sid)
+        .activate(&registry.begin_handshake(), socket(42, &sid), now(), None)
+        .unwrap();
+    let bob = registry
+        .register(&sid)
+        .activate(&registry.begin_handshake(), socket(7, &sid), now(), None)
+        .unwrap();
     assert_eq!(registry.sockets_of(&42.into()).len(), 1);
     drop(ann);
     assert!(registry.sockets_of(&42.into()).is_empty());
@@ -130,8 +148,10 @@ fn a_session_that_changes_hands_belongs_to_both_users_while_both_have_sockets() 
 fn a_socket_is_no_longer_live_once_it_has_left() {
     let registry = registry();
     let sid = SessionId::from("sid");
-    let membership =
-        registry.register(&sid).activate(socket(42, &sid), Instant::now(), None).unwrap();
+    let membership = registry
+        .register(&sid)
+        .activate(&registry.begin_handshake(), socket(42, &sid), now(), None)
+        .unwrap();
     let socket = membership.socket().clone();
     assert!(socket.is_live());
     drop(membership);
@@ -142,17 +162,68 @@ fn a_socket_is_no_longer_live_once_it_has_left() {
 fn ending_a_session_ends_its_sockets_once_and_no_others() {
     let registry = registry();
     let (ours, other) = (SessionId::from("ours"), SessionId::from("other"));
-    let first = registry.register(&ours).activate(socket(42, &ours), Instant::now(), None).unwrap();
-    let second =
-        registry.register(&ours).activate(socket(42, &ours), Instant::now(), None).unwrap();
-    let bystander =
-        registry.register(&other).activate(socket(42, &other), Instant::now(), None).unwrap();
+    let first = registry
+        .register(&ours)
+        .activate(&registry.begin_handshake(), socket(42, &ours), now(), None)
+        .unwrap();
+    let second = registry
+        .register(&ours)
+        .activate(&registry.begin_handshake(), socket(42, &ours), now(), None)
+        .unwrap();
+    let bystander = registry
+        .register(&other)
+        .activate(&registry.begin_handshake(), socket(42, &other), now(), None)
+        .unwrap();
     let under_way = registry.register(&ours);
 
     assert_eq!(registry.end_session(&ours, EndReason::LoggedOut), 2);
     assert!(first.socket().has_ended() && second.socket().has_ended());
     assert!(bystander.socket().is_live());
-    assert!(under_way.activate(socket(42, &ours), Instant::now(), None).is_err());
+    assert!(
+        under_way.activate(&registry.begin_handshake(), socket(42, &ours), now(), None).is_err()
+    );
     assert_eq!(registry.end_session(&ours, EndReason::LoggedOut), 0);
     assert_eq!(registry.end_session(&"never there".into(), EndReason::LoggedOut), 0);
+}
+
+#[test]
+fn a_revoked_user_is_remembered_while_a_handshake_from_before_is_under_way() {
+    let registry = registry();
+    let sid = SessionId::from("sid");
+    let handshake = registry.begin_handshake();
+    registry.deny_handshakes_of(&42.into());
+    for other in 1000..3000 {
+        registry.deny_handshakes_of(&other.into());
+    }
+    // However late its session is looked up.
+    let refused = registry.register(&sid).activate(&handshake, socket(42, &sid), now(), None);
+    assert!(matches!(refused, Err(NotEntered::Revoked)));
+    let later = registry.begin_handshake();
+    assert!(registry.register(&sid).activate(&later, socket(42, &sid), now(), None).is_ok());
+
+    drop(handshake);
+    for other in 3000..6000 {
+        registry.deny_handshakes_of(&other.into());
+    }
+    assert!(registry.revoked_users() <= 3000, "{}", registry.revoked_users());
+    drop(later);
+    for other in 6000..20000 {
+        registry.deny_handshakes_of(&other.into());
+    }
+    assert!(registry.revoked_users() <= 64, "{}", registry.revoked_users());
+}
+
+#[test]
+fn a_user_who_is_refreshed_after_an_earlier_lookup_is_loaded_again() {
+    let registry = registry();
+    let sid = SessionId::from("sid");
+    let handshake = registry.begin_handshake();
+    let first = registry.register(&sid);
+    registry.renew_handshakes_of(&42.into());
+    let mut second = registry.register(&sid);
+    second.has_user_of(&first);
+    let refused = second.activate(&handshake, socket(42, &sid), now(), None);
+    assert!(matches!(refused, Err(NotEntered::OldUser)));
+    let third = registry.register(&sid);
+    assert!(third.activate(&handshake, socket(42, &sid), now(), None).is_ok());
 }
