@@ -13,6 +13,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import * as cookie from './files/cookie.mjs';
+import * as cookieNames from './files/cookie-names.mjs';
 import * as cookies from './files/cookies.mjs';
 import * as cookieSession from './files/cookie-session.mjs';
 import * as cookieSignature from './files/cookie-signature.mjs';
@@ -28,6 +29,7 @@ export const FILES = {
   'cookie-signature': cookieSignature,
   keygrip,
   cookie,
+  'cookie-names': cookieNames,
   cookies,
   'express-session': expressSession,
   passport,

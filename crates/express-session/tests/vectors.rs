@@ -52,6 +52,17 @@ fn cookies_are_read_as_by_npm_cookie() {
 }
 
 #[test]
+fn cookie_names_are_those_of_npm_cookie() {
+    for vector in vectors::cookie_names() {
+        let name = &vector.cookie;
+        assert_eq!(ExpressSource::new(name, ["secret"]).is_ok(), vector.kept, "{name:?}");
+        if vector.kept {
+            assert_eq!(find(&format!("a=1; {name}=v"), name).as_deref(), Some("v"), "{name:?}");
+        }
+    }
+}
+
+#[test]
 fn cookies_are_read_as_by_npm_cookies() {
     for vector in vectors::cookies() {
         let value = cookies_get(&vector.header, &vector.cookie);

@@ -62,6 +62,15 @@ pub struct CookieVector {
     pub value: Option<String>,
 }
 
+/// A name for a cookie.
+#[derive(Clone, Debug, Deserialize)]
+pub struct CookieNameVector {
+    /// The cookie's name.
+    pub cookie: String,
+    /// Whether npm cookie writes such a cookie, and reads it again.
+    pub kept: bool,
+}
+
 /// A request that an app was asked who it comes from.
 #[derive(Clone, Debug, Deserialize)]
 pub struct SessionVector {
@@ -149,6 +158,12 @@ pub fn keygrip() -> Vec<KeygripVector> {
 #[must_use]
 pub fn cookie() -> Vec<CookieVector> {
     read(include_str!("../vectors/cookie.json"))
+}
+
+/// The names that npm cookie takes, in express-session 1.17 (0.4) and from 1.0.2 on.
+#[must_use]
+pub fn cookie_names() -> Vec<CookieNameVector> {
+    read(include_str!("../vectors/cookie-names.json"))
 }
 
 /// npm cookies, which cookie-session and Koa read with.

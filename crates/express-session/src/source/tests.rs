@@ -73,7 +73,7 @@ mod cookie_session {
     fn the_name_that_was_the_default_up_to_version_1_is_one() {
         let source = |name| CookieSessionSource::new(name, ["k"], KeygripHash::Sha1);
         assert!(source("express:sess").is_ok());
-        assert_eq!(source("express:session").unwrap_err(), SourceError::CookieName);
+        assert_eq!(source("express;session").unwrap_err(), SourceError::CookieName);
     }
 
     #[test]
