@@ -23,7 +23,6 @@ export class OurStore {
   /** Whether there was such a session. */
   touch = async (sid, seconds) => (await this.#ask({ do: 'touch', sid, seconds })).changed;
   destroy = async (sid) => (await this.#ask({ do: 'destroy', sid })).changed;
-  update = async (sid, session) => (await this.#ask({ do: 'update', sid, json: JSON.stringify(session) })).changed;
 
   isAlive = async (sid) => (await this.load(sid))?.alive ?? false;
 

@@ -11,7 +11,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use express_session::store::redis::{KeyspaceEvents, RedisStore};
+use express_session::store::redis::RedisStore;
 use express_session::store::{SessionStore as _, TouchSession as _};
 use express_session::watch::{Change, Changes, SessionWatch, WatchError};
 use redis::AsyncCommands as _;
@@ -212,36 +212,6 @@ async fn a_user_without_the_permission_reads_sessions_and_is_refused_the_feed() 
         let Err(refused) = timeout(SOON, watching).await.unwrap();
         assert!(matches!(refused, WatchError::Refused(_)), "{user}: {refused:?}");
     }
-}
-
-#[tokio::test]
-async fn keyspace_events_tell_of_all_sessions_with_the_prefix_once_they_are_turned_on() {
-    let Some(server) = RedisServer::start().await else {
-        return;
-    };
-    let url = format!("{}?prefix=a[b]:", server.url());
-    let events = KeyspaceEvents::new(&url).unwrap();
-    let changes = Changes::to(|_| {});
-    let Err(refused) = timeout(SOON, events.watch(&changes)).await.unwrap();
-    assert!(matches!(refused, WatchError::Refused(_)), "{refused:?}");
-
-    let client = redis::Client::open(server.url()).unwrap();
-    let mut node = client.get_multiplexed_async_connection().await.unwrap();
-    let mut set = redis::cmd("CONFIG");
-    set.arg("SET").arg("notify-keyspace-events").arg("Kg$x").exec_async(&mut node).await.unwrap();
-    let store = RedisStore::connect(&url).await.unwrap();
-    let mut listening = Listening::by(Arc::new(events), &server, store).await;
-    let () = node.set("ab:sid", "{}").await.unwrap();
-    let () = node.set("a[b]:never-loaded", "{}").await.unwrap();
-    let told = timeout(SOON, listening.told.recv()).await.unwrap();
-    assert_eq!(told, Some(Change::Session("never-loaded".into())));
-    let () = node.pexpire("a[b]:never-loaded", 50).await.unwrap();
-    listening.is_told(&Change::Session("never-loaded".into())).await;
-    // Once more, when it is gone.
-    listening.is_told(&Change::Session("never-loaded".into())).await;
-
-    server.process().stop().await;
-    listening.is_told(&Change::Unknown).await;
 }
 
 /// How often Redis was asked for a key so far.

@@ -30,7 +30,6 @@ enum Command {
     LoadMany { sids: Vec<String> },
     Touch { sid: String, seconds: u64 },
     Destroy { sid: String },
-    Update { sid: String, json: String },
 }
 
 #[tokio::main]
@@ -66,10 +65,6 @@ async fn answer(store: &dyn SessionStore, command: Command) -> Result<Value, Sto
         Command::Destroy { sid } => match store.as_destroy() {
             Some(store) => store.destroy(&SessionId::new(sid)).await?,
             None => return Ok(json!({ "cannot": "destroy" })),
-        },
-        Command::Update { sid, json } => match store.as_update() {
-            Some(store) => store.update(&SessionId::new(sid), &json).await?,
-            None => return Ok(json!({ "cannot": "update" })),
         },
     };
     Ok(json!({ "changed": changed }))

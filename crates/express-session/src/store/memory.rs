@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{
-    DestroySession, Life, SessionStore, StoreError, StoredSession, TouchSession, UpdateSession,
-};
+use super::{DestroySession, Life, SessionStore, StoreError, StoredSession, TouchSession};
 use crate::{Clock, SessionId, SystemClock};
 
 /// Sessions in this process' memory.
@@ -107,10 +105,6 @@ impl SessionStore for MemoryStore {
     fn as_destroy(&self) -> Option<&dyn DestroySession> {
         Some(self)
     }
-
-    fn as_update(&self) -> Option<&dyn UpdateSession> {
-        Some(self)
-    }
 }
 
 #[async_trait]
@@ -125,12 +119,5 @@ impl TouchSession for MemoryStore {
 impl DestroySession for MemoryStore {
     async fn destroy(&self, sid: &SessionId) -> Result<bool, StoreError> {
         Ok(self.sessions().remove(sid).is_some())
-    }
-}
-
-#[async_trait]
-impl UpdateSession for MemoryStore {
-    async fn update(&self, sid: &SessionId, json: &str) -> Result<bool, StoreError> {
-        Ok(self.change(sid, |session| session.payload = json.into()))
     }
 }

@@ -2,18 +2,18 @@
 //!
 //! A [`SessionStore`] can [`load`](SessionStore::load). What else a backend can do are traits of
 //! their own, so that what it can't do is absent from its type: [`TouchSession`],
-//! [`DestroySession`], [`UpdateSession`]. None of them ever creates a session.
+//! [`DestroySession`]. None of them ever creates a session.
 //!
-//! | store | feature | layout of | touch | destroy | update |
-//! |---|---|---|---|---|---|
-//! | [`FileStore`](file::FileStore) | `file` | session-file-store | yes | yes | yes (Linux, macOS) |
-//! | [`MemcachedStore`](memcached::MemcachedStore) | `memcached` | connect-memcached | yes | yes | yes |
-//! | [`MemoryStore`] | | express-session's `MemoryStore` (in this process only) | yes | yes | yes |
-//! | [`MongoStore`](mongodb::MongoStore) | `mongodb` | connect-mongo, connect-mongodb-session | yes | yes | yes |
-//! | [`MysqlStore`](mysql::MysqlStore) | `mysql` | express-mysql-session, connect-session-knex, connect-session-sequelize | yes | yes | yes |
-//! | [`PostgresStore`](postgres::PostgresStore) | `postgres` | connect-pg-simple, connect-session-knex, connect-session-sequelize | yes | yes | yes |
-//! | [`RedisStore`](redis::RedisStore) | `redis` | connect-redis | yes | yes | yes |
-//! | [`SqliteStore`](sqlite::SqliteStore) | `sqlite` | connect-sqlite3, better-sqlite3-session-store, connect-session-knex | yes | yes | yes |
+//! | store | feature | layout of | touch | destroy |
+//! |---|---|---|---|---|
+//! | [`FileStore`](file::FileStore) | `file` | session-file-store | yes | yes |
+//! | [`MemcachedStore`](memcached::MemcachedStore) | `memcached` | connect-memcached | yes | yes |
+//! | [`MemoryStore`] | | express-session's `MemoryStore` (in this process only) | yes | yes |
+//! | [`MongoStore`](mongodb::MongoStore) | `mongodb` | connect-mongo, connect-mongodb-session | yes | yes |
+//! | [`MysqlStore`](mysql::MysqlStore) | `mysql` | express-mysql-session, connect-session-knex, connect-session-sequelize | yes | yes |
+//! | [`PostgresStore`](postgres::PostgresStore) | `postgres` | connect-pg-simple, connect-session-knex, connect-session-sequelize | yes | yes |
+//! | [`RedisStore`](redis::RedisStore) | `redis` | connect-redis | yes | yes |
+//! | [`SqliteStore`](sqlite::SqliteStore) | `sqlite` | connect-sqlite3, better-sqlite3-session-store, connect-session-knex | yes | yes |
 //!
 //! [`open`] opens any of them by its URL.
 
@@ -119,11 +119,6 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     fn as_destroy(&self) -> Option<&dyn DestroySession> {
         None
     }
-
-    /// This store as one that can change sessions, if it can.
-    fn as_update(&self) -> Option<&dyn UpdateSession> {
-        None
-    }
 }
 
 /// Prolongs sessions.
@@ -145,17 +140,6 @@ pub trait DestroySession: SessionStore {
     /// # Errors
     /// [`StoreError`] if the store could not tell.
     async fn destroy(&self, sid: &SessionId) -> Result<bool, StoreError>;
-}
-
-/// Changes sessions.
-#[async_trait]
-pub trait UpdateSession: SessionStore {
-    /// Replaces the session's JSON and leaves its life as it is. `false` if there is no such
-    /// session: where express-session's `save` would bring a logged-out session back, this does not.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the store could not tell.
-    async fn update(&self, sid: &SessionId, json: &str) -> Result<bool, StoreError>;
 }
 
 /// A session as its store holds it: bytes nobody has read yet, and a life.
@@ -312,9 +296,5 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
 
     fn as_destroy(&self) -> Option<&dyn DestroySession> {
         (**self).as_destroy()
-    }
-
-    fn as_update(&self) -> Option<&dyn UpdateSession> {
-        (**self).as_update()
     }
 }

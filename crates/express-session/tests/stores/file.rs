@@ -1,7 +1,7 @@
 //! session-file-store's layout.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,7 +10,6 @@ use async_trait::async_trait;
 use express_session::store::file::FileStore;
 use express_session::store::{
     DestroySession as _, Life, SessionStore as _, StoreError, StoredSession, TouchSession as _,
-    UpdateSession as _,
 };
 use express_session::{CorruptRecord, RecordLimits, SessionRecord};
 use serde_json::{Value, json};
@@ -154,7 +153,6 @@ async fn no_session_id_leads_out_of_the_folder() {
         let sid = bad.into();
         assert!(store.load(&sid).await.unwrap().is_none(), "{bad:?}");
         assert!(!store.touch(&sid, HOUR).await.unwrap(), "{bad:?}");
-        assert!(!store.update(&sid, "{}").await.unwrap(), "{bad:?}");
         assert!(!store.destroy(&sid).await.unwrap(), "{bad:?}");
     }
     assert_eq!(fs::read_to_string(outer.join("outside.json")).unwrap(), living);
@@ -175,7 +173,6 @@ async fn what_is_no_regular_file_is_an_error() {
     for sid in ["link", "dangling", "folder", "pipe"] {
         assert!(files.load(sid).await.is_err(), "{sid}");
         assert!(files.store.touch(&sid.into(), HOUR).await.is_err(), "{sid}");
-        assert!(files.store.update(&sid.into(), "{}").await.is_err(), "{sid}");
     }
     assert!(files.store.load_many(&["nobody".into(), "link".into()]).await.is_err());
 }
@@ -203,7 +200,6 @@ async fn what_is_too_large_or_no_json_is_corrupt_and_stays_as_it_is() {
     for sid in ["large", "torn", "empty", "list"] {
         let size = fs::metadata(files.path(sid)).unwrap().len();
         assert!(files.store.touch(&sid.into(), HOUR).await.is_err(), "{sid}");
-        assert!(files.store.update(&sid.into(), "{}").await.is_err(), "{sid}");
         assert_eq!(fs::metadata(files.path(sid)).unwrap().len(), size, "{sid}");
     }
 }
@@ -238,27 +234,7 @@ async fn a_session_that_never_ends_is_left_alone_by_a_touch() {
     files.write("sid", r#"{"cookie":{}}"#);
     assert_eq!(files.life("sid").await, Life::Forever);
     assert!(files.store.touch(&"sid".into(), HOUR).await.unwrap());
-    assert!(files.store.update(&"sid".into(), r#"{"cookie":{},"a":1}"#).await.unwrap());
-    assert_eq!(fs::read_to_string(files.path("sid")).unwrap(), r#"{"cookie":{},"a":1}"#);
-}
-
-#[tokio::test]
-async fn an_update_keeps_mode_and_end_whatever_max_age_it_brings() {
-    let files = Files::new().await;
-    files.write("sid", session(SystemTime::now() + HOUR));
-    fs::set_permissions(files.path("sid"), fs::Permissions::from_mode(0o640)).unwrap();
-    let end = files.life("sid").await;
-    for json in [
-        r#"{"cookie":{"originalMaxAge":5000},"__lastAccess":1,"n":1}"#,
-        r#"{"cookie":{"originalMaxAge":50000000},"n":2}"#,
-        r#"{"n":3}"#,
-    ] {
-        assert!(files.store.update(&"sid".into(), json).await.unwrap(), "{json}");
-        assert_eq!(files.life("sid").await, end, "{json}");
-        assert_eq!(fs::metadata(files.path("sid")).unwrap().mode() & 0o777, 0o640);
-    }
-    assert!(files.store.update(&"sid".into(), "no json").await.is_err());
-    assert_eq!(files.names(), ["sid.json"]);
+    assert_eq!(fs::read_to_string(files.path("sid")).unwrap(), r#"{"cookie":{}}"#);
 }
 
 /// Node's logout, at whatever moment of ours.
@@ -280,7 +256,6 @@ async fn what_is_destroyed_meanwhile_does_not_come_back() {
             tokio::task::block_in_place(|| {
                 tokio::runtime::Handle::current().block_on(async {
                     while !gone.load(Ordering::SeqCst) {
-                        files.store.update(&sid.as_str().into(), &living).await.unwrap();
                         files.store.touch(&sid.as_str().into(), HOUR).await.unwrap();
                     }
                 });

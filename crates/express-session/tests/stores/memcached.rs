@@ -8,7 +8,6 @@ use express_session::SessionId;
 use express_session::store::memcached::MemcachedStore;
 use express_session::store::{
     DestroySession as _, Life, SessionStore as _, StoreError, StoredSession, TouchSession as _,
-    UpdateSession as _,
 };
 use testkit::conformance::{self, FaultySubject, Limits, Subject};
 use testkit::{MemcachedServer, ServerProcess};
@@ -94,14 +93,13 @@ async fn memcached() {
 }
 
 #[tokio::test]
-async fn a_value_without_expiry_lives_for_ever_also_after_an_update() {
+async fn a_value_without_expiry_lives_for_ever() {
     let Some(server) = MemcachedServer::start().await else {
         return;
     };
     let memcached = Memcached::on(&server).await;
     set(memcached.port, "sid", 2, 0, b"{}").await;
     assert_eq!(memcached.load("sid").await.unwrap().life(), Life::Forever);
-    assert!(memcached.store.update(&"sid".into(), r#"{"cookie":{}}"#).await.unwrap());
     assert_eq!(memcached.load("sid").await.unwrap().life(), Life::Forever);
 }
 
@@ -116,22 +114,8 @@ async fn a_life_beyond_thirty_days_is_no_date_of_1970() {
     let left = memcached.left("sid").await.unwrap();
     assert!(left > 39 * DAY && left <= 40 * DAY + Duration::from_secs(2), "{left:?}");
 
-    assert!(memcached.store.update(&"sid".into(), "{}").await.unwrap());
-    assert!(left - memcached.left("sid").await.unwrap() < Duration::from_secs(30));
-
     assert!(memcached.store.touch(&"sid".into(), Duration::ZERO).await.unwrap());
     assert!(memcached.load("sid").await.is_none());
-}
-
-#[tokio::test]
-async fn what_we_update_node_still_knows_as_json() {
-    let Some(server) = MemcachedServer::start().await else {
-        return;
-    };
-    let memcached = Memcached::on(&server).await;
-    set(memcached.port, "sid", 2, 60, b"{}").await;
-    assert!(memcached.store.update(&"sid".into(), r#"{"a":1}"#).await.unwrap());
-    assert_eq!(say(memcached.port, b"get sid\r\n").await, "VALUE sid 2 7");
 }
 
 #[tokio::test]
@@ -147,47 +131,12 @@ async fn no_session_id_is_a_command() {
         let sid = SessionId::from(bad);
         assert!(memcached.load(bad).await.is_none(), "{bad:?}");
         assert!(!store.touch(&sid, DAY).await.unwrap(), "{bad:?}");
-        assert!(!store.update(&sid, "{}").await.unwrap(), "{bad:?}");
         assert!(!store.destroy(&sid).await.unwrap(), "{bad:?}");
         let many = [sid, "a".into(), bad.into(), "é-😀".into()];
         let found = store.load_many(&many).await.unwrap();
         let found: Vec<_> = found.iter().map(Option::is_some).collect();
         assert_eq!(found, [false, true, false, true], "{bad:?}");
     }
-}
-
-#[tokio::test]
-async fn updates_of_one_moment_all_happen_or_say_that_they_did_not() {
-    let Some(server) = MemcachedServer::start().await else {
-        return;
-    };
-    let memcached = Memcached::on(&server).await;
-    set(memcached.port, "sid", 2, 60, b"{}").await;
-    let updates = (0..20).map(|n| {
-        let store = memcached.store.clone();
-        tokio::spawn(async move { store.update(&"sid".into(), &format!("[{n}]")).await })
-    });
-    let updates: Vec<_> = updates.collect();
-    let mut happened = 0;
-    for update in updates {
-        happened += usize::from(update.await.unwrap().is_ok_and(|updated| updated));
-    }
-    assert!(happened > 0);
-    let session = memcached.load("sid").await.unwrap();
-    assert!(session.payload().starts_with(b"["));
-    assert!(memcached.left("sid").await.unwrap() <= Duration::from_secs(61));
-}
-
-#[tokio::test]
-async fn what_is_too_large_is_refused_and_the_session_stays() {
-    let Some(server) = MemcachedServer::start().await else {
-        return;
-    };
-    let memcached = Memcached::on(&server).await;
-    set(memcached.port, "sid", 2, 60, b"{}").await;
-    let large = format!("[\"{}\"]", "x".repeat(1024 * 1024));
-    assert!(memcached.store.update(&"sid".into(), &large).await.is_err());
-    assert_eq!(memcached.load("sid").await.unwrap().payload(), b"{}");
 }
 
 #[tokio::test]

@@ -1,14 +1,13 @@
-//! Touch, update and destroy: none of them ever brings a session into being.
+//! Touch and destroy: neither ever brings a session into being.
 
 use std::time::Duration;
 
-use express_session::store::{Life, SessionStore as _};
+use express_session::store::SessionStore as _;
 
 use super::{HOUR, J, Subject, alive, assert_payload, left, load, now};
 
 pub(super) async fn run(subject: &impl Subject) {
     touches_what_is_there_only(subject).await;
-    updates_what_is_there_only(subject).await;
     destroys(subject).await;
 }
 
@@ -28,27 +27,6 @@ async fn touches_what_is_there_only(subject: &impl Subject) {
     subject.put("over", J.as_bytes(), over(subject)).await;
     assert!(!touch("over").await);
     assert!(alive(load(subject, "over").await).is_none(), "a touch brings nothing back");
-}
-
-async fn updates_what_is_there_only(subject: &impl Subject) {
-    let Some(store) = subject.store().as_update() else {
-        return;
-    };
-    let json = r#"{"cookie":{},"views":2}"#;
-    let update =
-        async |sid: &str| store.update(&sid.into(), json).await.expect("the store answers");
-    subject.put("updated", J.as_bytes(), now() + HOUR).await;
-    assert!(update("updated").await);
-    let session = load(subject, "updated").await.expect("it was just updated");
-    assert_payload(subject, &session, json);
-    assert!(session.life() != Life::Forever, "an update leaves the expiry");
-    assert!(left(session.life()).is_some_and(|left| left <= HOUR + Duration::from_secs(2)));
-
-    assert!(!update("never-there").await);
-    assert!(alive(load(subject, "never-there").await).is_none(), "an update creates nothing");
-    subject.put("over", J.as_bytes(), over(subject)).await;
-    assert!(!update("over").await);
-    assert!(alive(load(subject, "over").await).is_none(), "an update brings nothing back");
 }
 
 async fn destroys(subject: &impl Subject) {

@@ -63,18 +63,6 @@ impl Expiry {
         (digits.len() == span.len()).then_some((span, digits))
     }
 
-    /// `json`, which this was read from, with a last access for which the session is dead from `end`
-    /// on.
-    pub(super) fn written_to(&self, json: &str, end: SystemTime) -> Option<String> {
-        let digits = self.last_access_for(end)?;
-        if let Some(span) = &self.span {
-            return Some([json.get(..span.start)?, &digits, json.get(span.end..)?].concat());
-        }
-        let members = json.trim_end().strip_suffix('}')?;
-        let comma = if members.trim_end().ends_with('{') { "" } else { "," };
-        Some(format!("{members}{comma}\"{LAST_ACCESS}\":{digits}}}"))
-    }
-
     fn last_access_for(&self, end: SystemTime) -> Option<String> {
         let last_access = millis(end) - 1.0 - self.max_age;
         (last_access.is_finite() && last_access >= 0.0).then(|| format!("{last_access:.0}"))
@@ -156,24 +144,6 @@ mod tests {
         assert!(no_ttl.life().ended_at(at(ACCESS)).is_some());
         for text in ["", "[]", "7", "{broken"] {
             assert_eq!(Expiry::read(text, HOUR), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn the_last_access_is_moved_in_its_place_or_added() {
-        let end = at(ACCESS + 99_000_001);
-        for (json, expected) in [
-            ("{}", r#"{"__lastAccess":1795497005979}"#),
-            (r#"{"a":1} "#, r#"{"a":1,"__lastAccess":1795497005979}"#),
-            (r#"{"__lastAccess": 7 ,"a":1}"#, r#"{"__lastAccess": 1795497005979 ,"a":1}"#),
-            (
-                r#"{"__lastAccess":1,"__lastAccess":2}"#,
-                r#"{"__lastAccess":1,"__lastAccess":1795497005979}"#,
-            ),
-        ] {
-            let written = Expiry::read(json, HOUR).unwrap().written_to(json, end).unwrap();
-            assert_eq!(written, expected);
-            assert_eq!(life(&written), Life::Until(end));
         }
     }
 

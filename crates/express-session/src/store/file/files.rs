@@ -104,9 +104,6 @@ impl Files {
     }
 }
 
-#[cfg(any(target_os = "linux", target_vendor = "apple"))]
-mod update;
-
 /// `None` if there is nothing.
 fn open(path: &Path, options: &OpenOptions) -> Result<Option<File>> {
     let opened = std::fs::symlink_metadata(path).and_then(|found| {

@@ -22,8 +22,6 @@ use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
 use self::files::Files;
-#[cfg(any(target_os = "linux", target_vendor = "apple"))]
-use super::UpdateSession;
 use super::{DestroySession, SessionStore, StoreError, StoreUrl, StoredSession, TouchSession};
 use crate::{Clock, SessionId, SystemClock};
 
@@ -161,11 +159,6 @@ impl SessionStore for FileStore {
     fn as_destroy(&self) -> Option<&dyn DestroySession> {
         Some(self)
     }
-
-    #[cfg(any(target_os = "linux", target_vendor = "apple"))]
-    fn as_update(&self) -> Option<&dyn UpdateSession> {
-        Some(self)
-    }
 }
 
 /// Whatever `maxAge` the session has: its `__lastAccess` becomes one from which it lives for `life`.
@@ -184,16 +177,5 @@ impl DestroySession for FileStore {
     async fn destroy(&self, sid: &SessionId) -> Result<bool, StoreError> {
         let sid = sid.clone();
         self.run("destroying a session", move |files| files.destroy(&sid)).await
-    }
-}
-
-/// On Linux and macOS, which can exchange two files: elsewhere a session that Node destroys at that
-/// moment could come back. The file's mode and owner stay.
-#[cfg(any(target_os = "linux", target_vendor = "apple"))]
-#[async_trait]
-impl UpdateSession for FileStore {
-    async fn update(&self, sid: &SessionId, json: &str) -> Result<bool, StoreError> {
-        let (sid, json, now) = (sid.clone(), json.to_owned(), self.clock.now());
-        self.run("updating a session", move |files| files.update(&sid, &json, now)).await
     }
 }

@@ -22,7 +22,6 @@ use self::pool::Pool;
 use self::protocol::{Answer, Commands, Found, Key, is_word};
 use super::{
     DestroySession, Life, SessionStore, StoreError, StoreUrl, StoredSession, TouchSession,
-    UpdateSession,
 };
 use crate::{Clock, SessionId, SystemClock};
 
@@ -34,14 +33,9 @@ const PORT: u16 = 11211;
 const JSON: u32 = 2;
 /// Memcached takes more seconds than these for a date.
 const MAX_RELATIVE: u64 = 60 * 60 * 24 * 30;
-/// Memcached's items are 1 MiB with their key and header, unless its `-I` says otherwise. If it can't
-/// store the new value it drops the old one as well.
-const MAX_VALUE: usize = 1024 * 1024 - 1024;
 /// A backstop: who asks gives up earlier by itself (the authorizer's `store_timeout`), and says so
 /// more exactly.
 const BACKSTOP: Duration = Duration::from_secs(10);
-/// How often an update starts anew because somebody else was faster.
-const ATTEMPTS: usize = 5;
 /// Keys in one question: some 250 KiB.
 const CHUNK: usize = 1000;
 
@@ -224,10 +218,6 @@ impl SessionStore for MemcachedStore {
     fn as_destroy(&self) -> Option<&dyn DestroySession> {
         Some(self)
     }
-
-    fn as_update(&self) -> Option<&dyn UpdateSession> {
-        Some(self)
-    }
 }
 
 /// To the next whole second: memcached knows no less.
@@ -247,34 +237,6 @@ impl DestroySession for MemcachedStore {
         let Some(key) = self.key(sid) else { return Ok(false) };
         let delete = Commands::default().delete(key);
         Ok(self.ask_one("destroying a session", delete).await?.is_some())
-    }
-}
-
-/// Memcached can't leave an expiry as it is: it is read, and set again to the second, if nobody has
-/// written the session in between. A touch of that moment, which is no write, may be lost.
-#[async_trait]
-impl UpdateSession for MemcachedStore {
-    async fn update(&self, sid: &SessionId, json: &str) -> Result<bool, StoreError> {
-        let Some(key) = self.key(sid) else { return Ok(false) };
-        if json.len() > MAX_VALUE {
-            return Err(StoreError::message("updating a session: memcached holds 1 MiB at most"));
-        }
-        for _ in 0..ATTEMPTS {
-            let inspect = Commands::default().inspect(key);
-            let Some(old) = self.ask_one("updating a session", inspect).await? else {
-                return Ok(false);
-            };
-            let old = Found { flags: JSON, ..old };
-            let life = old.left.map_or(0, |left| self.expiry(left));
-            let replace = Commands::default().replace(key, json, &old, life);
-            match self.ask("updating a session", replace).await?.as_slice() {
-                [Answer::Found(_)] => return Ok(true),
-                [Answer::Missing] => return Ok(false),
-                [Answer::Refused] => {}
-                _ => return Err(unexpected()),
-            }
-        }
-        Err(StoreError::message("updating a session: others change it all the time"))
     }
 }
 

@@ -55,11 +55,6 @@ impl Commands {
         self.and(format_args!("mg {key} t f v"))
     }
 
-    /// Asks for what is left of its life, its flags and its version, without the value.
-    pub(super) fn inspect(self, key: Key<'_>) -> Self {
-        self.and(format_args!("mg {key} t f c"))
-    }
-
     /// Sets the life of what is there.
     pub(super) fn touch(self, key: Key<'_>, life: i64) -> Self {
         self.and(format_args!("mg {key} T{life}"))
@@ -68,12 +63,6 @@ impl Commands {
     /// Deletes what is there.
     pub(super) fn delete(self, key: Key<'_>) -> Self {
         self.and(format_args!("md {key}"))
-    }
-
-    /// Replaces what is there, if it still has this version.
-    pub(super) fn replace(self, key: Key<'_>, value: &str, of: &Found, life: i64) -> Self {
-        let (size, cas, flags) = (value.len(), of.version, of.flags);
-        self.and(format_args!("ms {key} {size} C{cas} T{life} F{flags}\r\n{value}"))
     }
 
     /// Asks for a sign of life.
@@ -105,8 +94,6 @@ pub(super) enum Answer {
     Found(Found),
     /// There is nothing under that key.
     Missing,
-    /// Nothing was stored: somebody else was faster.
-    Refused,
     /// The sign of life.
     Noop,
 }
@@ -116,7 +103,6 @@ pub(super) enum Answer {
 pub(super) struct Found {
     pub(super) value: Vec<u8>,
     pub(super) flags: u32,
-    pub(super) version: u64,
     /// Seconds left; `None` if it has no expiry.
     pub(super) left: Option<u64>,
 }
@@ -143,7 +129,6 @@ pub(super) async fn read_answer(from: &mut (impl AsyncBufRead + Unpin)) -> Resul
             Ok(Answer::Found(Found { value: read_value(from, size).await?, ..found }))
         }
         Some("EN" | "NF") => Ok(Answer::Missing),
-        Some("EX" | "NS") => Ok(Answer::Refused),
         Some("MN") => Ok(Answer::Noop),
         // Their texts are memcached's own, and tell no key.
         Some("SERVER_ERROR" | "CLIENT_ERROR") => Err(Error::other(line.to_owned())),
@@ -162,7 +147,6 @@ fn found<'a>(words: impl Iterator<Item = &'a str>) -> Result<Found> {
             "t" if value == "-1" => found.left = None,
             "t" => found.left = Some(value.parse().map_err(|_| unreadable())?),
             "f" => found.flags = value.parse().map_err(|_| unreadable())?,
-            "c" => found.version = value.parse().map_err(|_| unreadable())?,
             // Such as `W` and `Z`, for who rebuilds what is stale.
             _ => {}
         }
@@ -207,9 +191,8 @@ mod tests {
         assert!(Key::new("prefix:", &"x".repeat(244)).is_none());
         assert!(Key::new("a b", "sid").is_none());
         let key = Key::new("sess:", "é-😀'$").unwrap();
-        let found = Found { version: 7, flags: 2, ..Found::default() };
-        let commands = Commands::default().get(key).replace(key, "{}", &found, 60).noop();
-        let text = "mg sess:é-😀'$ t f v\r\nms sess:é-😀'$ 2 C7 T60 F2\r\n{}\r\nmn\r\n";
+        let commands = Commands::default().get(key).touch(key, 60).noop();
+        let text = "mg sess:é-😀'$ t f v\r\nmg sess:é-😀'$ T60\r\nmn\r\n";
         assert_eq!((commands.text(), commands.count()), (text, 3));
     }
 
@@ -219,14 +202,12 @@ mod tests {
 
     #[tokio::test]
     async fn answers_are_read_with_what_they_say_of_the_value() {
-        let value = Found { value: b"{\r\n}".into(), flags: 2, version: 0, left: Some(59) };
+        let value = Found { value: b"{\r\n}".into(), flags: 2, left: Some(59) };
         assert_eq!(read(b"VA 4 t59 f2\r\n{\r\n}\r\n").await.unwrap(), Answer::Found(value));
-        let forever = Found { version: 12, ..Found::default() };
-        assert_eq!(read(b"HD t-1 c12 W\r\n").await.unwrap(), Answer::Found(forever));
+        assert_eq!(read(b"HD t-1 W\r\n").await.unwrap(), Answer::Found(Found::default()));
         assert_eq!(read(b"HD\r\n").await.unwrap(), Answer::Found(Found::default()));
         assert_eq!(read(b"EN\r\n").await.unwrap(), Answer::Missing);
         assert_eq!(read(b"NF\r\n").await.unwrap(), Answer::Missing);
-        assert_eq!(read(b"EX\r\n").await.unwrap(), Answer::Refused);
         assert_eq!(read(b"MN\r\n").await.unwrap(), Answer::Noop);
     }
 

@@ -21,20 +21,16 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use ::mongodb::bson::{Bson, DateTime, Document, RawBsonRef, RawDocumentBuf, doc};
+use ::mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
 use ::mongodb::error::ErrorKind;
 use ::mongodb::options::ClientOptions;
 use ::mongodb::{Client, Collection, Database};
 use async_trait::async_trait;
 
-use self::from_json::to_bson;
 use self::layout::Layout;
-use super::{
-    DestroySession, SessionStore, StoreError, StoreUrl, StoredSession, TouchSession, UpdateSession,
-};
+use super::{DestroySession, SessionStore, StoreError, StoreUrl, StoredSession, TouchSession};
 use crate::{Clock, SessionId, SystemClock};
 
-mod from_json;
 mod layout;
 mod to_json;
 
@@ -244,10 +240,6 @@ impl SessionStore for MongoStore {
     fn as_destroy(&self) -> Option<&dyn DestroySession> {
         Some(self)
     }
-
-    fn as_update(&self) -> Option<&dyn UpdateSession> {
-        Some(self)
-    }
 }
 
 #[async_trait]
@@ -265,26 +257,5 @@ impl DestroySession for MongoStore {
         let delete = self.sessions.delete_one(doc! { "_id": sid.as_str() });
         let deleted = async { delete.await.map_err(failed) };
         Ok(in_time("destroying a session", deleted).await?.deleted_count > 0)
-    }
-}
-
-/// The session stays what it was, text or BSON, and its values keep their types where they do not
-/// change.
-#[async_trait]
-impl UpdateSession for MongoStore {
-    async fn update(&self, sid: &SessionId, json: &str) -> Result<bool, StoreError> {
-        let json_value = serde_json::from_str(json).map_err(|_| {
-            StoreError::message("updating a session: what it should be is not JSON")
-        })?;
-        let find = self.sessions.find_one(doc! { "_id": sid.as_str() });
-        let found = in_time("loading a session", async { find.await.map_err(failed) }).await?;
-        let Some(document) = found else { return Ok(false) };
-        let value = match document.get("session") {
-            Ok(Some(RawBsonRef::String(_))) if self.layout == Layout::ConnectMongo => json.into(),
-            Ok(old) => to_bson(&json_value, old),
-            Err(_) => to_bson(&json_value, None),
-        };
-        // It may have ended or been destroyed in between: then nothing is changed.
-        self.set(self.living(sid, self.clock.now()), "session", value).await
     }
 }

@@ -28,9 +28,7 @@ use mysql_async::{Row, Value};
 
 use self::connections::Connections;
 use self::layout::{Columns, Layout};
-use super::{
-    DestroySession, SessionStore, StoreError, StoreUrl, StoredSession, TouchSession, UpdateSession,
-};
+use super::{DestroySession, SessionStore, StoreError, StoreUrl, StoredSession, TouchSession};
 use crate::{Clock, SessionId, SystemClock};
 
 /// Sessions that one statement asks for at most.
@@ -208,10 +206,6 @@ impl SessionStore for MysqlStore {
     fn as_destroy(&self) -> Option<&dyn DestroySession> {
         Some(self)
     }
-
-    fn as_update(&self) -> Option<&dyn UpdateSession> {
-        Some(self)
-    }
 }
 
 #[async_trait]
@@ -227,13 +221,5 @@ impl DestroySession for MysqlStore {
     async fn destroy(&self, sid: &SessionId) -> Result<bool, StoreError> {
         let what = format!("DELETE FROM `{}`", self.table);
         self.change("destroying a session", &what, Vec::new(), sid, None).await
-    }
-}
-
-#[async_trait]
-impl UpdateSession for MysqlStore {
-    async fn update(&self, sid: &SessionId, json: &str) -> Result<bool, StoreError> {
-        let payload = self.layout.columns().payload;
-        self.set("updating a session", payload, json.into(), sid).await
     }
 }

@@ -22,9 +22,7 @@ use async_trait::async_trait;
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSqlOwned, Type};
 
-use super::{
-    DestroySession, SessionStore, StoreError, StoreUrl, StoredSession, TouchSession, UpdateSession,
-};
+use super::{DestroySession, SessionStore, StoreError, StoreUrl, StoredSession, TouchSession};
 use crate::watch::SessionWatch;
 use crate::{Clock, SessionId, SystemClock};
 
@@ -75,7 +73,6 @@ struct Statements {
     table: Table,
     load: String,
     touch: String,
-    update: String,
     destroy: String,
 }
 
@@ -89,9 +86,8 @@ impl PostgresStore {
     /// libpq) or `verify-full`; `sslrootcert` is a PEM file of who may vouch for the server, else
     /// the system's. Other parameters are [tokio-postgres'](tokio_postgres::Config).
     ///
-    /// The user needs the right to SELECT, and for [`as_touch`](SessionStore::as_touch),
-    /// [`as_update`](SessionStore::as_update) (UPDATE) and [`as_destroy`](SessionStore::as_destroy)
-    /// (DELETE) those as well.
+    /// The user needs the right to SELECT, and for [`as_touch`](SessionStore::as_touch) (UPDATE) and
+    /// [`as_destroy`](SessionStore::as_destroy) (DELETE) those as well.
     ///
     /// # Errors
     /// [`StoreError`] if the URL is none, the server can't be reached within 5 seconds or refuses,
@@ -108,13 +104,8 @@ impl PostgresStore {
             .map_err(|error| error::table_unusable(&table, error))?;
         let stamped =
             table.layout == Layout::Sequelize && has_updated_at(&connections, &table).await?;
-        let statements = Statements {
-            load,
-            touch: table.touch(stamped),
-            update: table.update(stamped),
-            destroy: table.destroy(),
-            table,
-        };
+        let statements =
+            Statements { load, touch: table.touch(stamped), destroy: table.destroy(), table };
         let clock = Arc::new(SystemClock);
         Ok(Self { connector, connections, statements: statements.into(), clock })
     }
@@ -223,10 +214,6 @@ impl SessionStore for PostgresStore {
     fn as_destroy(&self) -> Option<&dyn DestroySession> {
         Some(self)
     }
-
-    fn as_update(&self) -> Option<&dyn UpdateSession> {
-        Some(self)
-    }
 }
 
 #[async_trait]
@@ -243,23 +230,6 @@ impl TouchSession for PostgresStore {
         ];
         let changed =
             self.connections.execute("touching a session", &self.statements.touch, &values);
-        Ok(changed.await? > 0)
-    }
-}
-
-#[async_trait]
-impl UpdateSession for PostgresStore {
-    async fn update(&self, sid: &SessionId, json: &str) -> Result<bool, StoreError> {
-        let Some(sid) = storable(sid) else {
-            return Ok(false);
-        };
-        let values = [
-            (&sid as _, Type::TEXT),
-            (&json as _, Type::TEXT),
-            (&self.now() as _, Type::TIMESTAMPTZ),
-        ];
-        let changed =
-            self.connections.execute("updating a session", &self.statements.update, &values);
         Ok(changed.await? > 0)
     }
 }

@@ -50,15 +50,6 @@ impl Table {
         self.change(&format!(r#""{end}" = $2"#), has_updated_at)
     }
 
-    /// Gives the session `$1` the JSON `$2`, if it has not ended by `$3`.
-    pub(super) fn update(&self, has_updated_at: bool) -> String {
-        match self.layout.columns() {
-            // By way of `json`, which goes into a column of json, jsonb or text.
-            ("sess", _) => self.change(r#""sess" = $2::json"#, has_updated_at),
-            (json, _) => self.change(&format!(r#""{json}" = $2"#), has_updated_at),
-        }
-    }
-
     fn change(&self, set: &str, has_updated_at: bool) -> String {
         let (_, end) = self.layout.columns();
         // As every `save` and `update` of Sequelize.

@@ -7,7 +7,7 @@
 //! - An empty value is no session (`if (!data)`).
 //!
 //! `address.rs` is what a URL says, `link.rs` the connection that comes back, `load.rs` what is asked
-//! of it, `slots.rs` who has what in a cluster, `tracking.rs` and `keyspace.rs` the feeds of changes,
+//! of it, `slots.rs` who has what in a cluster, `tracking.rs` the feed of changes,
 //! `told.rs` what an error may say.
 
 use std::fmt;
@@ -17,12 +17,11 @@ use std::time::Duration;
 use ::redis::{Cmd, FromRedisValue};
 use async_trait::async_trait;
 
-use super::{DestroySession, SessionStore, StoreError, StoredSession, TouchSession, UpdateSession};
+use super::{DestroySession, SessionStore, StoreError, StoredSession, TouchSession};
 use crate::SessionId;
 use crate::watch::SessionWatch;
 
 mod address;
-mod keyspace;
 mod link;
 mod load;
 mod slots;
@@ -31,7 +30,6 @@ mod tracking;
 
 #[doc(hidden)]
 pub use address::SingleServer;
-pub use keyspace::KeyspaceEvents;
 #[doc(hidden)]
 pub use told::harmless;
 
@@ -64,8 +62,7 @@ const LONGEST_MS: i64 = i64::MAX / 2;
 /// Cheap to clone: clones share the connection.
 ///
 /// # Permissions
-/// `GET` and `PTTL` on the prefix' keys; `PEXPIRE` for touch, `DEL` for destroy, `SET` for update
-/// (`SET … XX KEEPTTL`: Redis 6.0 or newer).
+/// `GET` and `PTTL` on the prefix' keys; `PEXPIRE` for touch, `DEL` for destroy.
 ///
 /// # Example
 /// ```no_run
@@ -157,10 +154,6 @@ impl SessionStore for RedisStore {
     fn as_destroy(&self) -> Option<&dyn DestroySession> {
         Some(self)
     }
-
-    fn as_update(&self) -> Option<&dyn UpdateSession> {
-        Some(self)
-    }
 }
 
 #[async_trait]
@@ -176,15 +169,5 @@ impl DestroySession for RedisStore {
     async fn destroy(&self, sid: &SessionId) -> Result<bool, StoreError> {
         let deleted: u64 = self.change(&Cmd::del(self.key(sid))).await?;
         Ok(deleted > 0)
-    }
-}
-
-#[async_trait]
-impl UpdateSession for RedisStore {
-    async fn update(&self, sid: &SessionId, json: &str) -> Result<bool, StoreError> {
-        let mut set = ::redis::cmd("SET");
-        set.arg(self.key(sid)).arg(json).arg("XX").arg("KEEPTTL");
-        let answer: Option<String> = self.change(&set).await?;
-        Ok(answer.is_some())
     }
 }

@@ -25,7 +25,6 @@ use self::layout::Layout;
 use self::thread::Thread;
 use super::{
     DestroySession, Life, SessionStore, StoreError, StoreUrl, StoredSession, TouchSession,
-    UpdateSession,
 };
 use crate::{Clock, SessionId, SystemClock};
 
@@ -280,10 +279,6 @@ impl SessionStore for SqliteStore {
     fn as_destroy(&self) -> Option<&dyn DestroySession> {
         Some(self)
     }
-
-    fn as_update(&self) -> Option<&dyn UpdateSession> {
-        Some(self)
-    }
 }
 
 #[async_trait]
@@ -299,12 +294,5 @@ impl DestroySession for SqliteStore {
     async fn destroy(&self, sid: &SessionId) -> Result<bool, StoreError> {
         let sql = format!("DELETE FROM \"{}\" WHERE sid = ?", self.table);
         self.change("destroying a session", sql, vec![sid.as_str().to_owned().into()]).await
-    }
-}
-
-#[async_trait]
-impl UpdateSession for SqliteStore {
-    async fn update(&self, sid: &SessionId, json: &str) -> Result<bool, StoreError> {
-        self.set_column("updating a session", "sess", json.to_owned().into(), sid).await
     }
 }

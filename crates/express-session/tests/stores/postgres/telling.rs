@@ -35,13 +35,12 @@ async fn another_user_and_a_live_session_that_is_destroyed_are_told_and_nothing_
         postgres.delete("visitor").await;
         listening.next_is_about("visitor").await;
 
-        // Saves, by the package and by us, of the same and of more; touches; pruning.
+        // Saves of the same and of more; touches; pruning.
         postgres.save("ann", ANN).await;
         postgres.save("ann", ANN).await;
         postgres
             .save("ann", r#"{"cookie":{"maxAge":1},"views":2,"passport":{"user":"ann"}}"#)
             .await;
-        assert!(postgres.store.as_update().unwrap().update(&"ann".into(), ANN).await.unwrap());
         let life = Duration::from_secs(900);
         assert!(postgres.store.as_touch().unwrap().touch(&"ann".into(), life).await.unwrap());
         postgres.put("over", ANN.as_bytes(), in_seconds(0) - Duration::from_secs(5)).await;
