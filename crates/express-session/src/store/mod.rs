@@ -44,6 +44,8 @@ pub mod redis;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod json_column;
 mod open;
 mod url;
 

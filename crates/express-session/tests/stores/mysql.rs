@@ -208,7 +208,22 @@ async fn a_session_of_sequelize_without_an_expiry_lives_for_ever() {
     assert!(sequelize.store.touch(&"sid".into(), Duration::MAX).await.unwrap());
     let row = sequelize.row("SELECT data, expires, updatedAt > '2020-01-01' FROM Sessions").await;
     let last = Value::Bytes(b"9999-12-31 23:59:59".to_vec());
-    assert_eq!(row, [Value::Bytes(br#"{"a":1}"#.to_vec()), last, Value::Bytes(b"1".to_vec())]);
+    assert_eq!(row, [Value::Bytes(b"{}".to_vec()), last, Value::Bytes(b"1".to_vec())]);
+}
+
+/// Sequelize's `data: DataTypes.JSON`, which is `longtext` in MariaDB.
+#[tokio::test]
+async fn json_in_a_json_column_of_sequelize_is_unwrapped_once() {
+    let Some(server) = MariadbServer::start().await else {
+        return;
+    };
+    let sequelize = Mysql::on(&server, "sequelize").await;
+    run(&server, "ALTER TABLE Sessions MODIFY data JSON", ()).await;
+    let json = r#"{"cookie":{},"passport":{"user":42}}"#;
+    let wrapped = serde_json::Value::from(json).to_string();
+    sequelize.insert("sid", wrapped.as_bytes(), "2999-01-01").await;
+    let session = sequelize.store.load(&"sid".into()).await.unwrap().unwrap();
+    assert_eq!(session.payload(), json.as_bytes());
 }
 
 /// Its default table compares as people read. Node finds `sid-A` by any of these.

@@ -24,10 +24,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use mysql_async::consts::ColumnType;
 use mysql_async::{Row, Value};
 
 use self::connections::Connections;
 use self::layout::{Columns, Layout};
+use super::json_column::session_json;
 use super::{DestroySession, SessionStore, StoreError, StoreUrl, StoredSession, TouchSession};
 use crate::{Clock, SessionId, SystemClock};
 
@@ -109,10 +111,17 @@ impl MysqlStore {
     }
 
     fn session(&self, row: Row) -> Result<Option<(Vec<u8>, StoredSession)>, StoreError> {
+        let is_json = row
+            .columns_ref()
+            .get(1)
+            .is_some_and(|column| column.column_type() == ColumnType::MYSQL_TYPE_JSON);
         let Ok([Value::Bytes(sid), payload, end]) = <[Value; 3]>::try_from(row.unwrap()) else {
             return Err(StoreError::message("a session's id is no text"));
         };
         let payload = match payload {
+            Value::Bytes(payload) if is_json || self.layout == Layout::Sequelize => {
+                session_json(payload, is_json && self.layout == Layout::Sequelize)
+            }
             Value::Bytes(payload) => payload,
             // `JSON.parse(null)` is null: no session.
             _ => b"null".to_vec(),

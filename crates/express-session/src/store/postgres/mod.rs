@@ -22,6 +22,7 @@ use async_trait::async_trait;
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSqlOwned, Type};
 
+use super::json_column::session_json;
 use super::{DestroySession, SessionStore, StoreError, StoreUrl, StoredSession, TouchSession};
 use crate::watch::SessionWatch;
 use crate::{Clock, SessionId, SystemClock};
@@ -144,8 +145,13 @@ impl PostgresStore {
         let read = |row: &Row| -> Result<_, StoreError> {
             let sid: String = column(row, 0)?;
             // `JSON.parse(null)` is null: no session.
-            let json = column::<Option<String>>(row, 1)?.unwrap_or_else(|| "null".to_owned());
-            let life = self.statements.table.layout.life(column(row, 2)?);
+            let mut json =
+                column::<Option<String>>(row, 1)?.map_or_else(|| b"null".to_vec(), Into::into);
+            let layout = self.statements.table.layout;
+            if column(row, 3)? {
+                json = session_json(json, layout == Layout::Sequelize);
+            }
+            let life = layout.life(column(row, 2)?);
             Ok(life.map(|life| (sid, StoredSession::new(json, life))))
         };
         rows.iter().filter_map(|row| read(row).transpose()).collect()

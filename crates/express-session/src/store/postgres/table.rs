@@ -35,12 +35,15 @@ impl Table {
         Ok(Self { layout, quoted: format!("{schema}{table}"), schema })
     }
 
-    /// Finds the sessions of `$1`, an array of ids.
+    /// Finds the sessions of `$1`, an array of ids; the last column says whether their JSON is in a
+    /// column of JSON.
     pub(super) fn load(&self) -> String {
         let (json, end) = self.layout.columns();
         let table = &self.quoted;
         format!(
-            r#"SELECT "sid"::text, "{json}"::text, "{end}"::timestamptz FROM {table} WHERE "sid" = ANY($1)"#
+            r#"SELECT "sid"::text, "{json}"::text, "{end}"::timestamptz,
+                pg_catalog.pg_typeof("{json}")::text IN ('json', 'jsonb')
+                FROM {table} WHERE "sid" = ANY($1)"#
         )
     }
 

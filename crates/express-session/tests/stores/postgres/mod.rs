@@ -13,6 +13,7 @@ use tokio_postgres::{Client, NoTls};
 
 mod changes;
 mod connecting;
+mod json_columns;
 mod listening;
 mod telling;
 mod tls;
