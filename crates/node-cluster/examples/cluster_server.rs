@@ -5,7 +5,7 @@
 //! cargo run --example cluster_server -- listen redis://127.0.0.1:6379/
 //! ```
 //!
-//! The first argument is `listen` (emitters reach it, beside the local adapter) or `listen-redis` (the same
+//! The first argument is `member` (of the cluster), `listen` (emitters reach it, beside the local adapter) or `listen-redis` (the same
 //! beside socketioxide-redis, whose URL is the third argument). `MSGPACK=1` speaks socket.io-msgpack-parser,
 //! `QUEUE=N` lets N packets wait for a socket.
 
@@ -13,13 +13,17 @@ use std::collections::HashSet;
 use std::error::Error;
 use std::future::{Ready, ready};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
+use futures_util::StreamExt as _;
 use node_cluster::{
-    Description, Hooks, Listener, Name, QueueLimits, Redis, ServerEvent, SocketAddress, Value,
+    Cluster, ClusterAdapter, Description, Event, Hooks, Listener, Name, QueueLimits, Redis,
+    ServerEvent, SocketAddress, Target, Value,
 };
-use serde_json::json;
-use socketioxide::adapter::Adapter;
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+use socketioxide::adapter::{Adapter, Emitter};
 use socketioxide::extract::{AckSender, Data, SocketRef, State};
 use socketioxide::{ParserConfig, SocketIo, SocketIoBuilder};
 use socketioxide_redis::{RedisAdapterConfig, RedisAdapterCtr};
@@ -48,10 +52,6 @@ impl Users {
 impl Hooks for Users {
     fn may_receive(&self, socket: SocketAddress<'_>) -> bool {
         !self.ended.lock().unwrap_or_else(PoisonError::into_inner).contains(socket.id)
-    }
-
-    fn may_join(&self, _: SocketAddress<'_>, room: &str) -> bool {
-        !room.starts_with("user:") && !room.starts_with("keyed:")
     }
 
     fn name(&self, _: &str, name: &str) -> Name {
@@ -115,6 +115,106 @@ fn on_connect<A: Adapter>(socket: SocketRef<A>) -> Ready<()> {
     ready(())
 }
 
+type Member = ClusterAdapter<Emitter>;
+
+/// What a client may ask its server to do in the cluster, and what comes of it.
+async fn act(
+    socket: SocketRef<Member>,
+    io: SocketIo<Member>,
+    cluster: Cluster,
+    method: &str,
+    args: &Json,
+) -> Result<Json, Failure> {
+    let target: Target =
+        serde_json::from_value::<Names>(args["target"].clone()).unwrap_or_default().into();
+    let rooms: Vec<String> = serde_json::from_value(args["rooms"].clone()).unwrap_or_default();
+    let ns = socket.ns();
+    let name = args["event"].as_str().unwrap_or("x").to_owned();
+    let values = [Value::from(&args["value"]), Value::Bytes(vec![1, 2].into())];
+    let event = Event::new(name.clone(), values.to_vec())?;
+    let value = (args["value"].clone(), Value::Bytes(vec![1, 2].into()));
+    let timeout = Duration::from_millis(args["timeout"].as_u64().unwrap_or(2_000));
+    let operators = || {
+        let operators = io.of(ns).ok_or("no namespace")?;
+        let operators =
+            if target.rooms.is_empty() { operators } else { operators.to(target.rooms.clone()) };
+        let excepts = !target.except.is_empty();
+        Ok::<_, Failure>(if excepts { operators.except(target.except.clone()) } else { operators })
+    };
+    Ok(match method {
+        "fetchSockets" => {
+            let sockets = cluster.fetch_sockets(ns, target).await?.into_iter();
+            let sockets = sockets.map(
+                |socket| json!({ "id": socket.id, "rooms": socket.rooms, "data": socket.data }),
+            );
+            sockets.collect()
+        }
+        "allRooms" => json!(cluster.all_rooms(ns).await?),
+        "serverCount" => json!(cluster.server_count(ns).await?),
+        "emit" => json!(cluster.emit(ns, event, target).await?),
+        "emitWithAck" => json!(cluster.emit_with_ack(ns, event, target, timeout).await?),
+        "join" => json!(cluster.sockets_join(ns, target, rooms).await?),
+        "leave" => json!(cluster.sockets_leave(ns, target, rooms).await?),
+        "disconnect" => json!(cluster.disconnect_sockets(ns, target, true).await?),
+        "serverSideEmit" => json!(cluster.server_side_emit(ns, event).await?),
+        "serverSideEmitWithAck" => json!(cluster.server_side_emit_with_ack(ns, event).await?),
+        "io.emit" => json!(operators()?.emit(name, &value).await.map_err(told)?),
+        "io.emitWithAck" => {
+            let acks = operators()?
+                .timeout(timeout)
+                .emit_with_ack::<_, Json>(name, &value)
+                .await
+                .map_err(told)?;
+            acks.map(|(_, ack)| ack.unwrap_or_else(|_| json!("late")))
+                .collect::<Vec<_>>()
+                .await
+                .into()
+        }
+        "io.join" => json!(operators()?.join(rooms).await?),
+        "io.leave" => json!(operators()?.leave(rooms).await?),
+        "io.disconnect" => json!(operators()?.disconnect().await.map_err(told)?),
+        "io.fetchSockets" => json!(operators()?.fetch_sockets().await?.len()),
+        "io.rooms" => json!(operators()?.rooms().await?),
+        "broadcast" => json!(socket.broadcast().emit(name, &value).await.map_err(told)?),
+        _ => return Err("no such method".into()),
+    })
+}
+
+/// socketioxide's errors are not `Sync`.
+fn told(error: impl std::fmt::Display) -> Failure {
+    error.to_string().into()
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Names {
+    rooms: Vec<String>,
+    except: Vec<String>,
+}
+
+impl From<Names> for Target {
+    fn from(Names { rooms, except }: Names) -> Self {
+        Self { rooms, except, ..Self::default() }
+    }
+}
+
+fn on_connect_member(
+    socket: SocketRef<Member>,
+    State(cluster): State<Cluster>,
+    io: SocketIo<Member>,
+) -> Ready<()> {
+    socket.on(
+        "act",
+        async move |socket: SocketRef<Member>,
+                    Data((method, args)): Data<(String, Json)>,
+                    ack: AckSender<Member>| {
+            let done = act(socket, io, cluster, &method, &args).await;
+            let _ = ack.send(&done.unwrap_or_else(|error| json!({ "error": error.to_string() })));
+        },
+    );
+    on_connect(socket)
+}
+
 async fn serve(app: Router) -> Result<(), Failure> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("listening on http://{}", listener.local_addr()?);
@@ -171,7 +271,22 @@ async fn main() -> Result<(), Failure> {
             serve(Router::new().layer(layer)).await?;
             drop(listener);
         }
-        _ => return Err("listen URL, or listen-redis URL URL".into()),
+        ["member", url] => {
+            let hooks = Arc::new(users.clone());
+            let cluster = Cluster::builder(Redis::from_url(url)?)
+                .hooks(hooks)
+                .request_timeout(Duration::from_secs(2))
+                .connect()
+                .await?;
+            let (layer, io) = builder(&users)
+                .with_state(cluster.clone())
+                .with_adapter::<Member>(cluster)
+                .build_layer();
+            io.ns("/", on_connect_member).await?;
+            io.ns("/chat", on_connect_member).await?;
+            serve(Router::new().layer(layer)).await?;
+        }
+        _ => return Err("member URL, listen URL, or listen-redis URL URL".into()),
     }
     Ok(())
 }

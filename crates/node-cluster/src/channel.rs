@@ -1,5 +1,4 @@
 //! The names of channels.
-#![allow(dead_code, reason = "a full member of the cluster needs the rest")]
 
 /// The channels of one key.
 #[derive(Clone, Debug)]
@@ -30,6 +29,12 @@ impl Channels {
     /// Broadcasts to exactly one room.
     pub(crate) fn broadcast_to(&self, namespace: &str, room: &str) -> String {
         format!("{}#{namespace}#{room}#", self.key)
+    }
+
+    /// Whether this is a channel of answers.
+    pub(crate) fn is_response(&self, channel: &str) -> bool {
+        let rest = channel.strip_prefix(&self.key);
+        rest.is_some_and(|rest| rest.starts_with("-response#"))
     }
 
     /// Requests to a namespace.

@@ -134,7 +134,7 @@ impl std::fmt::Debug for Answer {
 ///     }
 ///
 ///     fn may_join(&self, _: SocketAddress<'_>, room: &str) -> bool {
-///         !room.starts_with("user:") && !room.starts_with("keyed:")
+///         room != "staff"
 ///     }
 /// }
 ///
@@ -151,12 +151,9 @@ pub trait Hooks: Send + Sync + 'static {
         true
     }
 
-    /// Whether a publisher may make a socket join a room. Names that are shaped like the id of a
-    /// socket are refused without asking.
-    ///
-    /// # Security
-    /// Refuse every name that [`name`](Self::name) translates or refuses: else a room of that name
-    /// would receive what is meant for others.
+    /// Whether a publisher may make a socket join a room, or leave it. Names that are shaped like the id
+    /// of a socket, or that [`name`](Self::name) translates or refuses, are refused without asking: a
+    /// room of that name would receive what is meant for others.
     fn may_join(&self, _socket: SocketAddress<'_>, _room: &str) -> bool {
         true
     }

@@ -25,6 +25,8 @@
 //! # Ways in
 //! - [`Listener`]: what emitters publish reaches this server's sockets, beside any adapter.
 //!
+//! - [`Cluster`]: this server and Node's are one cluster, both ways. As an adapter of socketioxide.
+//!
 //! What an app decides enters by its [`Hooks`]: whether a socket may receive, what a name stands for,
 //! who may join what.
 //!
@@ -33,12 +35,21 @@
 //!   memory.
 //! - No publisher can make a socket join a room whose name is shaped like an id of socketioxide's
 //!   sockets, 16 letters and digits: who is in it would receive what is meant for that socket.
+//! - socketioxide's `fetch_sockets` leaves out sockets of Node's servers, whose ids have 20 characters
+//!   where its type has room for 16. [`Cluster::fetch_sockets`] has them all.
+//! - An acknowledgement from another server does not say which socket it is of: neither does the
+//!   protocol.
 //! - The rooms `7` and `"7"` are one.
 //!
 //! # What cannot be read
 //! Servers and emitters with a `parser` of their own: nothing in a message says which. The sharded
 //! Redis adapter, and the adapters for Redis streams, PostgreSQL and MongoDB: these are other
 //! protocols.
+//!
+//! # Beside socketioxide-redis
+//! That adapter speaks another protocol on channels of the same names. Unless it is given another
+//! prefix than the key here (`RedisAdapterConfig::with_prefix`), Node's servers count it, wait for
+//! answers that never come, and their `fetchSockets()` fails after 5 s.
 
 mod channel;
 mod date;
@@ -49,6 +60,7 @@ mod json;
 mod limits;
 mod listen;
 mod malformed;
+mod member;
 mod message;
 mod msgpack;
 mod outbox;
@@ -62,6 +74,7 @@ pub use hooks::{Answer, Description, Hooks, Name, NoHooks, ServerEvent, SocketAd
 pub use limits::Limits;
 pub use listen::{Listener, ListenerBuilder};
 pub use malformed::Malformed;
+pub use member::{Cluster, ClusterAcks, ClusterAdapter, ClusterBuilder, ClusterError, Initialized};
 pub use message::{Broadcast, Event, RemoteSocket, Request, RequestKind, Response, Target};
 pub use outbox::QueueLimits;
 pub use redis::{Redis, RedisError};

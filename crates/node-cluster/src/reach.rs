@@ -78,6 +78,30 @@ impl Reach {
         Ok(found)
     }
 
+    /// The sockets that handlers of this server mean: no name is translated or refused.
+    pub(crate) fn select_own(&self, rooms: &[String], except: &[String]) -> Vec<Sid> {
+        let named = |names: &[String]| {
+            let ids = names.iter().filter_map(|name| socket_id(name));
+            let ids = ids.filter(|id| self.sockets.has(*id));
+            let mut found = self.sockets.in_rooms(names.to_vec());
+            let mut seen: HashSet<Sid> = found.iter().copied().collect();
+            found.extend(ids.filter(|id| seen.insert(*id)));
+            found
+        };
+        let mut selected = if rooms.is_empty() { self.sockets.all() } else { named(rooms) };
+        if !except.is_empty() {
+            let except: HashSet<Sid> = named(except).into_iter().collect();
+            selected.retain(|id| !except.contains(id));
+        }
+        selected
+    }
+
+    /// Those that may receive now.
+    pub(crate) fn may_receive(&self, mut selected: Vec<Sid>) -> Vec<Sid> {
+        selected.retain(|id| self.hooks.may_receive(self.address(id)));
+        selected
+    }
+
     /// Whether a message to this one room can be for any socket here.
     pub(crate) fn has_any(&self, room: &str) -> bool {
         match self.named(&[room.to_owned()]) {
@@ -102,7 +126,7 @@ impl Reach {
         let Ok(selected) = self.select(target) else { return };
         for id in selected {
             let may_join = |room: &&String| {
-                let may_join = socket_id(room).is_none()
+                let may_join = self.is_plain(room)
                     && self.hooks.may_receive(self.address(&id))
                     && self.hooks.may_join(self.address(&id), room);
                 if !may_join {
@@ -117,11 +141,19 @@ impl Reach {
         }
     }
 
+    /// Whether this names a room and nothing else.
+    pub(crate) fn is_plain(&self, room: &str) -> bool {
+        let name = || self.hooks.name(self.sockets.namespace(), room);
+        socket_id(room).is_none() && name() == Name::Plain
+    }
+
     pub(crate) fn leave(&self, target: &Target, rooms: &[String]) {
         let Ok(selected) = self.select(target) else { return };
         for id in selected {
             // What no publisher may make a socket join, none may make it leave.
-            let may_leave = |room: &&String| self.hooks.may_join(self.address(&id), room);
+            let may_leave = |room: &&String| {
+                self.is_plain(room) && self.hooks.may_join(self.address(&id), room)
+            };
             self.sockets.leave(id, rooms.iter().filter(may_leave).cloned().collect());
         }
     }

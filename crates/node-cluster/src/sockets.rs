@@ -23,7 +23,6 @@ pub(crate) struct Payload {
 #[derive(Clone, Debug)]
 pub(crate) enum Content {
     Event(Arc<Event>),
-    #[allow(dead_code, reason = "a full member of the cluster makes these")]
     Packet(Packet),
 }
 

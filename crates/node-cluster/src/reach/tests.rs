@@ -84,9 +84,11 @@ async fn joins_of_reserved_names_are_refused_and_counted() {
     let world = world();
     let one = world.sockets.add(&["keyed:1"]);
     let id = Sid::new();
-    world.reach.join(&target(&[], &[]), &rooms(&["fine", "user:2", "keyed:2", id.as_str()]));
+    world
+        .reach
+        .join(&target(&[], &[]), &rooms(&["fine", "user:2", "keyed:2", "staff", id.as_str()]));
     assert_eq!(world.sockets.rooms(one), ["fine", "keyed:1"]);
-    assert_eq!(world.stats.counts().refused_joins, 3);
+    assert_eq!(world.stats.counts().refused_joins, 4);
     world.reach.leave(&target(&[], &[]), &rooms(&["fine", "keyed:1"]));
     assert_eq!(world.sockets.rooms(one), ["keyed:1"]);
 }

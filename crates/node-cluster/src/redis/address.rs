@@ -8,6 +8,8 @@ use ::redis::{
     AsyncConnectionConfig, Client, ClientTlsConfig, IntoConnectionInfo as _, TlsCertificates,
     TlsMode, Value,
 };
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 use url::Url;
@@ -137,45 +139,29 @@ impl Address {
 
     /// A connection that hears what is published.
     pub(super) async fn subscriber(&self) -> Result<PubSub, RedisError> {
-        self.connect("connecting to Redis", async |client: Client| client.get_async_pubsub().await)
-            .await
+        let connect = |client: Client| async move { client.get_async_pubsub().await }.boxed();
+        first(self.clients().await?, connect).await
     }
 
     /// A connection for commands.
     pub(super) async fn commands(&self) -> Result<MultiplexedConnection, RedisError> {
-        self.connect("connecting to Redis", async |client: Client| commands(&client).await).await
+        let connect = |client: Client| async move { commands(&client).await }.boxed();
+        first(self.clients().await?, connect).await
     }
 
-    async fn connect<T>(
-        &self,
-        doing: &str,
-        connect: impl AsyncFn(Client) -> Result<T, ::redis::RedisError>,
-    ) -> Result<T, RedisError> {
-        let failed = |error| RedisError::new(doing, error);
-        let late = || RedisError::message("the Redis did not answer in time");
+    /// Those of which one will do.
+    async fn clients(&self) -> Result<Vec<Client>, RedisError> {
         match self {
-            Self::Server(client) => {
-                let connected = timeout(PATIENCE, connect((**client).clone())).await;
-                connected.map_err(|_| late())?.map_err(failed)
-            }
+            Self::Server(client) => Ok(vec![(**client).clone()]),
             Self::Sentinel(sentinel) => {
                 let asking = async { sentinel.lock().await.async_get_client().await };
                 let client = timeout(PATIENCE, asking).await.map_err(|_| late())?;
-                let connected = timeout(PATIENCE, connect(client.map_err(failed)?)).await;
-                connected.map_err(|_| late())?.map_err(failed)
+                Ok(vec![client.map_err(|error| RedisError::new("asking the sentinels", error))?])
             }
+            // Node counts the subscribers of masters alone.
             Self::Cluster { base, .. } => {
-                // Node counts the subscribers of masters alone.
-                let mut last = RedisError::message("the Redis cluster has no master");
-                for (host, port) in self.masters().await? {
-                    let client = base.client(&host, Some(port))?;
-                    match timeout(PATIENCE, connect(client)).await {
-                        Ok(Ok(connected)) => return Ok(connected),
-                        Ok(Err(error)) => last = failed(error),
-                        Err(_) => last = late(),
-                    }
-                }
-                Err(last)
+                let masters = self.masters().await?;
+                masters.iter().map(|(host, port)| base.client(host, Some(*port))).collect()
             }
         }
     }
@@ -183,21 +169,10 @@ impl Address {
     /// How many connections are subscribed to exactly this channel.
     pub(super) async fn subscribers(&self, channel: &str) -> Result<u64, RedisError> {
         let mut count = 0;
-        let mut connections = Vec::new();
-        if let Self::Cluster { base, .. } = self {
-            for (host, port) in self.masters().await? {
-                let client = base.client(&host, Some(port))?;
-                let connected = timeout(PATIENCE, commands(&client)).await;
-                let connected = connected
-                    .map_err(|_| RedisError::message("the Redis did not answer in time"))?;
-                connections.push(
-                    connected.map_err(|error| RedisError::new("connecting to Redis", error))?,
-                );
-            }
-        } else {
-            connections.push(self.commands().await?);
-        }
-        for mut connection in connections {
+        for client in self.clients().await? {
+            let connected = timeout(PATIENCE, commands(&client)).await.map_err(|_| late())?;
+            let mut connection =
+                connected.map_err(|error| RedisError::new("connecting to Redis", error))?;
             count += subscribers(&mut connection, channel).await?;
         }
         Ok(count)
@@ -229,6 +204,26 @@ impl Address {
         }
         Err(last)
     }
+}
+
+fn late() -> RedisError {
+    RedisError::message("the Redis did not answer in time")
+}
+
+/// The first that can be connected.
+async fn first<T>(
+    clients: Vec<Client>,
+    connect: impl Fn(Client) -> BoxFuture<'static, Result<T, ::redis::RedisError>>,
+) -> Result<T, RedisError> {
+    let mut last = RedisError::message("the Redis cluster has no master");
+    for client in clients {
+        match timeout(PATIENCE, connect(client)).await {
+            Ok(Ok(connected)) => return Ok(connected),
+            Ok(Err(error)) => last = RedisError::new("connecting to Redis", error),
+            Err(_) => last = late(),
+        }
+    }
+    Err(last)
 }
 
 /// `[[start, end, [host, port, …], …replicas], …]`. A node that does not know its own address leaves it

@@ -1,5 +1,4 @@
 //! The Redis between the servers.
-#![allow(dead_code, reason = "a full member of the cluster needs the rest")]
 
 mod address;
 mod publisher;
@@ -9,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use address::Address;
-#[allow(unused_imports, reason = "a full member of the cluster publishes")]
 pub(crate) use publisher::Publisher;
 pub(crate) use subscriber::{Incoming, Subscriber, Topic};
 

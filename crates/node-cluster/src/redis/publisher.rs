@@ -32,12 +32,14 @@ impl Publisher {
 
     /// In the order of the calls, as far as they wait for each other.
     pub(crate) async fn publish(&self, channel: &str, message: &[u8]) -> Result<(), RedisError> {
-        self.ask(async |mut connection| {
-            let mut publish = ::redis::cmd("PUBLISH");
-            let published = publish.arg(channel).arg(message).query_async::<()>(&mut connection);
-            published.await.map_err(|error| RedisError::new("publishing on Redis", error))
-        })
-        .await
+        let (number, mut connection) = self.connection().await?;
+        let mut publish = ::redis::cmd("PUBLISH");
+        publish.arg(channel).arg(message);
+        let publishing = publish.query_async::<()>(&mut connection);
+        let published = timeout(PATIENCE, publishing).await;
+        let published = published.unwrap_or_else(|_| Err(late()));
+        self.told(number, published.map_err(|error| RedisError::new("publishing on Redis", error)))
+            .await
     }
 
     /// How many connections are subscribed to exactly this channel, in all of a cluster.
@@ -45,18 +47,15 @@ impl Publisher {
         if self.address.is_cluster() {
             return self.address.subscribers(channel).await;
         }
-        self.ask(async |mut connection| subscribers(&mut connection, channel).await).await
+        let (number, mut connection) = self.connection().await?;
+        let asking = timeout(PATIENCE, subscribers(&mut connection, channel)).await;
+        let asked =
+            asking.unwrap_or_else(|_| Err(RedisError::message("the Redis did not answer in time")));
+        self.told(number, asked).await
     }
 
-    async fn ask<T>(
-        &self,
-        ask: impl AsyncFn(MultiplexedConnection) -> Result<T, RedisError>,
-    ) -> Result<T, RedisError> {
-        let (number, connection) = self.connection().await?;
-        let answer = match timeout(PATIENCE, ask(connection)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(RedisError::message("the Redis did not answer in time")),
-        };
+    /// After a fault, the next call makes another connection.
+    async fn told<T>(&self, number: u64, answer: Result<T, RedisError>) -> Result<T, RedisError> {
         if answer.is_err() {
             let mut state = self.state.lock().await;
             if state.number == number {
@@ -89,4 +88,8 @@ impl Publisher {
             }
         }
     }
+}
+
+fn late() -> ::redis::RedisError {
+    std::io::Error::from(std::io::ErrorKind::TimedOut).into()
 }
