@@ -41,7 +41,12 @@ async fn main() -> Result<(), BoxError> {
 
     // io.use(passportSocketIo.authorize({ …, success: onAuthorizeSuccess }))
     // A namespace without an authorizer lets everybody in, so each has its own line here.
-    let (layer, io) = SocketIo::new_layer();
+    // As much of one message as Node takes.
+    let (layer, io) = SocketIo::builder()
+        .max_payload(1_000_000)
+        .ws_max_message_size(1_000_000)
+        .ws_max_frame_size(1_000_000)
+        .build_layer();
     let auth = authorizer().success(on_authorize_success).build()?;
     io.ns("/", on_connection.with(listen).with(auth.required()));
     let app = axum::Router::new().layer(auth.layer_over(layer));

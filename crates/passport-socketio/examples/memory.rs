@@ -140,7 +140,9 @@ async fn serve(server: &str) -> Result<(), BoxError> {
         .deserialize_user(async |id: i64| Ok::<_, Infallible>(Some(id)))
         .build()?;
     // One ping at the start, and then none.
-    let (layer, io) = SocketIo::builder().ping_interval(Duration::from_secs(3600)).build_layer();
+    let builder = SocketIo::builder().ping_interval(Duration::from_secs(3600));
+    let builder = builder.max_payload(1_000_000).ws_max_message_size(1_000_000);
+    let (layer, io) = builder.ws_max_frame_size(1_000_000).build_layer();
     match server {
         "host" => io.ns("/", ignore),
         _ => io.ns("/", ignore.with(auth.required())),

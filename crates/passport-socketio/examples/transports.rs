@@ -42,7 +42,12 @@ async fn main() -> Result<(), BoxError> {
     let auth = options.split_whitespace().try_fold(auth, set)?;
     let auth = env("ORIGIN").into_iter().fold(auth, AuthorizerBuilder::origin).build()?;
 
-    let (layer, io) = SocketIo::new_layer();
+    // As much of one message as Node takes.
+    let (layer, io) = SocketIo::builder()
+        .max_payload(1_000_000)
+        .ws_max_message_size(1_000_000)
+        .ws_max_frame_size(1_000_000)
+        .build_layer();
     io.ns("/", ignore.with(listen).with(auth.required()));
     io.ns("/lobby", ignore.with(listen).with(auth.optional()));
     let app = match env("LAYER")?.as_str() {

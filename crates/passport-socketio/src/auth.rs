@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 use crate::admission::Admission;
 use crate::attempt::{Granted, Look};
 use crate::authorizer::{Decider, Decision, Denial, Explanation, Failure, failed_step};
-use crate::handshake::{HandshakeSettings, Passage};
+use crate::handshake::{HandshakeSettings, Setup};
 use crate::live::{Keeper, Keeping, LiveSettings, Registry, Toucher};
 use crate::observe::{Observer, Subject, events, metrics};
 use crate::{AuthorizeError, AuthorizerBuilder};
@@ -33,7 +33,7 @@ struct Inner<U> {
     live: LiveSettings,
     server: ServerOptions,
     admission: Admission,
-    passage: Passage,
+    setup: Setup,
 }
 
 /// What does not concern the decision.
@@ -64,7 +64,7 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
         let live = LiveSettings { toucher, ..live };
         let keeper = Keeper::new(decider.clone(), registry.clone(), live.clone());
         let keeping = Keeping::default();
-        let passage = Passage::default();
+        let setup = Setup::default();
         Self {
             inner: Arc::new(Inner {
                 decider,
@@ -74,7 +74,7 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
                 live,
                 server,
                 admission,
-                passage,
+                setup,
             }),
         }
     }
@@ -197,9 +197,9 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
         &self.inner.server.path
     }
 
-    /// Whether there is a layer, and sockets that did not pass it.
-    pub(crate) fn passage(&self) -> &Passage {
-        &self.inner.passage
+    /// What is known of the server around it.
+    pub(crate) fn setup(&self) -> &Setup {
+        &self.inner.setup
     }
 
     pub(crate) fn max_connection_age(&self) -> Option<Duration> {

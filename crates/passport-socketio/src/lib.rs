@@ -26,7 +26,9 @@
 //!     .retry_at_http()                                        // clients come back by themselves
 //!     .build()?;
 //!
-//! let (layer, io) = SocketIo::new_layer();
+//! let (layer, io) = SocketIo::builder()                       // as much as Node takes of a message
+//!     .max_payload(1_000_000).ws_max_message_size(1_000_000).ws_max_frame_size(1_000_000)
+//!     .build_layer();
 //! io.ns("/", on_connect.with(auth.required()));               // or `auth.optional()`: guests, too
 //! let app = axum::Router::<()>::new().layer(auth.layer_over(layer));
 //! # let _ = app; Ok(()) }

@@ -6,6 +6,8 @@
 mod common;
 #[path = "layer_over/last_words.rs"]
 mod last_words;
+#[path = "layer_over/newcomers.rs"]
+mod newcomers;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

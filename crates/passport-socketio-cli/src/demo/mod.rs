@@ -19,9 +19,9 @@ use express_session::SessionId;
 use passport_socketio::live::EndReason;
 use passport_socketio::store::SessionStore;
 use passport_socketio::{Authorizer, AuthorizerBuilder};
-use socketioxide::SocketIo;
 use socketioxide::adapter::Adapter;
 use socketioxide::layer::SocketIoLayer;
+use socketioxide::{SocketIo, SocketIoBuilder};
 
 use crate::Failed;
 use crate::args::DemoArgs;
@@ -68,7 +68,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failed> {
 
     match &args.redis_adapter {
         None => {
-            let (layer, io) = SocketIo::builder().build_layer();
+            let (layer, io) = limited().build_layer();
             namespaces::add(&io, &auth);
             serve(&args, auth, pages, layer, io).await
         }
@@ -78,6 +78,14 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failed> {
             serve(&args, auth, pages, layer, io).await
         }
     }
+}
+
+/// As much as Node's servers take of one message (`maxHttpBufferSize`).
+const MAX_MESSAGE: u32 = 1_000_000;
+
+fn limited() -> SocketIoBuilder {
+    let builder = SocketIo::builder().max_payload(MAX_MESSAGE.into());
+    builder.ws_max_message_size(MAX_MESSAGE as usize).ws_max_frame_size(MAX_MESSAGE as usize)
 }
 
 async fn serve<A: Adapter>(
@@ -100,7 +108,7 @@ mod cluster {
     use socketioxide_redis::drivers::redis::RedisDriver;
     use socketioxide_redis::{CustomRedisAdapter, RedisAdapterCtr};
 
-    use super::{SocketIo, SocketIoLayer};
+    use super::{SocketIo, SocketIoLayer, limited};
     use crate::Failed;
 
     pub(crate) type Clustered = CustomRedisAdapter<socketioxide::adapter::Emitter, RedisDriver>;
@@ -113,7 +121,7 @@ mod cluster {
         url.query_pairs_mut().append_pair("protocol", "resp3");
         let client = redis::Client::open(url)?;
         let adapter = RedisAdapterCtr::new_with_redis(&client).await?;
-        Ok(SocketIo::builder().with_adapter::<Clustered>(adapter).build_layer())
+        Ok(limited().with_adapter::<Clustered>(adapter).build_layer())
     }
 }
 #[cfg(feature = "redis")]

@@ -123,7 +123,8 @@ impl Server {
             .store(store)
             .deserialize_user(async |id: usize| Ok::<_, std::io::Error>(Some(id)));
         let auth = set(builder).build().unwrap();
-        let builder = SocketIo::builder().connect_timeout(connect_timeout);
+        let builder = SocketIo::builder().max_payload(1_000_000).connect_timeout(connect_timeout);
+        let builder = builder.ws_max_message_size(1_000_000).ws_max_frame_size(1_000_000);
         let (host, io) = builder.ping_interval(Duration::from_secs(600)).build_layer();
         io.ns("/", ignore.with(auth.required()));
         let app: Router = Router::new().layer(host).layer(auth.layer());

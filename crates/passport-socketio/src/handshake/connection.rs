@@ -23,6 +23,7 @@ use http::request::Parts;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, sleep};
 
+use super::allowance::Allowance;
 use super::engine::EngineId;
 use super::exchange::Exchange;
 use super::last_words::{LastWords, Posts, SessionEnded};
@@ -44,6 +45,8 @@ pub(crate) struct Connection {
     transport: Transport,
     /// Those of the layer further out, where there is one: it has the transports.
     words: Arc<LastWords>,
+    /// What its client may send before a namespace has let it in.
+    allowance: Arc<Allowance>,
     /// Whether the client has posted anything but pongs.
     posted: AtomicBool,
     /// Whether a CONNECT was looked at.
@@ -125,6 +128,10 @@ impl Connection {
         self.words.is_quiet()
     }
 
+    pub(super) fn allowance(&self) -> &Arc<Allowance> {
+        &self.allowance
+    }
+
     /// Whether the request that opens it is still on its way to the host.
     pub(super) fn is_new(&self) -> bool {
         self.id.get().is_none() && !self.transport.can_be_cut()
@@ -201,6 +208,7 @@ impl Connections {
             owner: OnceLock::new(),
             id: OnceLock::new(),
             transport: Transport::default(),
+            allowance: Arc::default(),
             posted: AtomicBool::new(false),
             asked: AtomicBool::new(false),
             refused: AtomicU32::new(0),

@@ -48,7 +48,9 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     /// # use socketioxide::SocketIo;
     /// # let auth = Authorizer::<i64>::builder().secret("s").store(MemoryStore::for_tests())
     /// #     .deserialize_user(async |id: i64| Ok::<_, std::io::Error>(Some(id))).build().unwrap();
-    /// let (layer, io) = SocketIo::new_layer();
+    /// let (layer, io) = SocketIo::builder() // as much as Node takes of a message
+    ///     .max_payload(1_000_000).ws_max_message_size(1_000_000).ws_max_frame_size(1_000_000)
+    ///     .build_layer();
     /// let app = axum::Router::<()>::new().layer(layer).layer(auth.layer());
     /// # let _ = (app, io);
     /// ```
@@ -64,7 +66,7 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     /// a router that is nested in another one, that is the whole path. A socket that reaches a connect
     /// middleware past it is decided about as ever, and warned of in the log, once.
     pub fn layer(&self) -> AuthLayer<U> {
-        self.passage().has_layer();
+        self.setup().has_layer();
         AuthLayer { auth: self.clone(), connections: Arc::default() }
     }
 }

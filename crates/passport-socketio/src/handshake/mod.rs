@@ -13,15 +13,20 @@
 //! 5. every later request of the connection, the upgrade to a WebSocket too, has to show the cookie
 //!    of the session that was let in on it.
 //!
-//! Where [it holds the host's layer](crate::Authorizer::layer_over), it closes connections, too.
+//! Where [it holds the host's layer](crate::Authorizer::layer_over), it closes connections, too, and
+//! bounds what a client may send before a namespace has let it in.
 
+mod allowance;
 mod answer;
 mod body;
+mod bounded;
+mod bounded_body;
 mod compact;
 mod connection;
 mod cors;
 mod engine;
 mod exchange;
+mod frames;
 mod future;
 mod handover;
 mod idle;
@@ -29,13 +34,16 @@ mod killable;
 mod last_words;
 mod layer;
 mod over;
-mod passage;
+mod packets;
 mod path;
 mod settings;
+mod setup;
 mod transport;
 mod upgrade;
 
 pub use body::ResponseBody;
+pub use bounded::Bounded;
+pub use bounded_body::{BoundedBody, WatchedBody};
 pub use future::ResponseFuture;
 pub use killable::Killable;
 pub use layer::{AuthLayer, AuthService};
@@ -47,6 +55,6 @@ pub(crate) use connection::Connection;
 pub(crate) use handover::{Handover, Left};
 pub(crate) use idle::{after_connect, before_connect, host_of, sockets_of};
 pub(crate) use last_words::{SESSION_ENDED, SessionEnded};
-pub(crate) use passage::{Passage, check_passage};
 pub(crate) use path::normal_path;
 pub(crate) use settings::HandshakeSettings;
+pub(crate) use setup::{Setup, check_limits, check_setup};

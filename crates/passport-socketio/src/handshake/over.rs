@@ -30,7 +30,9 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     /// # use socketioxide::SocketIo;
     /// # let auth = Authorizer::<i64>::builder().secret("s").store(MemoryStore::for_tests())
     /// #     .deserialize_user(async |id: i64| Ok::<_, std::io::Error>(Some(id))).build().unwrap();
-    /// let (layer, io) = SocketIo::new_layer();
+    /// let (layer, io) = SocketIo::builder() // as much as Node takes of a message
+    ///     .max_payload(1_000_000).ws_max_message_size(1_000_000).ws_max_frame_size(1_000_000)
+    ///     .build_layer();
     /// let app = axum::Router::<()>::new().layer(auth.layer_over(layer));
     /// # let _ = (app, io);
     /// ```
@@ -43,7 +45,10 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     /// - who says nothing, or was refused and is connected nowhere: see
     ///   [`connect_within`](crate::AuthorizerBuilder::connect_within);
     /// - who was refused too often: see
-    ///   [`max_refused_connects`](crate::AuthorizerBuilder::max_refused_connects).
+    ///   [`max_refused_connects`](crate::AuthorizerBuilder::max_refused_connects);
+    /// - a client that sends more than 64 KiB, over all transports together, before a namespace has let it
+    ///   in, be it as a guest or without a gate. From then on socketioxide's own limits hold: set them, since its
+    ///   64 MiB for a WebSocket's message are too many (Node's are 1 MB), which the log warns of.
     ///
     /// And of a namespace whose login has ended, it lets nothing out behind `session_ended` but the
     /// disconnect, whatever a handler does that still runs.

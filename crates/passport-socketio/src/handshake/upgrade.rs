@@ -25,6 +25,8 @@ use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 use tower_service::Service;
 
+use super::bounded::Bounded;
+use super::bounded_body::{BoundedBody, Watched, WatchedBody};
 use super::connection::Connection;
 use super::engine::{EngineId, is_for_engine, speaks_version_3, wants_websocket};
 use super::idle;
@@ -36,13 +38,13 @@ use crate::Authorizer;
 const CLOSING: Duration = Duration::from_secs(5);
 
 /// A WebSocket's stream, as the host is given it.
-type Stream = Killable<TokioIo<Upgraded>>;
+type Stream = Killable<Bounded<TokioIo<Upgraded>>>;
 
 /// A client's body, or one of ours.
-type RequestBody<B> = Either<B, Full<Bytes>>;
+type RequestBody<B> = Either<BoundedBody<B>, Full<Bytes>>;
 
 /// The host's answer, or the app's.
-type AnyResponse<HostBody, AppBody> = Response<Either<HostBody, AppBody>>;
+type AnyResponse<HostBody, AppBody> = Response<Either<WatchedBody<HostBody>, AppBody>>;
 
 /// The service between ours and the host's, and the app's beside it. Made by
 /// [`OverLayer`](super::OverLayer).
@@ -114,11 +116,18 @@ where
                 connection.transport().polls(speaks_version_3(&parts), close);
             }
         }
+        // One that is not known to us is not to socketioxide either, or is about to be.
+        let allowance = connection.as_ref().map(|it| it.allowance().clone()).unwrap_or_default();
+        let allowance = Some(allowance).filter(|allowance| !allowance.is_admitted());
+        let version_3 = speaks_version_3(&parts);
+        let watched = allowance.clone().filter(|_| !websocket);
+        let watched = watched.map(|allowance| Watched { allowance, version_3 });
         let upgrade = connection
             .filter(|_| websocket)
             .and_then(|connection| Some((connection, parts.extensions.remove::<OnUpgrade>()?)));
         let kept = upgrade.is_some().then(|| parts.clone());
-        let answer = self.host.call(Request::from_parts(parts, Either::Left(body)));
+        let body = Either::Left(BoundedBody::new(body, allowance));
+        let answer = self.host.call(Request::from_parts(parts, body));
         let host = self.host.clone();
         EitherFuture::Right(Box::pin(async move {
             let answer = match answer.await {
@@ -130,7 +139,7 @@ where
             {
                 tokio::spawn(hand_over(host, upgrade, kept, connection));
             }
-            Ok(answer.map(Either::Left))
+            Ok(answer.map(|body| Either::Left(WatchedBody::new(body, watched))))
         }))
     }
 }
@@ -145,9 +154,10 @@ where
     };
     let switch = Arc::new(Switch::default());
     connection.transport().has_websocket(&switch);
+    let stream = Bounded::new(TokioIo::new(stream), connection.allowance().clone(), switch.clone());
     let words = connection.words().clone();
     let ends = Box::new(UpgradeEnds::of(&connection));
-    let stream = Killable::new(TokioIo::new(stream), switch, words, Some(ends));
+    let stream = Killable::new(stream, switch, words, Some(ends));
     drop(connection);
     // It has said yes to this request before.
     let _ = host.call((stream, Request::from_parts(kept, ()))).await;

@@ -12,6 +12,7 @@ use socketioxide::SocketIo;
 use socketioxide::adapter::{Adapter, LocalAdapter};
 use socketioxide::extract::SocketRef;
 
+use crate::handshake::check_limits;
 use crate::observe::Observer;
 use crate::{Authorizer, UserKey};
 
@@ -77,6 +78,7 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     /// # }
     /// ```
     pub fn attach<A: Adapter>(&self, io: &SocketIo<A>) -> Live<U, A> {
+        check_limits(io, self);
         Live { auth: self.clone(), io: io.clone() }
     }
 }

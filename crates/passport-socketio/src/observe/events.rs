@@ -220,6 +220,15 @@ pub(crate) fn passed_no_layer(path: &str) {
     );
 }
 
+/// From a client that was let in. `bytes` is the largest of its three limits.
+pub(crate) fn takes_large_messages(bytes: u64) {
+    warn!(
+        target: CONFIG,
+        bytes,
+        "socketioxide takes messages of more than 1 MB: set max_payload, ws_max_message_size, ws_max_frame_size"
+    );
+}
+
 pub(crate) fn no_address_to_count() {
     warn!(
         target: CONFIG,

@@ -26,7 +26,7 @@ use super::again::Again;
 use super::{session_room, user_room};
 use crate::attempt::Attempt;
 use crate::authorizer::{Answer, Denial, Lookup};
-use crate::handshake::{Connection, Handover, Left, after_connect, before_connect, check_passage};
+use crate::handshake::{Connection, Handover, Left, after_connect, before_connect, check_setup};
 use crate::live::{Begun, EndReason, Host, LiveSocket, NotEntered, Registration};
 use crate::observe::{Subject, events};
 use crate::socketio::auth::LiveUserOf;
@@ -92,7 +92,7 @@ impl<A: Adapter, U: Send + Sync + 'static> ConnectMiddleware<A, GateMarker> for 
         socket: Arc<Socket<A>>,
         _: &'a Option<Value>,
     ) -> Result<(), Box<dyn fmt::Display + Send>> {
-        check_passage(socket.req_parts(), &self.auth);
+        check_setup(&socket, &self.auth);
         let settings = self.auth.handshake_settings();
         // Before anything is waited for: what is revoked from here on is refused.
         let handshake = self.auth.registry().begin_handshake();
