@@ -8,13 +8,15 @@ mod common;
 mod last_words;
 #[path = "layer_over/newcomers.rs"]
 mod newcomers;
+#[path = "layer_over/posts.rs"]
+mod posts;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
-use common::world::{Server, User, auth_over, ignore, store, user_session};
+use common::world::{Server, User, auth_over, cookie, ignore, store, user_session};
 use common::{Client, soon};
 use http::{Method, StatusCode};
 use passport_socketio::live::EndReason;

@@ -4,15 +4,16 @@
 //! |---|---|---|
 //! | 401 | `{"code":"unauthorized"}` | denied, for what a client without a cookie could have reached, too |
 //! | 403 | `{"code":"forbidden"}` | denied to whoever asks: a foreign origin, somebody else's connection |
+//! | 408 | none, and the connection is closed | the body of a POST has not come in time |
 //! | 429 | `{"code":"try_again"}` | denied for asking too often; with the `Retry-After` of its limit |
 //! | 500 | `{"code":"server_error"}` | could not tell, and the next time will be no better |
 //! | 200 | `ok` | a client whose login has ended still posts |
 //! | 503 | `{"code":"try_again"}` | could not tell just now; with `Retry-After` |
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode, Version};
 
 use super::ResponseBody;
 use super::cors::preflight_headers;
@@ -47,6 +48,18 @@ pub(super) fn refusal<B>(failure: &Failure) -> Answer<B> {
     };
     if let Some(seconds) = retry_after {
         headers.insert(RETRY_AFTER, seconds.into());
+    }
+    response
+}
+
+/// `408`. What there is of the body is given up.
+pub(super) fn took_too_long<B>(version: Version) -> Answer<B> {
+    let mut response = Response::new(ResponseBody::ours(Bytes::new()));
+    *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
+    // The rest of the body would be in the way of the next request. HTTP/2 has no such header: there, a
+    // stream is reset.
+    if version <= Version::HTTP_11 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }

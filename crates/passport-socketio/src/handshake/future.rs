@@ -14,6 +14,7 @@ use pin_project_lite::pin_project;
 use super::ResponseBody;
 use super::answer::{Answer, posted};
 use super::cors::Cors;
+use super::deadline::Deadline;
 use super::exchange::Exchange;
 
 pin_project! {
@@ -22,6 +23,7 @@ pin_project! {
         #[pin]
         state: State<F, B, E>,
         cors: Cors,
+        deadline: Option<Deadline>,
     }
 }
 
@@ -41,20 +43,22 @@ pin_project! {
 
 impl<F, B, E> ResponseFuture<F, B, E> {
     pub(super) fn new(state: State<F, B, E>, cors: Cors) -> Self {
-        Self { state, cors }
+        Self { state, cors, deadline: None }
+    }
+
+    /// Answers in time, whatever the client does.
+    pub(super) fn within(self, deadline: Option<Deadline>) -> Self {
+        Self { deadline, ..self }
     }
 }
 
-impl<F, B, E> Future for ResponseFuture<F, B, E>
+impl<F, B, E> State<F, B, E>
 where
     F: Future<Output = Result<Response<B>, E>>,
     B: Body<Data = Bytes> + Send + 'static,
 {
-    type Output = Result<Response<ResponseBody<B>>, E>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let mut answer = match this.state.as_mut().project() {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Answer<B>, E>> {
+        let answer = match self.as_mut().project() {
             Projection::Passed { inner } => {
                 ready!(inner.poll(cx))?.map(|body| ResponseBody::of_host(body, None))
             }
@@ -65,7 +69,7 @@ where
                         if exchange.is_to_be_filtered(&response) {
                             let mut opening = exchange.filter(response);
                             let answer = opening.as_mut().poll(cx);
-                            this.state.set(State::Opening { opening });
+                            self.set(State::Opening { opening });
                             ready!(answer)?
                         } else {
                             response.map(|body| ResponseBody::of_host(body, None))
@@ -80,6 +84,24 @@ where
                 // Polled again after it was done, which no executor does.
                 None => return Poll::Pending,
             },
+        };
+        Poll::Ready(Ok(answer))
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F, B, E>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body<Data = Bytes> + Send + 'static,
+{
+    type Output = Result<Response<ResponseBody<B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut answer = match (this.state.poll(cx), this.deadline) {
+            (Poll::Ready(answer), _) => answer?,
+            (Poll::Pending, Some(deadline)) => ready!(deadline.poll(cx)),
+            (Poll::Pending, None) => return Poll::Pending,
         };
         this.cors.write(answer.headers_mut());
         Poll::Ready(Ok(answer))

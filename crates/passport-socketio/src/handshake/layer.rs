@@ -18,6 +18,7 @@ use super::body::Opening;
 use super::compact::compact;
 use super::connection::Connections;
 use super::cors::{Cors, is_preflight};
+use super::deadline::Deadline;
 use super::engine::{is_for_engine, opens_connection, says_something, wants_websocket};
 use super::exchange::Exchange;
 use super::future::State;
@@ -109,6 +110,7 @@ where
             return ResponseFuture::new(State::Passed { inner }, Cors::None);
         }
         let (mut parts, body) = request.into_parts();
+        let deadline = Deadline::of(&parts);
         let origins = &self.auth.decider().origins;
         let others_are_allowed = !origins.allowed.is_empty();
         let cors = match origins.check(&parts) {
@@ -147,7 +149,7 @@ where
                 }
             }
         };
-        ResponseFuture::new(state, cors)
+        ResponseFuture::new(state, cors).within(deadline)
     }
 }
 

@@ -13,6 +13,8 @@
 //! 5. every later request of the connection, the upgrade to a WebSocket too, has to show the cookie
 //!    of the session that was let in on it.
 //!
+//! The body of a POST has 30 seconds to come, or is answered with 408.
+//!
 //! Where [it holds the host's layer](crate::Authorizer::layer_over), it closes connections, too, and
 //! bounds what a client may send before a namespace has let it in.
 
@@ -24,6 +26,7 @@ mod bounded_body;
 mod compact;
 mod connection;
 mod cors;
+mod deadline;
 mod engine;
 mod exchange;
 mod frames;

@@ -23,7 +23,7 @@ const UNDER_WAY: usize = 16 * 1024;
 const PLENTY: usize = 1024 * 1024;
 
 /// Connections of an HTTP server that needs no port.
-struct Pipes(mpsc::Receiver<DuplexStream>);
+pub(crate) struct Pipes(pub(crate) mpsc::Receiver<DuplexStream>);
 
 impl Listener for Pipes {
     type Io = DuplexStream;
