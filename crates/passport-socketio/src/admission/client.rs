@@ -11,6 +11,7 @@ use std::sync::Once;
 use http::request::Parts;
 use ipnet::IpNet;
 
+use super::limiter::Key;
 use crate::PeerAddr;
 use crate::observe::events;
 
@@ -46,6 +47,16 @@ impl Network {
             IpAddr::V4(_) => address,
             IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) >> 64 << 64).into(),
         })
+    }
+}
+
+/// A /48 is what a site is given, with 65,536 networks in it.
+impl Key for Network {
+    fn group(&self) -> Option<u64> {
+        match self.0 {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(address) => u64::try_from(u128::from(address) >> 80).ok(),
+        }
     }
 }
 

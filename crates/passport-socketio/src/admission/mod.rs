@@ -102,3 +102,41 @@ impl fmt::Debug for Admission {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+    use super::*;
+    use crate::PeerAddr;
+
+    fn from(address: impl Into<IpAddr>) -> Parts {
+        let (mut request, ()) = http::Request::get("/").body(()).unwrap().into_parts();
+        request.extensions.insert(PeerAddr(SocketAddr::new(address.into(), 1)));
+        request
+    }
+
+    /// The /64 with this number in this /48.
+    fn network(site: u16, number: u16) -> Ipv6Addr {
+        Ipv6Addr::new(0x2001, 0xdb8, site, number, 0, 0, 0, 1)
+    }
+
+    #[test]
+    fn one_48_leaves_others_an_allowance_of_their_own() {
+        let limit = Some(RateLimit::per_hour(10));
+        let limits = AdmissionLimits { handshakes_per_ip: limit, ..AdmissionLimits::default() };
+        let admission = Admission::new(&limits).unwrap();
+        let may = |address: IpAddr| admission.handshake(&from(address), &[]).is_ok();
+        let counted = (0..=u16::MAX).filter(|number| may(network(1, *number).into())).count();
+        assert!(counted <= 4096 + 10, "one /48 was let in {counted} times");
+        for newcomer in 0..200 {
+            assert!(may(network(2, newcomer).into()), "newcomer {newcomer} of another /48");
+            assert!(
+                may([192, 0, 2, u8::try_from(newcomer).unwrap()].into()),
+                "newcomer {newcomer} of IPv4"
+            );
+        }
+        // Its own, which came first, have what they had.
+        assert!(may(network(1, 0).into()));
+    }
+}
