@@ -3,19 +3,24 @@
 
 mod common;
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
-use common::Client;
 use common::world::{Store, User, auth_over, cookie, ignore, store, user_session};
+use common::{Client, eventually, soon};
 use express_session::cookie::Signer;
 use http::{Method, StatusCode};
+use passport_socketio::live::EndReason;
 use passport_socketio::store::{Life, MemoryStore};
-use passport_socketio::{Auth, Authorizer, MaybeAuth, MaybeSession, filter_sockets_by_user};
+use passport_socketio::{
+    Auth, Authorizer, MaybeAuth, MaybeSession, Session, filter_sockets_by_user,
+};
 use serde_json::json;
 use socketioxide::SocketIo;
 use socketioxide::extract::SocketRef;
 use socketioxide::handler::ConnectHandler as _;
+use tokio::sync::Notify;
 use tokio::time::sleep;
 
 /// The staff's users: another type, another cookie, another secret, another store.
@@ -160,6 +165,62 @@ async fn of_two_with_one_type_of_user_each_finds_what_its_layer_left() {
     ann.connect("/").await.unwrap();
     ann.connect("/outer").await.unwrap();
     assert_eq!(stores.map(|store| store.loads()), [1, 1]);
+}
+
+#[tokio::test]
+async fn two_gates_of_one_type_of_user_both_end_the_socket() {
+    for which in [0, 1] {
+        let both = [store(), store()].map(|store| auth_over(store).build().unwrap());
+        let [first, second] = &both;
+        let (host, io) = SocketIo::new_layer();
+        let (began, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let wait = (began.clone(), go.clone());
+        let seen = Arc::new(Mutex::new(None));
+        let note = seen.clone();
+        let on_connect = async move |socket: SocketRef, user: Auth<User>, _: Session| {
+            assert!(user.is_live());
+            wait.0.notify_one();
+            wait.1.notified().await;
+            let logged_in = MaybeAuth::<User>::of(&socket).logged_in();
+            *note.lock().unwrap() = Some((user.is_live(), logged_in));
+        };
+        io.ns("/", on_connect.with(first.required()).with(second.required()));
+        let lives = [first.attach(&io), second.attach(&io)];
+        let mut ann = Client::of(&Router::new().layer(host), "ann").await;
+        ann.connect("/").await.unwrap();
+        soon(began.notified()).await;
+        assert_eq!(lives.each_ref().map(|live| live.user(42).sockets().len()), [1, 1]);
+
+        assert_eq!(lives[which].end_session(&"ann".into(), EndReason::LoggedOut), 1);
+        go.notify_one();
+        eventually("the handler is done", || seen.lock().unwrap().is_some()).await;
+        assert_eq!(*seen.lock().unwrap(), Some((false, false)));
+        let ended = json!(["session_ended", {"code": "logged_out", "reconnect": false}]);
+        assert_eq!(ann.event("/").await, ended);
+        assert_eq!(ann.receive().await, "1");
+        for live in &lives {
+            let forgot = || format!("{live:?}").contains("sessions: 0, sockets: 0");
+            eventually("both have forgotten her", forgot).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_authorizer_that_guards_a_namespace_twice_has_one_socket_there() {
+    let auth = auth_over(store()).build().unwrap();
+    let (host, io) = SocketIo::new_layer();
+    let on_connect = async |socket: SocketRef, user: Auth<User>, session: Session| {
+        let views = session.get::<u32>("/views");
+        socket.emit("welcome", &(user.is_live(), views)).unwrap();
+    };
+    io.ns("/", on_connect.with(auth.optional()).with(auth.required()));
+    let live = auth.attach(&io);
+    let mut ann = Client::of(&Router::new().layer(host), "ann").await;
+    ann.connect("/").await.unwrap();
+    assert_eq!(ann.event("/").await, json!(["welcome", true, 3]));
+    assert_eq!(live.user(42).sockets().len(), 1);
+    assert_eq!(live.end_session(&"ann".into(), EndReason::LoggedOut), 1);
+    assert_eq!(ann.event("/").await[0], "session_ended");
 }
 
 #[tokio::test(start_paused = true)]

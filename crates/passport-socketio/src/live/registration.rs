@@ -177,6 +177,11 @@ impl<U> Membership<U> {
     pub(crate) fn socket(&self) -> &Arc<LiveSocket<U>> {
         &self.socket
     }
+
+    /// Whether both are of one authorizer.
+    pub(crate) fn is_beside(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.registry, &other.registry)
+    }
 }
 
 impl<U> Drop for Membership<U> {

@@ -8,30 +8,8 @@ use socketioxide::adapter::Adapter;
 use socketioxide::handler::{FromConnectParts, FromMessageParts, Value};
 use socketioxide::socket::Socket;
 
-use crate::live::{LiveSocket, Membership};
+use super::logins::{LiveUserOf, Logins};
 use crate::{Identity, Session, UserKey};
-
-/// The socket's place among the live sessions, in its extensions.
-pub(super) struct LiveUserOf<U>(Arc<Membership<U>>);
-
-impl<U: Send + Sync + 'static> LiveUserOf<U> {
-    pub(super) fn find<A: Adapter>(socket: &Socket<A>) -> Option<Arc<LiveSocket<U>>> {
-        let membership = socket.extensions.get::<Self>()?;
-        Some(membership.0.socket().clone())
-    }
-}
-
-impl<U> From<Membership<U>> for LiveUserOf<U> {
-    fn from(membership: Membership<U>) -> Self {
-        Self(Arc::new(membership))
-    }
-}
-
-impl<U> Clone for LiveUserOf<U> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
 
 /// The user behind the socket. Derefs to your user.
 ///
@@ -52,7 +30,7 @@ impl<U> Clone for LiveUserOf<U> {
 /// }
 /// ```
 pub struct Auth<U> {
-    socket: Arc<LiveSocket<U>>,
+    logins: Logins<U>,
     identity: Identity<U>,
 }
 
@@ -60,7 +38,7 @@ impl<U> Auth<U> {
     /// Whether the login still stands and the socket is connected. A handler that takes its time
     /// asks again before it acts.
     pub fn is_live(&self) -> bool {
-        self.socket.is_live()
+        self.logins.is_live()
     }
 
     /// The user with their session, as they were when the handler was called.
@@ -89,7 +67,7 @@ impl<U> Deref for Auth<U> {
 
 impl<U> Clone for Auth<U> {
     fn clone(&self) -> Self {
-        Self { socket: self.socket.clone(), identity: self.identity.clone() }
+        Self { logins: self.logins.clone(), identity: self.identity.clone() }
     }
 }
 
@@ -107,10 +85,10 @@ pub struct NotAuthorized;
 fn extract<A: Adapter, U: Send + Sync + 'static>(
     socket: &Socket<A>,
 ) -> Result<Auth<U>, NotAuthorized> {
-    let socket = LiveUserOf::find(socket).ok_or(NotAuthorized)?;
-    let identity = socket.identity();
+    let logins = LiveUserOf::find(socket).ok_or(NotAuthorized)?;
+    let identity = logins.identity();
     // The flag last: what was read before it is then of a login that still stood.
-    if socket.has_ended() { Err(NotAuthorized) } else { Ok(Auth { socket, identity }) }
+    if logins.has_ended() { Err(NotAuthorized) } else { Ok(Auth { logins, identity }) }
 }
 
 impl<A: Adapter, U: Send + Sync + 'static> FromConnectParts<A> for Auth<U> {
@@ -133,7 +111,7 @@ impl<A: Adapter, U: Send + Sync + 'static> FromMessageParts<A> for Auth<U> {
         _: &Option<i64>,
     ) -> Result<Self, NotAuthorized> {
         let auth = extract(socket)?;
-        auth.socket.login().was_active();
+        auth.logins.were_active();
         Ok(auth)
     }
 }

@@ -5,7 +5,7 @@ use socketioxide::adapter::Adapter;
 use socketioxide::extract::SocketRef;
 use socketioxide::operators::BroadcastOperators;
 
-use super::auth::LiveUserOf;
+use super::logins::LiveUserOf;
 
 /// The sockets whose user `filter` accepts: on this node, over all namespaces, without guests.
 ///
@@ -36,7 +36,7 @@ where
         .flat_map(BroadcastOperators::sockets)
         .filter(|socket| {
             LiveUserOf::<U>::find(socket)
-                .is_some_and(|live| live.is_live() && filter(live.identity().user()))
+                .is_some_and(|logins| logins.is_live() && filter(logins.identity().user()))
         })
         .collect()
 }

@@ -29,7 +29,7 @@ use crate::authorizer::{Answer, Denial, Lookup};
 use crate::handshake::{Connection, Handover, Left, after_connect, before_connect, check_setup};
 use crate::live::{Begun, EndReason, Host, LiveSocket, NotEntered, Registration};
 use crate::observe::{Subject, events};
-use crate::socketio::auth::LiveUserOf;
+use crate::socketio::logins::LiveUserOf;
 use crate::socketio::session::SocketSession;
 use crate::{AuthorizeError, Authorizer, Failure, Identity, Session};
 
@@ -219,8 +219,7 @@ impl<U: Send + Sync + 'static> Gate<U> {
             let age = connection.map_or(age, |it| age.saturating_sub(it.opened().elapsed()));
             membership.ends_with(tokio::spawn(end_at_age(Arc::downgrade(&live), age)));
         }
-        SocketSession::of_member(live.login().clone()).enter(socket);
-        socket.extensions.insert(LiveUserOf::from(membership));
+        LiveUserOf::enter(membership, socket);
         socket.join([user_room(identity.user_key()), session_room(session.id())]);
         if live.has_ended() {
             // In this very moment. The host takes a refused socket out of its rooms.
@@ -248,7 +247,7 @@ impl<U: Send + Sync + 'static> Gate<U> {
             Answer::Guest if failure.allows_guest() => {
                 self.auth.observer().guest(subject, &failure);
                 if let Some(session) = session_of_guest(failure) {
-                    SocketSession::of_guest(session).enter(socket);
+                    SocketSession::enter_guest(socket, session);
                 }
                 return Ok(());
             }

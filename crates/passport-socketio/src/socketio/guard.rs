@@ -8,7 +8,7 @@ use socketioxide::adapter::Adapter;
 use socketioxide::handler::{MessageHandler, Value};
 use socketioxide::socket::Socket;
 
-use super::auth::LiveUserOf;
+use super::logins::LiveUserOf;
 use crate::Authorizer;
 
 /// A message handler that is not run once the login has ended. Made by [`Authorizer::guard`].
@@ -45,11 +45,11 @@ where
     U: Send + Sync + 'static,
 {
     fn call(&self, socket: Arc<Socket<A>>, value: Value, ack_id: Option<i64>) {
-        if let Some(live) = LiveUserOf::<U>::find(&socket) {
-            if live.has_ended() {
+        if let Some(logins) = LiveUserOf::<U>::find(&socket) {
+            if logins.has_ended() {
                 return;
             }
-            live.login().was_active();
+            logins.were_active();
         }
         self.handler.call(socket, value, ack_id);
     }

@@ -9,9 +9,8 @@ use socketioxide::handler::{FromConnectParts, FromDisconnectParts, FromMessagePa
 use socketioxide::socket::{DisconnectReason, Socket};
 
 use super::NotAuthorized;
-use super::auth::LiveUserOf;
+use super::logins::{LiveUserOf, Logins};
 use crate::Identity;
-use crate::live::LiveSocket;
 
 /// The user behind the socket, if there is one: for namespaces that let guests in, and for
 /// disconnect handlers.
@@ -38,16 +37,16 @@ use crate::live::LiveSocket;
 pub struct MaybeAuth<U>(Option<Member<U>>);
 
 struct Member<U> {
-    socket: Arc<LiveSocket<U>>,
+    logins: Logins<U>,
     identity: Identity<U>,
 }
 
 impl<U: Send + Sync + 'static> MaybeAuth<U> {
     /// The user behind any socket, such as those of [`SocketIo::sockets`](socketioxide::SocketIo::sockets).
     pub fn of<A: Adapter>(socket: &Socket<A>) -> Self {
-        Self(LiveUserOf::find(socket).map(|socket: Arc<LiveSocket<U>>| {
-            let identity = socket.identity();
-            Member { socket, identity }
+        Self(LiveUserOf::find(socket).map(|logins: Logins<U>| {
+            let identity = logins.identity();
+            Member { logins, identity }
         }))
     }
 }
@@ -66,15 +65,15 @@ impl<U> MaybeAuth<U> {
     /// Whether somebody is logged in: the original's `socket.request.user.logged_in`. `false` once
     /// the login has ended.
     pub fn logged_in(&self) -> bool {
-        self.0.as_ref().is_some_and(|member| !member.socket.has_ended())
+        self.0.as_ref().is_some_and(|member| !member.logins.has_ended())
     }
 }
 
 impl<U> Clone for MaybeAuth<U> {
     fn clone(&self) -> Self {
         let member = self.0.as_ref();
-        Self(member.map(|Member { socket, identity }| Member {
-            socket: socket.clone(),
+        Self(member.map(|Member { logins, identity }| Member {
+            logins: logins.clone(),
             identity: identity.clone(),
         }))
     }
@@ -91,7 +90,7 @@ fn extract<A: Adapter, U: Send + Sync + 'static>(
 ) -> Result<MaybeAuth<U>, NotAuthorized> {
     let user = MaybeAuth::of(socket);
     match &user.0 {
-        Some(member) if member.socket.has_ended() => Err(NotAuthorized),
+        Some(member) if member.logins.has_ended() => Err(NotAuthorized),
         _ => Ok(user),
     }
 }
@@ -117,7 +116,7 @@ impl<A: Adapter, U: Send + Sync + 'static> FromMessageParts<A> for MaybeAuth<U> 
     ) -> Result<Self, NotAuthorized> {
         let user = extract(socket)?;
         if let Some(member) = &user.0 {
-            member.socket.login().was_active();
+            member.logins.were_active();
         }
         Ok(user)
     }

@@ -12,6 +12,7 @@ mod auth;
 mod filter;
 mod gate;
 mod guard;
+mod logins;
 mod maybe_auth;
 mod rooms;
 mod session;

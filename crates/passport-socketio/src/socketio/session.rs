@@ -14,38 +14,47 @@ use crate::live::Login;
 #[derive(Clone)]
 pub(super) enum SocketSession {
     Guest(Session),
-    Member(Arc<Login>),
+    /// One for each authorizer that let it in.
+    Members(Vec<Arc<Login>>),
 }
 
 impl SocketSession {
-    pub(super) fn of_guest(session: Session) -> Self {
-        Self::Guest(session)
-    }
-
-    pub(super) fn of_member(login: Arc<Login>) -> Self {
-        Self::Member(login)
-    }
-
     /// Where two authorizers guard one namespace, a member's session counts before a guest's, and
     /// else the first.
-    pub(super) fn enter<A: Adapter>(self, socket: &Socket<A>) {
-        let replace = match socket.extensions.get::<Self>() {
-            Some(other) => matches!((other, &self), (Self::Guest(_), Self::Member(_))),
-            None => true,
-        };
-        if replace {
-            socket.extensions.insert(self);
+    pub(super) fn enter_guest<A: Adapter>(socket: &Socket<A>, session: Session) {
+        if socket.extensions.get::<Self>().is_none() {
+            socket.extensions.insert(Self::Guest(session));
         }
     }
 
-    fn has_ended(&self) -> bool {
-        matches!(self, Self::Member(login) if login.has_ended())
+    /// One more login, or one in another's place.
+    pub(super) fn enter_member<A: Adapter>(
+        socket: &Socket<A>,
+        login: &Arc<Login>,
+        replaced: Option<&Arc<Login>>,
+    ) {
+        let mut logins = match socket.extensions.get::<Self>() {
+            Some(Self::Members(logins)) => logins,
+            Some(Self::Guest(_)) | None => Vec::new(),
+        };
+        let is_replaced =
+            |other: &&mut Arc<Login>| replaced.is_some_and(|it| Arc::ptr_eq(it, other));
+        match logins.iter_mut().find(is_replaced) {
+            Some(place) => *place = login.clone(),
+            None => logins.push(login.clone()),
+        }
+        socket.extensions.insert(Self::Members(logins));
     }
 
-    fn into_session(self) -> Session {
+    /// Whether any login has ended: the socket ends with it.
+    fn has_ended(&self) -> bool {
+        matches!(self, Self::Members(logins) if logins.iter().any(|login| login.has_ended()))
+    }
+
+    fn into_session(self) -> Option<Session> {
         match self {
-            Self::Guest(session) => session,
-            Self::Member(login) => login.session(),
+            Self::Guest(session) => Some(session),
+            Self::Members(logins) => logins.first().map(|login| login.session()),
         }
     }
 }
@@ -54,13 +63,15 @@ impl SocketSession {
 fn find<A: Adapter>(socket: &Socket<A>) -> Result<Option<Session>, NoSession> {
     match socket.extensions.get::<SocketSession>() {
         Some(found) if found.has_ended() => Err(NoSession),
-        found => Ok(found.map(SocketSession::into_session)),
+        found => Ok(found.and_then(SocketSession::into_session)),
     }
 }
 
 fn note_activity<A: Adapter>(socket: &Socket<A>) {
-    if let Some(SocketSession::Member(login)) = socket.extensions.get() {
-        login.was_active();
+    if let Some(SocketSession::Members(logins)) = socket.extensions.get() {
+        for login in &logins {
+            login.was_active();
+        }
     }
 }
 
@@ -112,7 +123,7 @@ impl<A: Adapter> FromMessageParts<A> for Session {
 impl MaybeSession {
     /// The session of any socket, such as those of [`SocketIo::sockets`](socketioxide::SocketIo::sockets).
     pub fn of<A: Adapter>(socket: &Socket<A>) -> Self {
-        Self(socket.extensions.get::<SocketSession>().map(SocketSession::into_session))
+        Self(socket.extensions.get::<SocketSession>().and_then(SocketSession::into_session))
     }
 }
 
