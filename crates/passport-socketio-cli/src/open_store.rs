@@ -16,5 +16,5 @@ pub(crate) async fn open(url: &str, prefix: &str) -> Result<Arc<dyn SessionStore
 
 /// Elsewhere an app of any kind keeps its sessions under their ids.
 pub(crate) fn is_redis(url: &StoreUrl) -> bool {
-    matches!(url.scheme(), "redis" | "rediss")
+    matches!(url.scheme(), "redis" | "rediss" | "valkey" | "valkeys" | "redis+unix" | "unix")
 }

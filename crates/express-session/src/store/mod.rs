@@ -47,6 +47,8 @@ pub mod sqlite;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod json_column;
 mod open;
+#[cfg(any(feature = "mongodb", feature = "mysql", feature = "postgres", feature = "redis"))]
+mod parameters;
 mod url;
 
 pub use memory::MemoryStore;

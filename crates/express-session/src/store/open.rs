@@ -2,7 +2,7 @@
 //!
 //! | URL | feature | its own parameters |
 //! |---|---|---|
-//! | `redis://`, `rediss://` | `redis` | `prefix` |
+//! | `redis://`, `rediss://`, `valkey://`, `valkeys://`, `redis+unix:///SOCKET`, `unix:///SOCKET` | `redis` | `prefix` |
 //! | `postgres://`, `postgresql://` | `postgres` | `layout`, `schema`, `table` |
 //! | `mysql://`, `mariadb://` | `mysql` | `layout`, `table` |
 //! | `mongodb://`, `mongodb+srv://` | `mongodb` | `layout`, `collection` |
@@ -17,9 +17,13 @@ use std::sync::Arc;
 use super::{SessionStore, StoreError, StoreUrl};
 
 /// Each scheme, and the feature that it needs.
-const SCHEMES: [(&str, &str); 11] = [
+const SCHEMES: [(&str, &str); 15] = [
     ("redis", "redis"),
     ("rediss", "redis"),
+    ("valkey", "redis"),
+    ("valkeys", "redis"),
+    ("redis+unix", "redis"),
+    ("unix", "redis"),
     ("postgres", "postgres"),
     ("postgresql", "postgres"),
     ("mysql", "mysql"),
@@ -55,7 +59,9 @@ const FORMS: &str = "redis://HOST, rediss://HOST, postgres://HOST/DATABASE, mysq
 pub async fn open(url: &str) -> Result<Arc<dyn SessionStore>, StoreError> {
     match StoreUrl::new(url).scheme() {
         #[cfg(feature = "redis")]
-        "redis" | "rediss" => Ok(Arc::new(super::redis::RedisStore::connect(url).await?)),
+        "redis" | "rediss" | "valkey" | "valkeys" | "redis+unix" | "unix" => {
+            Ok(Arc::new(super::redis::RedisStore::connect(url).await?))
+        }
         #[cfg(feature = "postgres")]
         "postgres" | "postgresql" => {
             Ok(Arc::new(super::postgres::PostgresStore::connect(url).await?))

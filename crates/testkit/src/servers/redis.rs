@@ -12,7 +12,7 @@ use crate::ScratchDir;
 #[derive(Debug)]
 pub struct RedisServer {
     process: ServerProcess,
-    _dir: ScratchDir,
+    dir: ScratchDir,
 }
 
 impl RedisServer {
@@ -24,7 +24,7 @@ impl RedisServer {
     pub async fn start() -> Option<Self> {
         let dir = ScratchDir::new();
         let process = ServerProcess::start("redis-server", &dir, plain).await?;
-        Some(Self { process, _dir: dir })
+        Some(Self { process, dir })
     }
 
     /// Starts one that speaks TLS and nothing else. It wants no certificate of its clients, but
@@ -48,12 +48,17 @@ impl RedisServer {
         let dir = ScratchDir::new();
         let certificates = Certificates::make(&dir).await?;
         let process = ServerProcess::start("redis-server", &dir, command).await?;
-        Some((Self { process, _dir: dir }, certificates))
+        Some((Self { process, dir }, certificates))
     }
 
     /// Its URL, where it does not speak TLS.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.process.port())
+    }
+
+    /// Its socket in the file system, where it was made by [`start`](Self::start).
+    pub fn socket(&self) -> std::path::PathBuf {
+        self.dir.join("redis.sock")
     }
 
     /// The process, to be stopped and started again: empty then.
@@ -66,6 +71,7 @@ fn plain(port: u16, dir: &Path) -> Command {
     let mut command = Command::new("redis-server");
     keep_to(dir, &mut command);
     command.arg("--port").arg(port.to_string());
+    command.arg("--unixsocket").arg(dir.join("redis.sock"));
     command
 }
 

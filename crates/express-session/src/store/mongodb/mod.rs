@@ -28,7 +28,7 @@ use ::mongodb::{Client, Collection, Database};
 use async_trait::async_trait;
 
 use self::layout::Layout;
-use super::{DestroySession, SessionStore, StoreError, StoreUrl, StoredSession, TouchSession};
+use super::{DestroySession, SessionStore, StoreError, StoredSession, TouchSession, parameters};
 use crate::{Clock, SessionId, SystemClock};
 
 mod layout;
@@ -80,7 +80,7 @@ impl MongoStore {
     /// [`StoreError`] if the URL is none, the server can't be reached, the password is wrong, or there
     /// is no such collection: the app makes it when it first starts.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        let mut url = StoreUrl::new(url);
+        let mut url = parameters::read(url)?;
         let layout = Layout::named(url.take("layout")?.as_deref())?;
         let collection = url.take("collection")?.unwrap_or_else(|| COLLECTION.to_owned());
         check_name(&collection)?;

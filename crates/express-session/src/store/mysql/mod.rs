@@ -30,7 +30,7 @@ use mysql_async::{Row, Value};
 use self::connections::Connections;
 use self::layout::{Columns, Layout};
 use super::json_column::session_json;
-use super::{DestroySession, SessionStore, StoreError, StoreUrl, StoredSession, TouchSession};
+use super::{DestroySession, SessionStore, StoreError, StoredSession, TouchSession, parameters};
 use crate::{Clock, SessionId, SystemClock};
 
 /// Sessions that one statement asks for at most.
@@ -67,7 +67,7 @@ impl MysqlStore {
     /// [`StoreError`] if the URL is none, the layout is unknown, the server can't be reached within
     /// 5 seconds or refuses the password, or the table or one of its columns is missing.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        let mut url = StoreUrl::new(url);
+        let mut url = parameters::read(url)?;
         let layout = Layout::named(url.take("layout")?.as_deref())?;
         let table = url.take("table")?.unwrap_or_else(|| layout.table().to_owned());
         if !is_name(&table) {

@@ -23,7 +23,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{FromSqlOwned, Type};
 
 use super::json_column::session_json;
-use super::{DestroySession, SessionStore, StoreError, StoreUrl, StoredSession, TouchSession};
+use super::{DestroySession, SessionStore, StoreError, StoredSession, TouchSession, parameters};
 use crate::watch::SessionWatch;
 use crate::{Clock, SessionId, SystemClock};
 
@@ -94,7 +94,7 @@ impl PostgresStore {
     /// [`StoreError`] if the URL is none, the server can't be reached within 5 seconds or refuses,
     /// or there is no table of that layout that may be read.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        let mut url = StoreUrl::new(url);
+        let mut url = parameters::read(url)?;
         let table = Table::from_url(&mut url)?;
         let connector = Connector::from_url(url)?;
         let connections = Connections::new(connector.clone())?;

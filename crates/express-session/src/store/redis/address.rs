@@ -13,7 +13,7 @@ use ::redis::{
 use tokio::sync::broadcast;
 use tokio::time::timeout;
 
-use super::super::{StoreError, StoreUrl};
+use super::super::{StoreError, StoreUrl, parameters};
 use super::slots::Slots;
 use super::told::{refuses_resp3, told};
 
@@ -41,21 +41,25 @@ pub(super) enum Address {
 impl Address {
     /// The address, and the URL's `prefix`.
     pub(super) fn from_url(url: &str) -> Result<(Self, Option<String>), StoreError> {
-        let mut url = StoreUrl::new(url);
+        let mut url = parameters::read(url)?;
+        let is_socket = url.scheme().ends_with("unix");
         let prefix = url.take("prefix")?;
         let cluster = switch(&mut url, "cluster")?;
         let certificates = certificates(&mut url)?;
-        if let Some(unknown) = url.names().find(|name| *name != "protocol") {
+        let is_the_drivers = |name: &str| {
+            name == "protocol" || (is_socket && ["db", "user", "pass"].contains(&name))
+        };
+        if let Some(unknown) = url.names().find(|name| !is_the_drivers(name)) {
             return Err(StoreError::message(format!(
                 "a Redis URL has no parameter `{unknown}`; there are prefix, cluster, ca, cert and key"
             )));
         }
-        if url.scheme() == "rediss" {
+        if matches!(url.scheme(), "rediss" | "valkeys") {
             use_ring();
         } else if certificates.is_some() {
             return Err(StoreError::message("certificates are for rediss:, not for redis:"));
         }
-        let nodes = nodes(&url.rest());
+        let nodes = if is_socket { vec![url.rest()] } else { nodes(&url.rest()) };
         let address = match nodes.as_slice() {
             _ if cluster => Self::cluster(nodes, certificates),
             [server] => Self::server(server, certificates.as_ref()),

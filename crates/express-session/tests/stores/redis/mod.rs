@@ -210,3 +210,20 @@ async fn faults() {
     };
     conformance::run_faults(&Faulty(server)).await;
 }
+
+#[tokio::test]
+async fn a_socket_in_the_file_system_is_connected_to() {
+    let Some(server) = RedisServer::start().await else {
+        return;
+    };
+    let redis = Redis::on(&server).await;
+    let mut select = redis.raw.clone();
+    ::redis::cmd("SELECT").arg(3).exec_async(&mut select).await.unwrap();
+    let () = select.set("sess:sid", "{}").await.unwrap();
+    let socket = server.socket();
+    for scheme in ["redis+unix", "unix"] {
+        let url = format!("{scheme}://{}?db=3", socket.display());
+        let store = express_session::store::open(&url).await.unwrap();
+        assert!(store.load(&"sid".into()).await.unwrap().is_some(), "{scheme}");
+    }
+}
