@@ -228,6 +228,26 @@ describe('emitters reach the sockets of a Rust server', { timeout: 120_000 }, ()
   });
 });
 
+describe('a Redis that says nothing', { timeout: 120_000 }, () => {
+  test('is connected anew, and heard again', async () => {
+    const redis = await Redis.start();
+    const server = await rustServer(['listen', redis.url]);
+    const one = await listener(server.url);
+    redis.freeze();
+    // 5 s without a sign of life, asked for every 5 s.
+    await within(server.stderr.match(/what is published is not heard for now/, { ms: 30_000 }), 'the warning', 30_000);
+    redis.thaw();
+    const from = await emitters(redis.url);
+    const done = one.until('done', 30_000);
+    const again = setInterval(() => from.emitter.emit('done'), 100);
+    await done.finally(() => clearInterval(again));
+    hangUp();
+    from.close();
+    await server.kill();
+    await redis.kill();
+  });
+});
+
 describe('a slow client', { timeout: 120_000 }, () => {
   test('is disconnected when too much waits for it', async () => {
     const redis = await Redis.start();
@@ -244,7 +264,7 @@ describe('a slow client', { timeout: 120_000 }, () => {
       }
       from.emitter.to(fast.socket.id).emit('done');
       assert.equal((await fast.until('done')).length, 10);
-      await within(server.stderr.match(/a socket reads too slowly/), 'the warning', 30_000);
+      await within(server.stderr.match(/a socket reads too slowly/, { ms: 30_000 }), 'the warning', 30_000);
       const ended = happens(slow.socket, 'disconnect');
       slow.socket.io.engine.transport.ws._socket.resume();
       await within(ended, 'the disconnect', 30_000);
@@ -326,7 +346,7 @@ describe('other kinds of Redis', { timeout: 120_000 }, () => {
     const server = await rustServer(['listen', url]);
     const one = await listener(server.url);
     // Sentinel has to know the replica before it can take over.
-    await within(sentinel.stdout.match(/\+slave/), 'the sentinel to know the replica', 30_000);
+    await within(sentinel.stdout.match(/\+slave/, { ms: 30_000 }), 'the sentinel to know the replica', 30_000);
     await master.kill();
     const from = await emitters(replica.url);
     const done = one.until('done', 60_000);

@@ -230,6 +230,21 @@ describe('two Rust and two Node servers are one cluster', { timeout: 240_000 }, 
     assert.ok(events.some(({ name, args }) => name === 'hello' && args[0] === 'c'));
   });
 
+  test('namespaces that clients bring to life are members too', async () => {
+    for (const { io } of node) io.of(/^\/room\/\w+$/);
+    const urls = [...rust, ...node].map(({ url }) => url);
+    const inRoom = [];
+    for (const url of urls) inRoom.push(await listener(url, '4', '/room/7'));
+    await eventually(async () => (await ask(inRoom[0].socket, 'act', 'serverCount', {})) === 4, 'four servers', FAR);
+    await ask(inRoom[0].socket, 'act', 'emit', { value: 'of rust' });
+    node[0].io.of('/room/7').emit('y');
+    for (const { heard } of inRoom) {
+      const names = () => heard.map(([name]) => name).sort().join();
+      await eventually(() => names() === 'x,y', () => `x and y, not ${names()}`, FAR);
+    }
+    assert.equal((await node[1].io.of('/room/7').fetchSockets()).length, 4);
+  });
+
   test('a server that does not answer is named as missing, in time', async () => {
     await connectAll();
     const silent = createClient({ url: redis.url });

@@ -284,6 +284,7 @@ async fn main() -> Result<(), Failure> {
                 .build_layer();
             io.ns("/", on_connect_member).await?;
             io.ns("/chat", on_connect_member).await?;
+            io.dyn_ns("/room/{id}", on_connect_member)?;
             serve(Router::new().layer(layer)).await?;
         }
         _ => return Err("member URL, listen URL, or listen-redis URL URL".into()),

@@ -117,7 +117,8 @@ impl std::fmt::Debug for Answer {
 
 /// What the app decides. Every method has a default, which is what a plain Node server does.
 ///
-/// They are called often, and must not block.
+/// They are called often, must not block, and must not call this crate back. One that panics has said no:
+/// nothing is received, joined or translated.
 ///
 /// ```
 /// use node_cluster::{Hooks, Name, SocketAddress};

@@ -55,6 +55,7 @@ mod channel;
 mod date;
 #[cfg(test)]
 mod fake;
+mod guarded;
 mod hooks;
 mod json;
 mod limits;

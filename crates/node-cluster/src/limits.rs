@@ -28,7 +28,14 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The bytes of one message. 4 MiB unless set: what clients get is as large.
+    /// For answers that were asked for: a server with many sockets has much to tell.
+    pub(crate) fn of_answers(self) -> Self {
+        let (message, values) = (self.message.saturating_mul(16), self.values.saturating_mul(16));
+        Self { message, values, ..self }
+    }
+
+    /// The bytes of one message. 4 MiB unless set: what clients get is as large. The answer to a
+    /// question of this server may have 16 times as much, and 16 times as many values.
     ///
     /// See [`Limits`] for an example.
     pub fn max_message(mut self, bytes: usize) -> Self {

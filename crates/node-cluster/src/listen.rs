@@ -7,6 +7,7 @@ use socketioxide::SocketIo;
 use socketioxide::adapter::Adapter;
 
 use crate::channel::Channels;
+use crate::guarded::Guarded;
 use crate::hooks::{NoHooks, ServerEvent, SharedHooks};
 use crate::outbox::QueueLimits;
 use crate::reach::Reach;
@@ -100,7 +101,7 @@ impl ListenerBuilder {
     /// # Ok::<(), node_cluster::RedisError>(())
     /// ```
     pub fn hooks(mut self, hooks: Arc<dyn Hooks>) -> Self {
-        self.hooks = hooks;
+        self.hooks = Arc::new(Guarded(hooks));
         self
     }
 
@@ -171,10 +172,6 @@ struct Heard<A: Adapter> {
 impl<A: Adapter> Heard<A> {
     fn hear(&mut self, incoming: &Incoming) {
         self.stats.received.add();
-        if incoming.message.len() > self.limits.message {
-            self.stats.malformed(Malformed::TooLarge);
-            return;
-        }
         let heard = match self.channels.read_request(&incoming.channel) {
             Some(namespace) => self.request(namespace, &incoming.message),
             None => self.broadcast(&incoming.channel, &incoming.message),

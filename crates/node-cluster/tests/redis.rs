@@ -146,6 +146,21 @@ async fn a_member_is_counted_and_a_listener_is_not() {
 }
 
 #[tokio::test]
+async fn a_closed_server_is_counted_no_more() {
+    let Some(world) = world().await else { return missing_server("redis-server") };
+    world.io.close().await;
+    let gone = async {
+        while world.servers().await > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(SOON, gone).await.unwrap();
+    let event = Event::new("e", vec![]).unwrap();
+    let emitted = world.cluster.emit("/", event, Target::default()).await;
+    assert!(matches!(emitted, Err(ClusterError::NoNamespace)));
+}
+
+#[tokio::test]
 async fn a_silent_server_is_missing_and_an_absent_namespace_is_none() {
     let Some(world) = world().await else { return missing_server("redis-server") };
     let client = redis::Client::open(world.redis.url()).unwrap();

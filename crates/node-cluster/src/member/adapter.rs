@@ -263,8 +263,7 @@ impl<E: SocketEmitter> CoreAdapter<E> for ClusterAdapter<E> {
     ) -> Result<Self::AckStream, ClusterError> {
         let selected = self.reach().may_receive(self.own(&opts));
         let timeout = timeout.unwrap_or_else(|| self.sockets.local.ack_timeout());
-        let (local, _) = self.sockets.acks(&selected, &packet, Some(timeout));
-        let (acks, stream) = mpsc::channel(128);
+        // Counted first: a failure then means that no socket got it.
         let others = match self.others(&opts).zip(packet::event(&packet)) {
             Some((target, event)) => {
                 let expected = self.shared().others(self.sockets.local.path()).await?;
@@ -279,6 +278,8 @@ impl<E: SocketEmitter> CoreAdapter<E> for ClusterAdapter<E> {
             }
             None => None,
         };
+        let (local, _) = self.sockets.acks(&selected, &packet, Some(timeout));
+        let (acks, stream) = mpsc::channel(128);
         let sockets = self.sockets.clone();
         tokio::spawn(async move {
             let here = forward(local, acks.clone());

@@ -17,6 +17,7 @@ pub use adapter::{ClusterAcks, ClusterAdapter, Initialized};
 use shared::{Namespace, Shared, publish_answers};
 
 use crate::channel::Channels;
+use crate::guarded::Guarded;
 use crate::hooks::{NoHooks, SharedHooks};
 use crate::redis::{Incoming, Publisher, Redis, Subscriber};
 use crate::stats::Stats;
@@ -122,7 +123,7 @@ impl ClusterBuilder {
     ///
     /// See [`Cluster`] for an example.
     pub fn hooks(mut self, hooks: Arc<dyn Hooks>) -> Self {
-        self.hooks = hooks;
+        self.hooks = Arc::new(Guarded(hooks));
         self
     }
 
@@ -271,8 +272,9 @@ impl Cluster {
         let (shared, here) = (&self.0.shared, self.namespace(namespace)?);
         let target = Target { timeout: Some(timeout), ..target };
         let selected = here.reach.may_receive(here.reach.select(&target).unwrap_or_default());
-        let (mut local, _) = here.member.emit_with_ack(&selected, &event, Some(timeout));
+        // Counted first: a failure then means that no socket got it.
         let expected = shared.others(namespace).await?;
+        let (mut local, _) = here.member.emit_with_ack(&selected, &event, Some(timeout));
         let mut waiting = shared.wait();
         if expected > 0 {
             let name = namespace.to_owned();

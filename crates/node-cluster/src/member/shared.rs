@@ -21,9 +21,9 @@ use crate::{
     Broadcast, Limits, Malformed, QueueLimits, RemoteSocket, Request, RequestKind, Response, Target,
 };
 
-/// So many answers may wait to be published, or to be looked at. One that finds no room is dropped: who
-/// waits for it waits until its timeout.
-const ANSWERS: usize = 4_096;
+/// So many answers to one question may wait to be looked at: each client's acknowledgement is one. One
+/// that finds no room is dropped, and the question waits until its timeout.
+const WAITING: usize = 65_536;
 
 pub(super) struct Shared {
     pub(super) channels: Channels,
@@ -94,7 +94,7 @@ impl Shared {
     }
 
     pub(super) fn wait(&self) -> Waiting<'_> {
-        let (answer, answers) = mpsc::channel(ANSWERS);
+        let (answer, answers) = mpsc::channel(WAITING);
         let id = uid();
         self.waiting().insert(id.clone(), answer);
         Waiting { shared: self, id, answers }
@@ -144,10 +144,6 @@ impl Shared {
 
     pub(super) fn hear(self: &Arc<Self>, incoming: &Incoming) {
         self.stats.received.add();
-        if incoming.message.len() > self.limits.message {
-            self.stats.malformed(Malformed::TooLarge);
-            return;
-        }
         let channel = incoming.channel.as_str();
         let heard = if let Some(namespace) = self.channels.read_request(channel) {
             self.hear_request(namespace, &incoming.message)
@@ -182,11 +178,11 @@ impl Shared {
     }
 
     fn hear_response(&self, message: &[u8]) -> Result<(), Malformed> {
-        // Most are for others.
+        // Those to others are not even read, when this server waits for none.
         if self.waiting().is_empty() {
             return Ok(());
         }
-        let response = Response::read(message, &self.limits)?;
+        let response = Response::read(message, &self.limits.of_answers())?;
         let waiting = self.waiting().get(response.id()).cloned();
         if let Some(waiting) = waiting
             && waiting.try_send(response).is_err()
