@@ -2,6 +2,8 @@
 //! Which sockets are whose.
 
 mod common;
+#[path = "live/shared.rs"]
+mod shared;
 
 use std::collections::HashSet;
 use std::time::Duration;

@@ -83,6 +83,9 @@ pub trait SessionSource: fmt::Debug + Send + Sync + 'static {
     /// Reads what the store holds, or the cookie carries. `None` if the app's middleware would see
     /// no session in it.
     ///
+    /// The same payload must give the same record each time: of a payload that was read before, the
+    /// record may be used again, and what [`expiry`](Self::expiry) says of it.
+    ///
     /// # Errors
     /// [`CorruptRecord`] where the app's middleware would throw, or a limit is passed.
     fn read(

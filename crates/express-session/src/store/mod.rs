@@ -149,14 +149,29 @@ pub trait DestroySession: SessionStore {
 /// A session as its store holds it: bytes nobody has read yet, and a life.
 #[derive(Clone)]
 pub struct StoredSession {
-    payload: Vec<u8>,
+    payload: Arc<Vec<u8>>,
     life: Life,
 }
 
 impl StoredSession {
     /// These bytes, with this life.
     pub fn new(payload: impl Into<Vec<u8>>, life: Life) -> Self {
-        Self { payload: payload.into(), life }
+        Self { payload: Arc::new(payload.into()), life }
+    }
+
+    /// The same bytes, not copied, with another life.
+    ///
+    /// ```
+    /// use express_session::store::{Life, StoredSession};
+    /// use std::time::Duration;
+    ///
+    /// let stored = StoredSession::new("{}", Life::For(Duration::from_secs(60)));
+    /// let later = stored.with_life(Life::For(Duration::from_secs(50)));
+    /// assert_eq!(later.payload(), stored.payload());
+    /// assert_eq!(later.life(), Life::For(Duration::from_secs(50)));
+    /// ```
+    pub fn with_life(&self, life: Life) -> Self {
+        Self { payload: self.payload.clone(), life }
     }
 
     /// The record, for [`SessionSource::read`](crate::source::SessionSource::read).

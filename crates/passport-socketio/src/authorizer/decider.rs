@@ -14,8 +14,8 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     AuthorizeError, BoxError, Candidate, Check, CookieContext, Denial, DeserializeUser, FailHook,
-    Failure, Identity, Limits, Loads, Lookup, OriginPolicy, Reject, Session, SuccessHook, Trace,
-    UserIdHook, UserKey, Verdict,
+    Failure, Identity, Limits, Loads, Lookup, OriginPolicy, Readings, Reject, Session, SuccessHook,
+    Trace, UserIdHook, UserKey, Verdict,
 };
 use crate::observe::metrics;
 
@@ -28,6 +28,8 @@ pub(crate) struct Decider<U> {
     pub(crate) source: Arc<dyn SessionSource>,
     /// `None` for kinds that need none.
     pub(crate) store: Option<Arc<dyn SessionStore>>,
+    /// What sockets hold of its answers.
+    pub(crate) readings: Readings,
     /// How handshakes ask it.
     pub(crate) loads: Arc<Loads>,
     pub(crate) deserializer: Arc<dyn DeserializeUser<U>>,
@@ -109,7 +111,7 @@ impl<U: Send + Sync + 'static> Decider<U> {
         &self,
         located: Located,
         trace: &mut impl Trace,
-    ) -> Result<(Session, Value, Lookup), Failure> {
+    ) -> Result<(Session, Arc<Value>, Lookup), Failure> {
         let began = Instant::now();
         let (sid, stored, asked) = match located {
             Located::Carried(carried) => {
@@ -136,9 +138,14 @@ impl<U: Send + Sync + 'static> Decider<U> {
         sid: SessionId,
         stored: Option<&StoredSession>,
         trace: &mut impl Trace,
-    ) -> Result<(Session, Value), Failure> {
+    ) -> Result<(Session, Arc<Value>), Failure> {
         let stored = stored.ok_or(Denial::SessionNotFound)?;
-        let read = unpanicked(|| self.source.read(stored.payload(), &self.limits.record))?;
+        let hash = sid.hash();
+        let known = self.readings.find(&hash, stored.payload());
+        let read = match &known {
+            Some(reading) => Ok(Some(reading.record().clone())),
+            None => unpanicked(|| self.source.read(stored.payload(), &self.limits.record))?,
+        };
         if read == Ok(None) {
             return Err(Denial::SessionNotFound.into());
         }
@@ -148,8 +155,10 @@ impl<U: Send + Sync + 'static> Decider<U> {
         trace.passed(Check::Record, || {
             format!("its keys: {}", record.keys().join(", ").escape_debug())
         });
+        let reading = known.unwrap_or_else(|| self.readings.share(hash, record, stored.payload()));
         let now = self.clock.now();
-        let life = match unpanicked(|| self.source.expiry(&record))? {
+        let expiry = reading.expiry(|record| unpanicked(|| self.source.expiry(record)))?;
+        let life = match expiry {
             Some(expiry) => stored.life().until(expiry, now),
             None => stored.life(),
         };
@@ -157,18 +166,13 @@ impl<U: Send + Sync + 'static> Decider<U> {
             return Err(Denial::SessionExpired { at, now }.into());
         }
         trace.passed(Check::Expiry, || describe_life(life, now));
-        let key = record.pointer(&self.user_pointer).map_err(AuthorizeError::CorruptSession)?;
-        match key {
-            Some(key) if is_user(&key) => {
-                trace.passed(Check::UserKey, || format!("{} is {key}", self.user_pointer));
-                let user_key = Some(UserKey::from(key.clone()));
-                Ok((Session::new(sid, record, life, now, user_key), key))
-            }
-            _ => {
-                let session = Session::new(sid, record, life, now, None);
-                Err(Denial::NotLoggedIn { session }.into())
-            }
-        }
+        let user = reading.user(&self.user_pointer, is_user);
+        let Some(user) = user.map_err(AuthorizeError::CorruptSession)? else {
+            let session = Session::read(sid, reading, life, now, None);
+            return Err(Denial::NotLoggedIn { session }.into());
+        };
+        trace.passed(Check::UserKey, || format!("{} is {}", self.user_pointer, user.value));
+        Ok((Session::read(sid, reading, life, now, Some(user.key)), user.value))
     }
 
     /// Check 10.

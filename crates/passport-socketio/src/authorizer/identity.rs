@@ -9,7 +9,7 @@ use express_session::{CorruptRecord, SessionCookie, SessionId, SessionRecord};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::UserKey;
+use super::{Reading, UserKey};
 
 /// A user, known by their session. Cheap to clone.
 pub struct Identity<U> {
@@ -77,7 +77,8 @@ impl<U> fmt::Debug for Identity<U> {
 #[derive(Clone, Debug)]
 pub struct Session {
     id: SessionId,
-    record: SessionRecord,
+    /// Shared by all sockets of the session.
+    reading: Arc<Reading>,
     life: Life,
     /// The same, by this process' own clock.
     ends: Option<Instant>,
@@ -86,9 +87,9 @@ pub struct Session {
 
 impl Session {
     /// Just loaded, at `now` of the app's clock.
-    pub(crate) fn new(
+    pub(crate) fn read(
         id: SessionId,
-        record: SessionRecord,
+        reading: Arc<Reading>,
         life: Life,
         now: SystemTime,
         user_key: Option<UserKey>,
@@ -99,7 +100,24 @@ impl Session {
             Life::Until(end) => Some(end.duration_since(now).unwrap_or_default()),
         };
         let ends = left.and_then(|left| Instant::now().checked_add(left));
-        Self { id, record, life, ends, user_key }
+        Self { id, reading, life, ends, user_key }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn new(
+        id: SessionId,
+        record: SessionRecord,
+        life: Life,
+        now: SystemTime,
+        user_key: Option<UserKey>,
+    ) -> Self {
+        let payload = record.json().to_owned();
+        let reading = Arc::new(Reading::new(record, payload.as_bytes()));
+        Self::read(id, reading, life, now, user_key)
+    }
+
+    fn record(&self) -> &SessionRecord {
+        self.reading.record()
     }
 
     pub(crate) fn ends(&self) -> Option<Instant> {
@@ -108,7 +126,7 @@ impl Session {
 
     /// Whether it was at most touched between the two.
     pub(crate) fn says_the_same_as(&self, other: &Self) -> bool {
-        self.user_key == other.user_key && self.record.differs_at_most_in_expiry(&other.record)
+        self.user_key == other.user_key && self.record().differs_at_most_in_expiry(other.record())
     }
 
     /// Who is logged in, by the session itself.
@@ -123,13 +141,13 @@ impl Session {
 
     /// The session's JSON, as the store holds it.
     pub fn json(&self) -> &str {
-        self.record.json()
+        self.record().json()
     }
 
     /// The value at a JSON pointer, such as `/cart/items`. `None` if there is none, or if it is of
     /// another type.
     pub fn get<T: DeserializeOwned>(&self, pointer: &str) -> Option<T> {
-        let value = self.record.pointer(pointer).ok()??;
+        let value = self.record().pointer(pointer).ok()??;
         serde_json::from_value(value).ok()
     }
 
@@ -138,7 +156,7 @@ impl Session {
     /// # Errors
     /// [`CorruptRecord`] if the cookie member holds a value that Rust can't.
     pub fn cookie(&self) -> Result<SessionCookie, CorruptRecord> {
-        self.record.cookie()
+        self.record().cookie()
     }
 
     /// How long the store was to keep it, when it was loaded.

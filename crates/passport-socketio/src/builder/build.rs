@@ -10,7 +10,7 @@ use super::{AuthorizerBuilder, ConfigError, admission};
 use crate::Authorizer;
 use crate::admission::Admission;
 use crate::auth::ServerOptions;
-use crate::authorizer::{Decider, Loads, Origin, OriginPolicy};
+use crate::authorizer::{Decider, Loads, Origin, OriginPolicy, Readings};
 use crate::handshake::normal_path;
 use crate::observe::events;
 
@@ -56,6 +56,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
             max_connection_age: self.max_connection_age.or(carried.then_some(CARRIED_AGE)),
         };
         let decider = Decider {
+            readings: Readings::default(),
             origins: OriginPolicy {
                 allowed: parse_all(self.origins, Origin::parse, ConfigError::Origin)?,
                 trusted_proxies: parse_all(self.proxies, parse_network, ConfigError::Proxy)?,

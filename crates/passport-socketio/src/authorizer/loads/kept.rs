@@ -58,7 +58,7 @@ impl Kept {
         let stored = match stored.life() {
             Life::For(left) => {
                 let left = left.checked_sub(age).filter(|left| !left.is_zero())?;
-                Arc::new(StoredSession::new(stored.payload(), Life::For(left)))
+                Arc::new(stored.with_life(Life::For(left)))
             }
             Life::Forever | Life::Until(_) => stored.clone(),
         };

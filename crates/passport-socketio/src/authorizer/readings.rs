@@ -1,0 +1,177 @@
+//! What was read of sessions, shared by all sockets of one.
+//!
+//! A session's record may have a megabyte, and its user as many tabs as they like. So of each session
+//! the record that was read last is known for as long as any socket holds it, a guest's, too: where
+//! the store answers with the same bytes once more, it is neither read nor held again.
+//!
+//! Nothing here is ever used instead of the store's answer: it is asked each time, and bytes that
+//! differ in anything are another record.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::SystemTime;
+
+use express_session::{CorruptRecord, SessionRecord, SidHash};
+use serde_json::Value;
+
+use super::UserKey;
+
+/// Below so many sessions, those that are gone are not worth looking for.
+const FEW: usize = 64;
+
+/// A record, and what its source and its authorizer make of it, which is the same each time.
+pub(crate) struct Reading {
+    record: SessionRecord,
+    /// The bytes that it was read from, where its source made others of them.
+    payload: Option<Box<[u8]>>,
+    expiry: OnceLock<Option<SystemTime>>,
+    user: OnceLock<Result<Option<SessionUser>, CorruptRecord>>,
+}
+
+/// Who is logged in.
+#[derive(Clone)]
+pub(crate) struct SessionUser {
+    pub(crate) value: Arc<Value>,
+    pub(crate) key: UserKey,
+}
+
+impl Reading {
+    pub(crate) fn new(record: SessionRecord, payload: &[u8]) -> Self {
+        let is_the_same = record.json().as_bytes() == payload;
+        let payload = (!is_the_same).then(|| payload.into());
+        Self { record, payload, expiry: OnceLock::new(), user: OnceLock::new() }
+    }
+
+    pub(crate) fn record(&self) -> &SessionRecord {
+        &self.record
+    }
+
+    fn is_of(&self, payload: &[u8]) -> bool {
+        self.payload.as_deref().unwrap_or(self.record.json().as_bytes()) == payload
+    }
+
+    /// What the source says of its expiry.
+    pub(super) fn expiry<E>(
+        &self,
+        ask: impl FnOnce(&SessionRecord) -> Result<Option<SystemTime>, E>,
+    ) -> Result<Option<SystemTime>, E> {
+        if let Some(expiry) = self.expiry.get() {
+            return Ok(*expiry);
+        }
+        let expiry = ask(&self.record)?;
+        Ok(*self.expiry.get_or_init(|| expiry))
+    }
+
+    /// The user at `pointer`, which is one for all readings of an authorizer.
+    pub(super) fn user(
+        &self,
+        pointer: &str,
+        is_user: impl FnOnce(&Value) -> bool,
+    ) -> Result<Option<SessionUser>, CorruptRecord> {
+        let read = || {
+            let value = self.record.pointer(pointer)?.filter(is_user);
+            Ok(value.map(|value| SessionUser {
+                key: UserKey::from(value.clone()),
+                value: Arc::new(value),
+            }))
+        };
+        self.user.get_or_init(read).clone()
+    }
+}
+
+/// Says how large the record is, never what it holds.
+impl fmt::Debug for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.record.fmt(f)
+    }
+}
+
+/// The readings of one authorizer.
+#[derive(Default)]
+pub(crate) struct Readings(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    by_session: HashMap<SidHash, Weak<Reading>>,
+    /// How many there are when those that are gone are looked for.
+    too_many: usize,
+}
+
+impl Readings {
+    /// What was read of these bytes, if any socket holds it.
+    pub(super) fn find(&self, session: &SidHash, payload: &[u8]) -> Option<Arc<Reading>> {
+        let reading = self.lock().by_session.get(session)?.upgrade()?;
+        reading.is_of(payload).then_some(reading)
+    }
+
+    /// Takes it over, unless somebody else was quicker.
+    pub(super) fn share(
+        &self,
+        session: SidHash,
+        record: SessionRecord,
+        payload: &[u8],
+    ) -> Arc<Reading> {
+        let reading = Arc::new(Reading::new(record, payload));
+        let mut known = self.lock();
+        let before = known.by_session.get(&session).and_then(Weak::upgrade);
+        if let Some(before) = before.filter(|before| before.is_of(payload)) {
+            return before;
+        }
+        if known.by_session.len() >= known.too_many.max(FEW) {
+            known.by_session.retain(|_, reading| reading.strong_count() > 0);
+            known.too_many = 2 * known.by_session.len();
+        }
+        known.by_session.insert(session, Arc::downgrade(&reading));
+        reading
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use express_session::RecordLimits;
+
+    use super::*;
+
+    fn record(json: &str) -> SessionRecord {
+        SessionRecord::parse(json.as_bytes(), &RecordLimits::default()).unwrap().unwrap()
+    }
+
+    fn session(n: usize) -> SidHash {
+        SidHash::of(&n.to_string())
+    }
+
+    #[test]
+    fn the_same_bytes_are_one_reading_as_long_as_it_is_held() {
+        let readings = Readings::default();
+        let json = r#"{"cookie":{},"a":1}"#;
+        let share = |payload: &str| readings.share(session(1), record(json), payload.as_bytes());
+        for payload in [json, "what a source made that of"] {
+            let first = share(payload);
+            assert!(Arc::ptr_eq(&first, &share(payload)));
+            let found = readings.find(&session(1), payload.as_bytes()).unwrap();
+            assert!(Arc::ptr_eq(&first, &found));
+            assert!(readings.find(&session(2), payload.as_bytes()).is_none());
+            assert!(readings.find(&session(1), br#"{"cookie":{},"a":2}"#).is_none());
+            drop((first, found));
+            assert!(readings.find(&session(1), payload.as_bytes()).is_none());
+        }
+    }
+
+    #[test]
+    fn sessions_that_nobody_holds_are_not_remembered_for_ever() {
+        let readings = Readings::default();
+        let json = r#"{"cookie":{}}"#;
+        let held = readings.share(session(0), record(json), json.as_bytes());
+        for n in 1..10 * FEW {
+            readings.share(session(n), record(json), json.as_bytes());
+        }
+        assert!(readings.lock().by_session.len() <= FEW);
+        let found = readings.find(&session(0), json.as_bytes()).unwrap();
+        assert!(Arc::ptr_eq(&held, &found));
+    }
+}
