@@ -207,6 +207,35 @@ async fn a_node_that_does_not_answer_is_named_and_one_that_is_gone_is_not_waited
 }
 
 #[tokio::test]
+async fn a_node_that_is_cut_off_is_named_although_redis_has_lost_everything() {
+    let Some(server) = RedisServer::start().await else {
+        return;
+    };
+    let sessions = sessions();
+    let addr = server.url().trim_start_matches("redis://").trim_end_matches('/').parse().unwrap();
+    let proxy = FaultProxy::to(addr).await;
+    let a = Node::join(&sessions, &server.url()).await;
+    let cut_off = Node::join(&sessions, &format!("redis://{}/", proxy.addr())).await;
+    let _ann = cut_off.connected("ann").await;
+    assert!(soon(a.cluster.online()).await.1.is_complete());
+    proxy.set(Fault::Silent);
+    let mut redis = redis::Client::open(server.url())
+        .unwrap()
+        .get_multiplexed_async_connection()
+        .await
+        .unwrap();
+    let () = redis::cmd("FLUSHALL").query_async(&mut redis).await.unwrap();
+    let later = Node::join(&sessions, &server.url()).await;
+    for node in [&a, &later] {
+        let impatient = node.cluster.clone().with_patience(Duration::from_millis(300));
+        let answers = soon(impatient.disconnect_user(42)).await;
+        assert_eq!(answers.missing, [cut_off.cluster.node().clone()]);
+        assert!(answers.is_reached && !answers.is_complete());
+    }
+    assert_eq!(cut_off.live.user(42).sockets().len(), 1);
+}
+
+#[tokio::test]
 async fn without_its_redis_a_node_does_what_it_can_and_says_so_and_comes_back() {
     let Some(server) = RedisServer::start().await else {
         return;

@@ -2,7 +2,8 @@
 //!
 //! An order is published to all, each answers on the asker's own channel, and the asker waits until all
 //! that were [there](super::presence) have answered. A node that fell silent is not waited for, and yet
-//! named: it may be cut off, and serve on. A node without a [connection](super::member) still does what
+//! named: it may be cut off, and serve on. Each answer says whom its node knows: so is named whom only
+//! another node has ever heard of. A node without a [connection](super::member) still does what
 //! it is told itself, and says that it reached nobody.
 
 use std::collections::{HashMap, HashSet};
@@ -16,7 +17,7 @@ use tokio::time::{Instant, timeout};
 
 use super::ClusterError;
 use super::message::{Answer, NodeId, Order, Report, Request, Seal, random};
-use super::presence::{Presence, SILENCE};
+use super::presence::{Others, Presence, SILENCE};
 use super::transport::{Connected, Connection, Heard, Transport};
 use crate::observe::nodes;
 
@@ -43,7 +44,7 @@ pub(super) struct Bus {
 #[derive(Default)]
 struct State {
     /// Orders of this node, and who collects their answers.
-    asked: HashMap<String, mpsc::UnboundedSender<(NodeId, Report)>>,
+    asked: HashMap<String, mpsc::UnboundedSender<Answer>>,
     /// Orders that were obeyed already: nobody repeats them.
     obeyed: HashMap<String, Instant>,
 }
@@ -62,7 +63,7 @@ pub(super) struct Collected {
 
 impl Bus {
     pub(super) fn new(name: &str, seal: Seal, obey: Obey, remember: Duration) -> Self {
-        let presence = Presence::new(format!("{name}:nodes"), remember);
+        let presence = Presence::new(format!("{name}:nodes"), seal.clone(), remember);
         let names = Names {
             orders: format!("{name}:orders"),
             answers: format!("{name}:answers:{}", presence.node().as_str()),
@@ -93,44 +94,50 @@ impl Bus {
         let id = random();
         let (collect, mut collected) = mpsc::unbounded_channel();
         let _asked = Asked::new(self, &id, collect);
+        let before = self.presence.others();
         let published = timeout(patience, self.publish_order(&id, order)).await;
-        let is_reached = matches!(published, Ok(Ok(())));
-        let (mut missing, mut silent) = self.presence.others::<HashSet<_>>();
-        let mut reports = Vec::new();
-        while is_reached && !missing.is_empty() {
+        let at = published.as_ref().ok().and_then(|published| published.as_ref().ok()).copied();
+        let mut expected: HashSet<NodeId> = before.alive.into_iter().chain(before.silent).collect();
+        let mut reports = HashMap::new();
+        while let Some(at) = at {
+            let Others { alive, silent } = self.presence.others_at(at, &expected);
+            let is_complete = alive.iter().all(|node| reports.contains_key(node));
+            expected.extend(alive.into_iter().chain(silent));
             let left = until.saturating_duration_since(Instant::now());
-            match timeout(left.min(BEAT), collected.recv()).await {
-                Ok(Some((node, report))) => {
-                    missing.remove(&node);
-                    silent.remove(&node);
-                    reports.push((node, report));
-                }
-                Err(_) if left > BEAT => {
-                    let (alive, _) = self.presence.others::<HashSet<_>>();
-                    silent.extend(missing.extract_if(|node| !alive.contains(node)));
-                }
-                _ => break,
+            if is_complete || left.is_zero() {
+                break;
+            }
+            // Every now and then, some that were there may have fallen silent.
+            if let Ok(answer) = timeout(left.min(BEAT), collected.recv()).await {
+                let Some(Answer { from, report, knows, .. }) = answer else { break };
+                self.presence.introduce(knows);
+                reports.entry(from).or_insert(report);
             }
         }
-        missing.extend(silent);
+        let is_missing =
+            |node: &NodeId| !reports.contains_key(node) && !self.presence.has_left(node);
+        let mut missing: Vec<NodeId> = expected.into_iter().filter(is_missing).collect();
+        missing.sort();
         if let Ok(Err(error)) = published {
             nodes::not_reached(&error);
         }
-        Collected { reports, missing: missing.into_iter().collect(), is_reached }
+        Collected { reports: reports.into_iter().collect(), missing, is_reached: at.is_some() }
     }
 
     /// Tells the other nodes something that needs no answer.
     pub(super) async fn tell(&self, order: Order) {
-        if !matches!(timeout(SILENCE, self.publish_order(&random(), order)).await, Ok(Ok(()))) {
+        if !matches!(timeout(SILENCE, self.publish_order(&random(), order)).await, Ok(Ok(_))) {
             nodes::not_told();
         }
     }
 
-    async fn publish_order(&self, id: &str, order: Order) -> Result<(), ClusterError> {
+    /// When that was, by the shared clock.
+    async fn publish_order(&self, id: &str, order: Order) -> Result<u64, ClusterError> {
         let connection = self.connection()?;
-        let at = self.presence.beat(&*connection).await?;
+        let at = self.beat(&*connection).await?;
         let request = Request { id: id.to_owned(), from: self.node().clone(), at, order };
-        self.publish(&*connection, &self.names.orders, &request).await
+        self.publish(&*connection, &self.names.orders, &request).await?;
+        Ok(at)
     }
 
     async fn publish(
@@ -141,7 +148,7 @@ impl Bus {
     ) -> Result<(), ClusterError> {
         let sealed = self.seal.close(channel, message);
         let sealed = sealed.ok_or_else(|| ClusterError::message("what can't be JSON"))?;
-        connection.publish(channel, &sealed).await
+        connection.publish(channel, &sealed).await.map(|_| ())
     }
 
     pub(super) fn connection(&self) -> Result<Arc<dyn Connection>, ClusterError> {
@@ -158,13 +165,23 @@ impl Bus {
         &self,
         transport: &dyn Transport,
     ) -> Result<mpsc::UnboundedReceiver<Heard>, ClusterError> {
-        let channels = [self.names.orders.clone(), self.names.answers.clone()];
+        let Names { orders, answers } = &self.names;
+        let channels = [orders, answers, self.presence.channel()].map(str::to_owned);
         let connecting = timeout(CONNECTING, transport.connect(&channels)).await;
         let late = |late| ClusterError::new("connecting to the other nodes", late);
         let Connected { connection, heard } = connecting.map_err(late)??;
-        self.presence.beat(&*connection).await?;
+        self.presence.first_beat(&*connection).await?;
         self.connection.send_replace(Some(connection));
         Ok(heard)
+    }
+
+    /// Says that this node is there. The shared clock's time.
+    pub(super) async fn beat(&self, connection: &dyn Connection) -> Result<u64, ClusterError> {
+        let before = self.presence.unsigned();
+        let now = self.presence.beat(connection).await?;
+        // Counted once, not with each heartbeat.
+        (before..self.presence.unsigned()).for_each(|_| self.ignore());
+        Ok(now)
     }
 
     pub(super) fn hear(self: &Arc<Self>, heard: Heard) {
@@ -172,7 +189,11 @@ impl Bus {
         let Ok(sealed) = String::from_utf8(message) else {
             return self.ignore();
         };
-        if channel == self.names.answers {
+        if channel == self.presence.channel() {
+            if !self.presence.hear(&sealed) {
+                self.ignore();
+            }
+        } else if channel == self.names.answers {
             match self.seal.open::<Answer>(&channel, &sealed) {
                 Some(answer) => self.hear_answer(answer),
                 None => self.ignore(),
@@ -194,17 +215,18 @@ impl Bus {
     fn hear_answer(&self, answer: Answer) {
         if let Some(collect) = self.state().asked.get(&answer.id) {
             // Whoever asked may have gone.
-            let _ = collect.send((answer.from, answer.report));
+            let _ = collect.send(answer);
         }
     }
 
-    /// Not older than half a minute, and not heard before.
+    /// Not older than half a minute, not given before this node listened, and not heard before.
     fn is_new(&self, request: &Request) -> bool {
         let now = Instant::now();
         let mut state = self.state();
         let fresh = self.presence.time().is_some_and(|time| time.abs_diff(request.at) <= FRESH_MS);
         state.obeyed.retain(|_, obeyed| now - *obeyed < Duration::from_millis(3 * FRESH_MS));
-        fresh && state.obeyed.insert(request.id.clone(), now).is_none()
+        let heard = self.presence.listened_at(request.at);
+        fresh && heard && state.obeyed.insert(request.id.clone(), now).is_none()
     }
 
     fn obey(self: Arc<Self>, request: Request) {
@@ -214,6 +236,7 @@ impl Bus {
                 id: request.id,
                 from: self.node().clone(),
                 report: report.unwrap_or(Report::Failed),
+                knows: self.presence.acquaintances(),
             };
             let prefix = self.names.answers.trim_end_matches(self.node().as_str());
             let channel = format!("{prefix}{}", request.from.as_str());
@@ -236,7 +259,7 @@ struct Asked<'b> {
 }
 
 impl<'b> Asked<'b> {
-    fn new(bus: &'b Bus, id: &'b str, collect: mpsc::UnboundedSender<(NodeId, Report)>) -> Self {
+    fn new(bus: &'b Bus, id: &'b str, collect: mpsc::UnboundedSender<Answer>) -> Self {
         bus.state().asked.insert(id.to_owned(), collect);
         Self { bus, id }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::ClusterError;
 use super::bus::{BEAT, Bus};
@@ -14,6 +14,9 @@ use crate::observe::nodes;
 
 /// Between two attempts to connect: from, to.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+/// Between two looks at who is there, when joining.
+const GLANCE: Duration = Duration::from_millis(20);
 
 /// Ends the task with the last handle.
 pub(super) struct Member {
@@ -27,7 +30,19 @@ impl Member {
         let bus = Arc::new(bus);
         let heard = bus.connect(&transport).await?;
         let task = tokio::spawn(keep(Arc::downgrade(&bus), transport, heard));
-        Ok(Self { bus, task })
+        let this = Self { bus, task };
+        // The list may have been lost a moment ago. Those that it lacks are heard within a heartbeat.
+        let _ = timeout(2 * BEAT, this.meet()).await;
+        Ok(this)
+    }
+}
+
+impl Member {
+    /// Until this node knows all that hear it.
+    async fn meet(&self) {
+        while self.bus.presence.is_new_here() {
+            sleep(GLANCE).await;
+        }
     }
 }
 
@@ -80,7 +95,7 @@ async fn hear_and_beat(bus: &Arc<Bus>, heard: &mut mpsc::UnboundedReceiver<Heard
                     Ok(connection) => connection,
                     Err(error) => return error,
                 };
-                if let Err(error) = bus.presence.beat(&*connection).await {
+                if let Err(error) = bus.beat(&*connection).await {
                     return error;
                 }
             }

@@ -77,9 +77,9 @@ impl MemoryBus {
         self.bus().listeners.clear();
     }
 
-    /// Publishes as anybody could who can write to the bus.
-    pub fn publish(&self, channel: &str, message: impl Into<Vec<u8>>) {
-        self.bus().publish(&Heard { channel: channel.to_owned(), message: message.into() });
+    /// Publishes as anybody could who can write to the bus. How many listeners heard it.
+    pub fn publish(&self, channel: &str, message: impl Into<Vec<u8>>) -> u64 {
+        self.bus().publish(&Heard { channel: channel.to_owned(), message: message.into() })
     }
 
     /// Everything that is published from now on.
@@ -122,13 +122,18 @@ impl Bus {
         time.saturating_add(millis(then.elapsed()))
     }
 
-    fn publish(&mut self, message: &Heard) {
+    fn publish(&mut self, message: &Heard) -> u64 {
+        let mut hearers = 0;
         self.taps.retain(|tap| tap.send(message.clone()).is_ok());
         self.listeners.retain(|listener| {
             let hears =
                 *listener.way.borrow() == Way::Open && listener.channels.contains(&message.channel);
-            !listener.hear.is_closed() && (!hears || listener.hear.send(message.clone()).is_ok())
+            let is_there = !listener.hear.is_closed()
+                && (!hears || listener.hear.send(message.clone()).is_ok());
+            hearers += u64::from(hears && is_there);
+            is_there
         });
+        hearers
     }
 }
 
@@ -188,10 +193,9 @@ impl Connection for MemoryConnection {
         Ok(self.bus.time())
     }
 
-    async fn publish(&self, channel: &str, message: &str) -> Result<(), ClusterError> {
+    async fn publish(&self, channel: &str, message: &str) -> Result<u64, ClusterError> {
         self.pass().await?;
-        self.bus.publish(channel, message);
-        Ok(())
+        Ok(self.bus.publish(channel, message))
     }
 
     async fn list(&self, change: ListChange<'_>) -> Result<Vec<Listed>, ClusterError> {

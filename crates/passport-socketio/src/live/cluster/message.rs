@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::Sha256;
 
+use super::presence::Acquaintance;
 use crate::UserKey;
 use crate::live::Revoked;
 
@@ -135,9 +136,12 @@ pub(super) struct Answer {
     pub(super) id: String,
     pub(super) from: NodeId,
     pub(super) report: Report,
+    /// The nodes that this one knows: who asks may never have heard of some.
+    pub(super) knows: Vec<Acquaintance>,
 }
 
 /// Signs messages, and knows its own.
+#[derive(Clone)]
 pub(super) struct Seal(Hmac<Sha256>);
 
 impl Seal {

@@ -62,9 +62,9 @@ impl Connection for RedisConnection {
         Ok(seconds.saturating_mul(1000).saturating_add(micros / 1000))
     }
 
-    async fn publish(&self, channel: &str, message: &str) -> Result<(), ClusterError> {
+    async fn publish(&self, channel: &str, message: &str) -> Result<u64, ClusterError> {
         let mut publish = redis::cmd("PUBLISH");
-        let published = publish.arg(channel).arg(message).exec_async(&mut self.0.clone()).await;
+        let published = publish.arg(channel).arg(message).query_async(&mut self.0.clone()).await;
         published.map_err(|error| failed("PUBLISH", error))
     }
 

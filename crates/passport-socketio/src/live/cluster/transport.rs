@@ -48,8 +48,8 @@ pub trait Connection: Send + Sync + 'static {
     /// The time by the clock that all nodes share, in milliseconds since 1970.
     async fn time(&self) -> Result<u64, ClusterError>;
 
-    /// To all nodes that listen at this moment, this one included.
-    async fn publish(&self, channel: &str, message: &str) -> Result<(), ClusterError>;
+    /// To all that listen at this moment, this one included: how many those are, as far as can be told.
+    async fn publish(&self, channel: &str, message: &str) -> Result<u64, ClusterError>;
 
     /// Changes the list of nodes, and reads it, at once.
     async fn list(&self, change: ListChange<'_>) -> Result<Vec<Listed>, ClusterError>;
