@@ -109,7 +109,7 @@ describe("two demos connected by socketioxide's Redis adapter", { skip }, () => 
 
   before(async () => {
     house = await House.onRedis();
-    const args = ['--redis-adapter', house.redis.url];
+    const args = ['--redis-adapter', house.redis.url, '--cluster-secret', 'of the cluster'];
     demos = [await house.open(startDemo, { args }), await house.open(startDemo, { args })];
   });
   afterEach(hangUp);
@@ -135,6 +135,9 @@ describe('a command line that can not be right', { skip }, () => {
     ['a proxy that is no network', ['--store', 'memory:', '--trust-proxy', 'nginx'], /is no network/],
     ['a name that no cookie has', ['--store', 'memory:', '--cookie-name', 'a b'], /cookie's name/],
     ['an empty secret', ['--store', 'memory:', '--secret', ''], /secret/],
+    ['an adapter without a cluster secret', ['--store', 'memory:', '--redis-adapter', 'redis://127.0.0.1:1/'], /--cluster-secret \(or PASSPORT_SOCKETIO_CLUSTER_SECRET\)/],
+    ['an empty cluster secret', ['--store', 'memory:', '--cluster-secret', ''], /cluster's secret is empty/],
+    ['a name that no cluster has', ['--store', 'memory:', '--cluster-name', 'a b'], /cluster's name/],
   ]) {
     test(`${what}: it says so and ends with status 1`, async () => {
       const { code, stderr } = await runToItsEnd(demoBinary, ['demo', '--listen', '127.0.0.1:0', ...args]);

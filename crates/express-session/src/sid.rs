@@ -92,6 +92,17 @@ impl SidHash {
         Some(Self(hash))
     }
 
+    /// All 32 bytes.
+    ///
+    /// ```
+    /// use express_session::SidHash;
+    ///
+    /// assert_eq!(SidHash::of("a").as_bytes()[..2], [0xca, 0x97]);
+    /// ```
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// Eight hexadecimal digits: enough to tell sessions apart in a log.
     pub fn short(&self) -> String {
         self.hex(4)
@@ -102,6 +113,12 @@ impl SidHash {
             let _ = write!(hex, "{byte:02x}");
             hex
         })
+    }
+}
+
+impl From<&SessionId> for SidHash {
+    fn from(sid: &SessionId) -> Self {
+        sid.hash()
     }
 }
 

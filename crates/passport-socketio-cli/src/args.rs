@@ -78,9 +78,26 @@ pub(crate) struct DemoArgs {
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = max_stale)]
     pub(crate) max_stale: Duration,
 
-    /// A Redis that connects several demos to one: broadcasts reach the clients of all
+    /// A Redis that connects several demos to one: broadcasts reach the clients of all. Needs
+    /// --cluster-secret
     #[arg(long, value_name = "URL")]
     pub(crate) redis_adapter: Option<String>,
+
+    /// The name of the cluster: the same for all demos that are connected, and another one for each
+    /// cluster that shares their Redis
+    /// [default: passport-socketio]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) cluster_name: Option<String>,
+
+    /// What all demos of the cluster share, and nothing else knows: at least 32 random bytes, as of
+    /// `openssl rand -hex 32`. Not the --secret of the sessions
+    #[arg(
+        long,
+        value_name = "SECRET",
+        env = "PASSPORT_SOCKETIO_CLUSTER_SECRET",
+        hide_env_values = true
+    )]
+    pub(crate) cluster_secret: Option<String>,
 
     /// Also accept the signed session id from the query `session_id`. URLs end up in logs!
     #[arg(long)]

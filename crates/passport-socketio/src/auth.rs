@@ -13,6 +13,7 @@ use crate::authorizer::{Decider, Decision, Denial, Explanation, Failure, failed_
 use crate::handshake::{HandshakeSettings, Setup};
 use crate::live::{Keeper, Keeping, LiveSettings, Registry, Toucher};
 use crate::observe::{Observer, Subject, events, metrics};
+use crate::scope::Scope;
 use crate::{AuthorizeError, AuthorizerBuilder};
 
 /// Knows the user behind each request, and which of them are connected.
@@ -42,6 +43,7 @@ pub(crate) struct ServerOptions {
     pub(crate) keep_cookies: bool,
     pub(crate) path: Box<str>,
     pub(crate) max_connection_age: Option<Duration>,
+    pub(crate) scope: Arc<Scope>,
 }
 
 impl<U: Send + Sync + 'static> Authorizer<U> {
@@ -204,6 +206,11 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
 
     pub(crate) fn max_connection_age(&self) -> Option<Duration> {
         self.inner.server.max_connection_age
+    }
+
+    /// Whose rooms and orders they are.
+    pub(crate) fn scope(&self) -> &Arc<Scope> {
+        &self.inner.server.scope
     }
 
     /// Whether both are clones of one.

@@ -1,5 +1,6 @@
 //! What a client says: prolongs its session where the app wants that, and is not heard any more once
 //! the login has ended.
+#![expect(clippy::unwrap_used, reason = "helpers of tests assert, too")]
 
 mod common;
 
@@ -84,7 +85,7 @@ fn server(auth: &Authorizer<User>) -> (Router, Live<User>, Arc<AtomicUsize>) {
     };
     io.ns("/", ignore.with(listen.clone()).with(auth.required()));
     io.ns("/lobby", ignore.with(listen).with(auth.optional()));
-    (Router::new().layer(host), auth.attach(&io), ran)
+    (Router::new().layer(host), auth.attach(&io).unwrap(), ran)
 }
 
 async fn said(client: &mut Client, ns: &str, event: &str, ran: &AtomicUsize) {

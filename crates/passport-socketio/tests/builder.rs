@@ -193,7 +193,7 @@ async fn no_debug_output_holds_a_secret_a_session_id_or_a_user_key() {
     let own_source = without_secret().source(source.clone());
     let (_host, io) = SocketIo::new_layer();
     io.ns("/", async || {});
-    let live = auth.attach(&io);
+    let live = auth.attach(&io).unwrap();
     let service = auth.layer().layer(());
     for said in [
         format!("{:?} {:#?}", builder(), builder()),

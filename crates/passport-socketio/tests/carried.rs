@@ -78,7 +78,7 @@ async fn a_store_that_is_given_all_the_same_is_not_asked() {
     client.connect("/").await.unwrap();
     // The sweep has looked at it by then.
     sleep(Duration::from_secs(60)).await;
-    assert_eq!(auth.attach(&io).user("u1").sockets().len(), 1);
+    assert_eq!(auth.attach(&io).unwrap().user("u1").sockets().len(), 1);
     assert_eq!(store.loads(), 0);
 }
 
@@ -108,7 +108,7 @@ async fn when_its_time_is_over_the_client_is_asked_for_the_cookie_that_it_has_no
     let mut client = Client::open(&app, signed("koa.sess", SOON, "key1")).await.unwrap();
     client.connect("/").await.unwrap();
     let connected = Instant::now();
-    let live = auth.attach(&io);
+    let live = auth.attach(&io).unwrap();
     while !live.online().is_empty() {
         sleep(Duration::from_millis(10)).await;
     }
@@ -136,7 +136,7 @@ async fn a_connection_on_it_lasts_an_hour_or_as_long_as_configured_and_is_invite
         let mut client = Client::open(&app, signed("session", ANN, "key1")).await.unwrap();
         client.connect("/").await.unwrap();
         sleep(age - Duration::from_millis(100)).await;
-        assert_eq!(auth.attach(&io).user("u1").sockets().len(), 1);
+        assert_eq!(auth.attach(&io).unwrap().user("u1").sockets().len(), 1);
         let ended = client.event("/").await;
         assert_eq!(ended, json!(["session_ended", {"code": "expired", "reconnect": true}]));
     }

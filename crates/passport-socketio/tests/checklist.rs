@@ -6,6 +6,7 @@
 
 mod common;
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,15 +15,15 @@ use axum::Router;
 use axum::body::Body;
 use common::world::{SECRET, Server, User, auth_over, cookie, find_user, ignore, user_session};
 use common::{Answer, Client, ask, eventually, soon, world};
+use express_session::SidHash;
 use express_session::cookie::Signer;
 use http::{Request, StatusCode};
 use passport_socketio::live::EndReason;
-use passport_socketio::socketio::user_room;
 use passport_socketio::store::{DestroySession as _, Life, MemoryStore};
 use passport_socketio::{Auth, Authorizer, AuthorizerBuilder, PeerAddr};
 use serde_json::json;
 use socketioxide::SocketIo;
-use socketioxide::extract::SocketRef;
+use socketioxide::extract::{Data, SocketRef};
 use socketioxide::handler::ConnectHandler as _;
 use testkit::secrecy;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -319,7 +320,7 @@ async fn item_20_who_comes_back_as_somebody_else_has_nothing_of_before() {
     client.connect("/").await.unwrap();
     assert_eq!(client.event("/").await, json!(["you", "bob"]));
 
-    for room in ["anns-papers".to_owned(), user_room(42)] {
+    for room in ["anns-papers".to_owned(), server.live.user_room(42)] {
         server.io.to(room).emit("for-ann", "private").await.unwrap();
     }
     server.io.emit("all", &0).await.unwrap();
@@ -331,16 +332,49 @@ async fn item_20_who_comes_back_as_somebody_else_has_nothing_of_before() {
 async fn item_26_a_client_joins_nobodys_room() {
     let server = server();
     let mut ann = Client::of(&server.app, "ann").await;
-    let theirs = user_room(7);
+    let theirs = server.live.user_room(7);
     ann.send(&format!(r#"0{{"room":"{theirs}","rooms":["{theirs}"],"user":7}}"#)).await;
     ann.connected("/").await.unwrap();
     for event in ["join", "subscribe", "room"] {
         ann.send(&format!(r#"2["{event}","{theirs}"]"#)).await;
     }
     server.io.to(theirs).emit("for-bob", "private").await.unwrap();
-    server.io.to(user_room(42)).emit("for-ann", "hers").await.unwrap();
+    server.io.to(server.live.user_room(42)).emit("for-ann", "hers").await.unwrap();
     assert_eq!(ann.event("/").await, json!(["for-ann", "hers"]));
     assert_eq!(server.live.online(), [42.into()]);
+}
+
+/// In an app that lets a client join whatever it likes.
+#[tokio::test]
+async fn item_26_no_text_that_a_client_can_compute_is_a_user_s_room() {
+    let server = server();
+    let on_connect = async |socket: SocketRef| {
+        socket.on("join", async |socket: SocketRef, Data::<String>(room)| socket.join(room));
+    };
+    server.io.ns("/rooms", on_connect.with(server.auth.required()));
+    let [mut ann, mut bob] =
+        [Client::of(&server.app, "ann").await, Client::of(&server.app, "bob").await];
+    ann.connect("/rooms").await.unwrap();
+    bob.connect("/rooms").await.unwrap();
+    let hashes = ["42", r#""42""#, "user:42", "ann", "s:ann", "session:ann"].map(|text| {
+        let hash = SidHash::of(text);
+        [text.to_owned(), hash.to_string(), hash.to_hex()]
+    });
+    let prefixes = ["", "user:", "session:", "passport:"];
+    let hashes = hashes.concat();
+    let rooms = hashes.iter().flat_map(|text| prefixes.map(|prefix| format!("{prefix}{text}")));
+    let rooms: HashSet<String> = rooms.collect();
+    for room in &rooms {
+        bob.send(&format!("2/rooms,{}", json!(["join", room]))).await;
+    }
+    let in_rooms =
+        || server.io.of("/rooms").unwrap().sockets().into_iter().map(|s| s.rooms().len());
+    // Each is in its user's and its session's room, and bob in all that he named.
+    eventually("all are joined", || in_rooms().sum::<usize>() == rooms.len() + 4).await;
+    server.live.user(42).emit("private", "for ann").await.unwrap();
+    assert_eq!(ann.event("/rooms").await, json!(["private", "for ann"]));
+    server.live.user(7).emit("next", "for bob").await.unwrap();
+    assert_eq!(bob.event("/rooms").await, json!(["next", "for bob"]));
 }
 
 #[tokio::test]
@@ -362,7 +396,7 @@ async fn item_26_a_user_called_proto_is_one_like_any_other() {
         socket.emit("you", &*name).unwrap();
     };
     io.ns("/", on_connect.with(auth.required()));
-    let (app, live) = (Router::new().layer(host).layer(auth.layer()), auth.attach(&io));
+    let (app, live) = (Router::new().layer(host).layer(auth.layer()), auth.attach(&io).unwrap());
     let mut clients = Vec::new();
     for name in names {
         let mut client = Client::of(&app, &format!("session-of-{name}")).await;

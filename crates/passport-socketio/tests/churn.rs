@@ -72,7 +72,13 @@ impl Server {
         io.ns("/", say_who.with(auth.required()));
         io.ns("/lobby", ignore.with(auth.optional()));
         let app = Router::new().layer(host).layer(auth.layer());
-        Arc::new(Self { app, live: auth.attach(&io), io, store, logins: AtomicUsize::new(0) })
+        Arc::new(Self {
+            app,
+            live: auth.attach(&io).unwrap(),
+            io,
+            store,
+            logins: AtomicUsize::new(0),
+        })
     }
 
     fn log_in(&self, user: usize) -> SessionId {

@@ -13,9 +13,11 @@ use std::time::Duration;
 use axum::Router;
 use common::world::{self, User, ignore};
 use common::{Client, eventually, soon};
-use passport_socketio::live::cluster::{Cluster, NodeId};
+use passport_socketio::live::cluster::{Cluster, ClusterError, NodeId};
 use passport_socketio::store::{Life, MemoryStore};
-use passport_socketio::{Authorizer, Candidate, Live, Reject, UserKey};
+use passport_socketio::{
+    Authorizer, AuthorizerBuilder, Candidate, ConfigError, Live, Reject, UserKey,
+};
 use serde_json::json;
 use socketioxide::SocketIo;
 use socketioxide::extract::SocketRef;
@@ -43,7 +45,12 @@ fn sessions() -> Arc<MemoryStore> {
 }
 
 fn authorizer(sessions: &Arc<MemoryStore>) -> Authorizer<User> {
+    builder(sessions).cluster_secret(SECRET).build().unwrap()
+}
+
+fn builder(sessions: &Arc<MemoryStore>) -> AuthorizerBuilder<User> {
     Authorizer::builder()
+        .cluster_name("test")
         .secret(world::SECRET)
         .store(sessions.clone())
         .max_stale(Duration::from_secs(2))
@@ -53,8 +60,6 @@ fn authorizer(sessions: &Arc<MemoryStore>) -> Authorizer<User> {
             let known = candidate.user().id != 7 || candidate.namespace() == "/";
             if known { Ok(()) } else { Err(Reject::new("no")) }
         })
-        .build()
-        .unwrap()
 }
 
 impl Node {
@@ -62,8 +67,8 @@ impl Node {
         let auth = authorizer(sessions);
         let (host, io) = SocketIo::new_layer();
         io.ns("/", ignore.with(auth.required()));
-        let live = auth.attach(&io);
-        let cluster = live.join(url, "test", SECRET).await.unwrap();
+        let live = auth.attach(&io).unwrap();
+        let cluster = live.join(url).await.unwrap();
         Self { app: Router::new().layer(host), live, cluster }
     }
 
@@ -274,7 +279,7 @@ async fn forged_malformed_and_repeated_messages_are_ignored_and_counted() {
     let (push, mut pushes) = tokio::sync::mpsc::unbounded_channel();
     let config = redis::AsyncConnectionConfig::new().set_push_sender(push);
     let mut eve = client.get_multiplexed_async_connection_with_config(&config).await.unwrap();
-    eve.subscribe("test:orders").await.unwrap();
+    eve.subscribe("test:main:orders").await.unwrap();
     assert!(soon(a.cluster.online()).await.1.is_complete());
     let genuine = loop {
         let push = soon(pushes.recv()).await.unwrap();
@@ -290,16 +295,16 @@ async fn forged_malformed_and_repeated_messages_are_ignored_and_counted() {
         ["", "{", "nonsense", "\u{0}.\u{0}", forged, &genuine, &genuine.replace("online", "onlinf")]
     {
         let () = redis::cmd("PUBLISH")
-            .arg("test:orders")
+            .arg("test:main:orders")
             .arg(message)
             .query_async(&mut eve)
             .await
             .unwrap();
     }
-    let other = authorizer(&sessions);
+    let other = builder(&sessions).cluster_secret("another secret").build().unwrap();
     let (_, io) = SocketIo::new_layer();
     io.ns("/", async || {});
-    let outsider = other.attach(&io).join(&server.url(), "test", "another secret").await.unwrap();
+    let outsider = other.attach(&io).unwrap().join(&server.url()).await.unwrap();
     let outsider = outsider.with_patience(Duration::from_millis(300));
     assert_eq!(soon(outsider.revoke_user(42)).await.answers.len(), 1);
     eventually("all eight are counted", || b.cluster.ignored() >= before + 8).await;
@@ -307,12 +312,17 @@ async fn forged_malformed_and_repeated_messages_are_ignored_and_counted() {
 }
 
 #[tokio::test]
-async fn an_empty_secret_or_a_redis_that_is_not_there_is_found_when_joining() {
-    let auth = authorizer(&sessions());
+async fn a_missing_secret_or_redis_is_found_when_joining() {
     let (_, io) = SocketIo::new_layer();
-    let live: Live<User> = auth.attach(&io);
-    assert!(live.join("redis://127.0.0.1:1/", "test", "").await.is_err());
-    let error = soon(live.join("redis://:hunter2@127.0.0.1:1/", "test", SECRET)).await.unwrap_err();
+    let attach = |builder: AuthorizerBuilder<User>| builder.build().unwrap().attach(&io).unwrap();
+    let without = attach(builder(&sessions()));
+    let error = without.join("redis://127.0.0.1:1/").await.unwrap_err();
+    assert!(matches!(error, ClusterError::NoSecret), "{error}");
+    let empty = builder(&sessions()).cluster_secret("").build().unwrap_err();
+    assert_eq!(empty, ConfigError::EmptyClusterSecret);
+    let live = attach(builder(&sessions()).cluster_secret(SECRET));
+    let error = soon(live.join("redis://:hunter2@127.0.0.1:1/")).await.unwrap_err();
+    assert!(std::error::Error::source(&error).is_some(), "{error:?}");
     assert!(!format!("{error} {error:?}").contains("hunter2"));
 }
 
@@ -329,7 +339,7 @@ async fn nodes_reach_each_other_over_tls_as_the_store_does() {
     assert!(soon(a.cluster.disconnect_user(42)).await.is_complete());
     assert!(b.live.user(42).sockets().is_empty());
 
-    let refused = soon(a.live.join(&url, "test", SECRET)).await.unwrap_err();
+    let refused = soon(a.live.join(&url)).await.unwrap_err();
     let why = std::error::Error::source(&refused).unwrap().to_string();
     assert!(why.contains("UnknownIssuer"), "{refused}: {why}");
 }
@@ -337,7 +347,7 @@ async fn nodes_reach_each_other_over_tls_as_the_store_does() {
 #[tokio::test]
 async fn what_a_cluster_url_must_not_say_is_told_without_its_password() {
     let auth = authorizer(&sessions());
-    let live: Live<User> = auth.attach(&SocketIo::new_layer().1);
+    let live: Live<User> = auth.attach(&SocketIo::new_layer().1).unwrap();
     for (query, what) in [
         ("?prefix=sess:", "`prefix`"),
         ("?cluster=true", "not a cluster"),
@@ -345,7 +355,7 @@ async fn what_a_cluster_url_must_not_say_is_told_without_its_password() {
         ("?layout=knex", "`layout`"),
     ] {
         let url = format!("redis://:hunter2@127.0.0.1:1/{query}");
-        let error = live.join(&url, "test", SECRET).await.unwrap_err();
+        let error = live.join(&url).await.unwrap_err();
         assert!(error.to_string().contains(what), "{error}");
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
         assert!(!error.to_string().contains("session store"), "{error}");
@@ -370,7 +380,7 @@ async fn what_is_sent_to_a_user_reaches_them_on_every_node() {
         let (host, io) = SocketIo::builder().with_adapter::<Clustered>(adapter).build_layer();
         let auth = authorizer(&sessions);
         io.ns("/", on_connect.with(auth.required())).await.unwrap();
-        nodes.push((Router::new().layer(host), auth.attach(&io)));
+        nodes.push((Router::new().layer(host), auth.attach(&io).unwrap()));
     }
     let [(_, here), (there, _)] = &nodes[..] else {
         return;
@@ -379,4 +389,24 @@ async fn what_is_sent_to_a_user_reaches_them_on_every_node() {
     ann.connect("/").await.unwrap();
     here.user(42).emit("news", "for ann").await.unwrap();
     assert_eq!(ann.event("/").await, json!(["news", "for ann"]));
+}
+
+#[tokio::test]
+async fn an_adapter_of_several_nodes_needs_a_cluster_secret() {
+    let Some(server) = RedisServer::start().await else {
+        return;
+    };
+    let client = redis::Client::open(format!("{}?protocol=resp3", server.url())).unwrap();
+    let adapter = RedisAdapterCtr::new_with_redis(&client).await.unwrap();
+    let (host, io) = SocketIo::builder().with_adapter::<Clustered>(adapter).build_layer();
+    let auth = builder(&sessions()).build().unwrap();
+    io.ns("/", on_connect.with(auth.required())).await.unwrap();
+    io.ns("/lobby", on_connect.with(auth.optional())).await.unwrap();
+    assert_eq!(auth.attach(&io).unwrap_err(), ConfigError::AdapterNeedsClusterSecret);
+    let app = Router::new().layer(host);
+    let mut ann = Client::of(&app, "ann").await;
+    for ns in ["/", "/lobby"] {
+        assert_eq!(ann.connect(ns).await, Err("server_error".into()));
+    }
+    assert!(io.of("/").unwrap().sockets().is_empty());
 }

@@ -11,7 +11,6 @@ use std::time::Duration;
 use common::world::{Server, User, ignore};
 use common::{Client, eventually, soon};
 use passport_socketio::live::EndReason;
-use passport_socketio::socketio::user_room;
 use passport_socketio::{Auth, MaybeAuth, MaybeSession, Session, filter_sockets_by_user};
 use serde_json::json;
 use socketioxide::extract::SocketRef;
@@ -58,7 +57,7 @@ async fn every_socket_of_the_session_is_told_why_and_disconnected_and_nobody_els
         is_told(&mut tab, "/lobby", reason).await;
 
         let (io, lobby) = (&server.io, server.io.of("/lobby").unwrap());
-        io.to(user_room(42)).emit("still", "here").await.unwrap();
+        io.to(server.live.user_room(42)).emit("still", "here").await.unwrap();
         lobby.emit("still", "here").await.unwrap();
         assert_eq!(other_login.event("/").await, json!(["still", "here"]));
         assert_eq!(guest.event("/lobby").await, json!(["still", "here"]));
@@ -98,7 +97,7 @@ async fn a_client_that_reads_nothing_is_disconnected_as_soon_as_there_is_room_to
     server.live.end_session(&"ann".into(), EndReason::LoggedOut);
     // Still connected, but nobody's any more.
     assert!(socket.connected());
-    assert!(server.io.to(user_room(42)).sockets().is_empty());
+    assert!(server.io.to(server.live.user_room(42)).sockets().is_empty());
     assert!(server.live.user(42).sockets().is_empty());
     assert!(filter_sockets_by_user(&server.io, |_: &User| true).is_empty());
     for n in 0..sent {

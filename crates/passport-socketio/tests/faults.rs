@@ -64,7 +64,7 @@ impl House {
         io.ns("/", on_connect.clone().with(auth.required()));
         io.ns("/lobby", on_connect.with(auth.optional()));
         let app = Router::new().layer(host).layer(auth.layer());
-        let house = Self { redis, proxy, app, live: auth.attach(&io), guests };
+        let house = Self { redis, proxy, app, live: auth.attach(&io).unwrap(), guests };
         house.log_in().await;
         Some(house)
     }

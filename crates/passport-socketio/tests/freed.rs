@@ -87,7 +87,7 @@ impl Server {
         let builder = SocketIo::builder().connect_timeout(TIMEOUT);
         let (host, io) = builder.ping_interval(TIMEOUT).ping_timeout(TIMEOUT).build_layer();
         io.ns("/", ignore.with(auth.required()));
-        let live = auth.attach(&io);
+        let live = auth.attach(&io).unwrap();
         let (around, over) = (auth.layer(), auth.layer_over(host.clone()));
         let app = match layer {
             Layer::None => Router::new().layer(host),

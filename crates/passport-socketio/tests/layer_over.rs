@@ -44,7 +44,7 @@ fn server(over: bool, set: impl FnOnce(Builder) -> Builder) -> Server {
     io.ns("/", ignore.with(auth.required()));
     io.ns("/lobby", ignore.with(auth.optional()));
     io.ns("/public", ignore);
-    Server { app, live: auth.attach(&io), io, auth, store }
+    Server { app, live: auth.attach(&io).unwrap(), io, auth, store }
 }
 
 /// When the host has forgotten the connection, from now on.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use common::world::{Server, User, ignore};
 use common::{Client, eventually, soon};
-use passport_socketio::socketio::{session_room, user_room};
+use express_session::SessionId;
 use passport_socketio::store::Life;
 use passport_socketio::{Auth, UserKey, filter_sockets_by_user};
 use serde_json::json;
@@ -79,7 +79,7 @@ async fn a_user_is_found_by_what_user_id_gave_and_not_by_the_session_s_key() {
     let mut client = connected(&server, "ann", &["/"]).await;
     assert_eq!(server.live.user("ann").sockets().len(), 1);
     assert!(server.live.user(42).sockets().is_empty());
-    server.io.to(user_room("ann")).emit("news", "hello").await.unwrap();
+    server.io.to(server.live.user_room("ann")).emit("news", "hello").await.unwrap();
     assert_eq!(client.event("/").await, json!(["news", "hello"]));
 }
 
@@ -93,9 +93,12 @@ async fn the_rooms_of_a_user_and_of_a_session_reach_their_sockets_and_no_others(
         let mut guest = connected(&server, "anonymous", &["/lobby"]).await;
 
         let (io, lobby) = (&server.io, server.io.of("/lobby").unwrap());
-        io.to(user_room(42)).emit("user", &42).await.unwrap();
-        io.to(session_room(&"ann-too".into())).emit("session", &2).await.unwrap();
-        lobby.clone().to(user_room(42)).emit("lobby", &1).await.unwrap();
+        io.to(server.live.user_room(42)).emit("user", &42).await.unwrap();
+        io.to(server.live.session_room(&SessionId::from("ann-too")))
+            .emit("session", &2)
+            .await
+            .unwrap();
+        lobby.clone().to(server.live.user_room(42)).emit("lobby", &1).await.unwrap();
         io.emit("all", &0).await.unwrap();
         lobby.emit("all", &0).await.unwrap();
 

@@ -109,7 +109,7 @@ async fn handshake(layer: bool, logout: Logout, log_out_at: usize) -> usize {
     let on_connect = async |_: SocketRef, _: Auth<User>| {};
     io.ns("/", on_connect.with(behind).with(auth.required()));
     io.ns("/other", ignore.with(auth.required()));
-    let live = auth.attach(&io);
+    let live = auth.attach(&io).unwrap();
     *points.act.lock().unwrap() = Some(log_out(logout, sessions, live.clone()));
     let mut app = Router::new().layer(host);
     if layer {

@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::world::{Server, User, ignore};
 use common::{Client, eventually};
-use passport_socketio::socketio::user_room;
 use passport_socketio::{Auth, MaybeAuth};
 use socketioxide::SocketIo;
 use socketioxide::extract::SocketRef;
@@ -91,7 +90,7 @@ async fn a_user_whom_a_middleware_behind_the_gate_refuses_leaves_nothing_behind(
         assert_eq!(client.connect("/").await, Err("full".into()));
         eventually("the registry is empty", || server.forgot_everybody()).await;
         assert!(server.live.user(42).sockets().is_empty());
-        assert!(server.io.to(user_room(42)).sockets().is_empty());
+        assert!(server.io.to(server.live.user_room(42)).sockets().is_empty());
     }
 }
 

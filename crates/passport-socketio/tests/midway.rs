@@ -84,7 +84,7 @@ impl Server {
         };
         io.ns("/", ignore.with(auth.required()));
         io.ns("/slow", ignore.with(wait).with(auth.required()));
-        let live = auth.attach(&io);
+        let live = auth.attach(&io).unwrap();
         Self { app: Router::new().layer(host), io, live, success, middleware, admin }
     }
 

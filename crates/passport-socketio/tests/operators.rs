@@ -97,7 +97,7 @@ impl Server {
         io.ns("/", ignore.with(auth.required()));
         io.ns("/admin", ignore.with(auth.required()));
         io.ns("/lobby", ignore.with(auth.optional()));
-        let live = auth.attach(&io);
+        let live = auth.attach(&io).unwrap();
         Self { app: Router::new().layer(host), io, live, store, admin, known }
     }
 

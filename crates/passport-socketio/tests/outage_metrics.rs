@@ -50,7 +50,7 @@ async fn a_store_that_is_cut_off_is_away_and_its_feed_lost_until_both_are_back()
     let (host, io) = SocketIo::new_layer();
     io.ns("/", ignore.with(auth.required()));
     let app = Router::new().layer(host).layer(auth.layer());
-    let live = auth.attach(&io);
+    let live = auth.attach(&io).unwrap();
     let mut ann = Client::of(&app, "ann").await;
     ann.connect("/").await.unwrap();
     told.until("feeds_listening", |feeds| feeds == 1).await;
@@ -88,10 +88,11 @@ async fn a_store_that_is_cut_off_is_away_and_its_feed_lost_until_both_are_back()
 async fn node(url: &str) -> Cluster<User> {
     let sessions = MemoryStore::for_tests();
     sessions.set("ann", user_session(42), Life::Forever);
-    let auth = auth_over(Arc::new(sessions)).build().unwrap();
+    let auth = auth_over(Arc::new(sessions)).cluster_name("test").cluster_secret("of the nodes");
+    let auth = auth.build().unwrap();
     let (_, io) = SocketIo::new_layer();
     io.ns("/", ignore.with(auth.required()));
-    let cluster = auth.attach(&io).join(url, "test", "of the nodes").await.unwrap();
+    let cluster = auth.attach(&io).unwrap().join(url).await.unwrap();
     cluster.with_patience(Duration::from_secs(5))
 }
 
@@ -120,7 +121,7 @@ async fn orders_among_nodes_are_measured_by_outcome_and_forged_ones_counted() {
     for forged in ["nonsense", r#"0000.{"id":"1","from":"x","at":1,"order":"online"}"#] {
         let before = told.value("cluster_ignored_total");
         let () = redis::cmd("PUBLISH")
-            .arg("test:orders")
+            .arg("test:main:orders")
             .arg(forged)
             .query_async(&mut eve)
             .await

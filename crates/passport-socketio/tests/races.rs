@@ -70,7 +70,7 @@ impl Race {
         if layer {
             app = app.layer(auth.layer());
         }
-        Self { app, live: auth.attach(&io), store, asked }
+        Self { app, live: auth.attach(&io).unwrap(), store, asked }
     }
 
     /// What happens during the nth load, from 1.
@@ -228,7 +228,7 @@ async fn a_session_that_ends_while_success_is_asked_lets_nobody_in() {
         let auth = auth_over(store.clone()).success(success).build().unwrap();
         let (host, io) = SocketIo::new_layer();
         io.ns("/", ignore.with(auth.required()));
-        assert!(live.set(auth.attach(&io)).is_ok());
+        assert!(live.set(auth.attach(&io).unwrap()).is_ok());
         let mut app = Router::new().layer(host);
         if layer {
             app = app.layer(auth.layer());

@@ -78,7 +78,7 @@ impl Server {
         let (host, io) = SocketIo::new_layer();
         io.ns("/", ignore.with(auth.required()));
         io.ns("/lobby", ignore.with(auth.optional()));
-        Self { app: Router::new().layer(host), live: auth.attach(&io), auth, store }
+        Self { app: Router::new().layer(host), live: auth.attach(&io).unwrap(), auth, store }
     }
 
     async fn log_out(&self, who: &str) {

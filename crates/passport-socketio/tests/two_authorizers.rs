@@ -14,7 +14,7 @@ use http::{Method, StatusCode};
 use passport_socketio::live::EndReason;
 use passport_socketio::store::{Life, MemoryStore};
 use passport_socketio::{
-    Auth, Authorizer, MaybeAuth, MaybeSession, Session, filter_sockets_by_user,
+    Auth, Authorizer, ConfigError, MaybeAuth, MaybeSession, Session, filter_sockets_by_user,
 };
 use serde_json::json;
 use socketioxide::SocketIo;
@@ -92,8 +92,8 @@ async fn each_knows_its_own_users_whichever_of_them_has_its_layer() {
         assert_eq!(user.connect("/both").await, Err("unauthorized".into()));
         user.connect("/").await.unwrap();
 
-        assert_eq!(users.attach(&io).user(42).sockets().len(), 3);
-        assert_eq!(admins.attach(&io).user("eve").sockets().len(), 2);
+        assert_eq!(users.attach(&io).unwrap().user(42).sockets().len(), 3);
+        assert_eq!(admins.attach(&io).unwrap().user("eve").sockets().len(), 2);
         assert_eq!(filter_sockets_by_user(&io, |_: &User| true).len(), 3);
         assert_eq!(filter_sockets_by_user(&io, |_: &Admin| true).len(), 2);
     }
@@ -145,7 +145,7 @@ async fn two_of_one_type_of_user_do_not_answer_for_each_other() {
     }
     let mut ann = Client::of(&app, "ann").await;
     ann.connect("/").await.unwrap();
-    assert!(other.attach(&io).online().is_empty());
+    assert!(other.attach(&io).unwrap().online().is_empty());
 }
 
 /// Two with one type of user, and a layer each. A namespace for each, the inner's first.
@@ -185,7 +185,7 @@ async fn two_gates_of_one_type_of_user_both_end_the_socket() {
             *note.lock().unwrap() = Some((user.is_live(), logged_in));
         };
         io.ns("/", on_connect.with(first.required()).with(second.required()));
-        let lives = [first.attach(&io), second.attach(&io)];
+        let lives = [first.attach(&io).unwrap(), second.attach(&io).unwrap()];
         let mut ann = Client::of(&Router::new().layer(host), "ann").await;
         ann.connect("/").await.unwrap();
         soon(began.notified()).await;
@@ -214,7 +214,7 @@ async fn one_authorizer_that_guards_a_namespace_twice_has_one_socket_there() {
         socket.emit("welcome", &(user.is_live(), views)).unwrap();
     };
     io.ns("/", on_connect.with(auth.optional()).with(auth.required()));
-    let live = auth.attach(&io);
+    let live = auth.attach(&io).unwrap();
     let mut ann = Client::of(&Router::new().layer(host), "ann").await;
     ann.connect("/").await.unwrap();
     assert_eq!(ann.event("/").await, json!(["welcome", true, 3]));
@@ -251,4 +251,62 @@ async fn the_session_of_a_namespace_with_two_gates_is_the_members() {
         let session = MaybeSession::of(&socket).0.unwrap();
         assert_eq!(session.get::<i64>("/passport/user"), Some(42), "{ns}");
     }
+}
+
+/// User 42 of one, on `/`, and user 42 of the other, on `/admin`.
+#[tokio::test]
+async fn users_with_one_key_of_two_authorizers_share_no_room() {
+    let [users, admins] = [store(), store()].map(|store| auth_over(store).build().unwrap());
+    let (host, io) = SocketIo::new_layer();
+    io.ns("/", ignore.with(users.required()));
+    io.ns("/admin", ignore.with(admins.required()));
+    let app = Router::new().layer(host);
+    let [mut user, mut admin] = [Client::of(&app, "ann").await, Client::of(&app, "ann").await];
+    user.connect("/").await.unwrap();
+    admin.connect("/admin").await.unwrap();
+
+    let (users, admins) = (users.attach(&io).unwrap(), admins.attach(&io).unwrap());
+    for ns in ["/", "/admin"] {
+        admins.user(42).join(["control-room"]).await.unwrap();
+        users.user(42).leave(["control-room"]).await.unwrap();
+        let inside = io.of(ns).unwrap().within("control-room").sockets().len();
+        assert_eq!(inside, usize::from(ns == "/admin"), "{ns}");
+    }
+    users.user(42).emit("news", "for the user").await.unwrap();
+    admins.user(42).emit("news", "for the admin").await.unwrap();
+    assert_eq!(user.event("/").await, json!(["news", "for the user"]));
+    assert_eq!(admin.event("/admin").await, json!(["news", "for the admin"]));
+    assert_eq!(users.disconnect_user(42), 1);
+    assert_eq!(admins.online().len(), 1);
+}
+
+#[tokio::test]
+async fn two_with_one_name_and_one_cluster_secret_do_not_serve_one_server() {
+    let clustered = |name: &str| {
+        auth_over(store()).cluster_secret("of the cluster").name(name).build().unwrap()
+    };
+    let [first, second, admins] = ["users", "users", "admins"].map(clustered);
+    assert_eq!(first.user_room(42), second.user_room(42));
+    let (host, io) = SocketIo::new_layer();
+    for (ns, auth) in [("/", &first), ("/second", &second), ("/admins", &admins)] {
+        io.ns(ns, ignore.with(auth.required()));
+    }
+    let app = Router::new().layer(host);
+    let taken = ConfigError::NameTaken("users".into());
+    {
+        let _live = first.attach(&io).unwrap();
+        assert_eq!(second.attach(&io).unwrap_err(), taken);
+        let [_again, _admins] = [first.attach(&io).unwrap(), admins.attach(&io).unwrap()];
+        // Another server is another node.
+        let (_, elsewhere) = SocketIo::new_layer();
+        second.attach(&elsewhere).unwrap();
+    }
+    // Without `attach`, the first that lets somebody in has the name.
+    let mut ann = Client::of(&app, "ann").await;
+    ann.connect("/").await.unwrap();
+    ann.connect("/admins").await.unwrap();
+    assert_eq!(ann.connect("/second").await, Err("server_error".into()));
+    assert_eq!(second.attach(&io).unwrap_err(), taken);
+    first.attach(&io).unwrap().user(42).emit("news", "hello").await.unwrap();
+    assert_eq!(ann.event("/").await, json!(["news", "hello"]));
 }

@@ -42,6 +42,9 @@ type EndSession = Arc<dyn Fn(&SessionId) + Send + Sync>;
 
 /// Runs until SIGINT or SIGTERM.
 pub(crate) async fn run(args: DemoArgs) -> Result<(), Failed> {
+    if args.redis_adapter.is_some() && args.cluster_secret.is_none() {
+        return Err("--redis-adapter needs --cluster-secret (or PASSPORT_SOCKETIO_CLUSTER_SECRET): the names of users' rooms are made of it, the same on all nodes".into());
+    }
     let kind = args.sessions.kind;
     let house = match args.store.as_deref() {
         None if kind.may_be_without_store() => foreign::open(&args).await?,
@@ -63,6 +66,12 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failed> {
     }
     if args.insecure_session_id_query {
         auth = auth.insecure_session_id_query();
+    }
+    if let Some(name) = &args.cluster_name {
+        auth = auth.cluster_name(name);
+    }
+    if let Some(secret) = &args.cluster_secret {
+        auth = auth.cluster_secret(secret);
     }
     let auth = auth.build()?;
 
@@ -95,7 +104,7 @@ async fn serve<A: Adapter>(
     layer: SocketIoLayer<A>,
     io: SocketIo<A>,
 ) -> Result<(), Failed> {
-    let live = auth.attach(&io);
+    let live = auth.attach(&io)?;
     let pages = web::with_files(pages(Arc::new(move |sid| {
         live.end_session(sid, EndReason::LoggedOut);
     })));

@@ -130,7 +130,7 @@ impl Server {
         let app: Router = Router::new().layer(host).layer(auth.layer());
         let (doors, link) = link(over_tcp).await;
         tokio::spawn(async move { axum::serve(doors, app).await });
-        Self { link: Arc::new(link), live: auth.attach(&io), io, auth }
+        Self { link: Arc::new(link), live: auth.attach(&io).unwrap(), io, auth }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::auth::ServerOptions;
 use crate::authorizer::{Decider, Loads, Origin, OriginPolicy, Readings};
 use crate::handshake::normal_path;
 use crate::observe::events;
+use crate::scope::Scope;
 
 /// How long a connection may last on a session that nobody can end from outside.
 const CARRIED_AGE: Duration = Duration::from_secs(60 * 60);
@@ -32,6 +33,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
             Some(path) => path.into(),
             None => return Err(ConfigError::Path(self.path)),
         };
+        let scope = Scope::new(self.scope)?;
         if self.query {
             events::insecure_query();
         }
@@ -53,6 +55,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
             handshake: self.handshake,
             keep_cookies: self.keep_cookies,
             path,
+            scope: Arc::new(scope),
             max_connection_age: self.max_connection_age.or(carried.then_some(CARRIED_AGE)),
         };
         let decider = Decider {

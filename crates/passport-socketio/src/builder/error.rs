@@ -59,6 +59,33 @@ pub enum ConfigError {
         "{0:?} can't be the path of a request: write /socket.io, or whatever socketioxide's `req_path` is, beginning with a slash"
     )]
     Path(String),
+    /// The authorizer's name can't be one.
+    #[error(
+        "{0:?} can't be an authorizer's name: give `.name(…)` up to 64 letters, digits, `.`, `_` and `-`"
+    )]
+    Name(String),
+    /// The cluster's name can't be one.
+    #[error(
+        "{0:?} can't be a cluster's name: give `.cluster_name(…)` up to 64 letters, digits, `.`, `_`, `-` and `:`"
+    )]
+    ClusterName(String),
+    /// The cluster's secret is empty.
+    #[error("the cluster's secret is empty: give `.cluster_secret(…)` at least 32 random bytes")]
+    EmptyClusterSecret,
+    /// The server's adapter reaches other nodes, and no secret was given: rooms of users would differ
+    /// from node to node.
+    #[error(
+        "the adapter reaches other nodes, so the users' rooms need the nodes' common secret: give `.cluster_secret(…)`"
+    )]
+    AdapterNeedsClusterSecret,
+    /// Two authorizers of one server have one name, and one cluster secret.
+    #[error(
+        "another authorizer of this server has the name {0:?}, so their users would be taken for each other: give each its own `.name(…)`"
+    )]
+    NameTaken(String),
+    /// The operating system gave no random numbers.
+    #[error("the operating system gave no random numbers for the names of rooms")]
+    NoRandomness,
     /// The user pointer is no JSON pointer.
     #[error("{0:?} is no JSON pointer: write /passport/user, or /passport for @fastify/passport")]
     UserPointer(String),

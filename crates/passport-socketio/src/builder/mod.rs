@@ -19,10 +19,12 @@ use crate::authorizer::{
 };
 use crate::handshake::HandshakeSettings;
 use crate::live::LiveSettings;
+use crate::scope::ScopeSettings;
 use crate::{Candidate, DeserializeUser, Failure, Reject, UserKey, Verdict};
 
 mod admission;
 mod build;
+mod cluster;
 mod error;
 mod handshake;
 mod live;
@@ -63,6 +65,7 @@ pub struct AuthorizerBuilder<U> {
     handshake: HandshakeSettings,
     keep_cookies: bool,
     path: String,
+    scope: ScopeSettings,
     clock: Arc<dyn Clock>,
 }
 
@@ -89,6 +92,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
             handshake: HandshakeSettings::default(),
             keep_cookies: false,
             path: "/socket.io".into(),
+            scope: ScopeSettings::default(),
             clock: Arc::new(SystemClock),
         }
     }

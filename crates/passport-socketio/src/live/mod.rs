@@ -14,7 +14,8 @@ use socketioxide::extract::SocketRef;
 
 use crate::handshake::check_limits;
 use crate::observe::Observer;
-use crate::{Authorizer, UserKey};
+use crate::scope::Claim;
+use crate::{Authorizer, ConfigError, UserKey};
 
 mod activity;
 mod begun;
@@ -56,6 +57,8 @@ use socket::Ending;
 /// [`Authorizer::attach`]; cheap to clone.
 pub struct Live<U, A: Adapter = LocalAdapter> {
     auth: Authorizer<U>,
+    // Goes before the server.
+    claim: Option<Arc<Claim>>,
     io: SocketIo<A>,
 }
 
@@ -67,19 +70,26 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
     /// ```
     /// # use passport_socketio::{Authorizer, store::MemoryStore};
     /// # use socketioxide::SocketIo;
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), passport_socketio::ConfigError> {
     /// # let auth = Authorizer::<i64>::builder().secret("s").store(MemoryStore::for_tests())
     /// #     .deserialize_user(async |id: i64| Ok::<_, std::io::Error>(Some(id))).build().unwrap();
     /// let (_layer, io) = SocketIo::new_layer();
     /// io.ns("/", async || {});
-    /// let live = auth.attach(&io);
+    /// let live = auth.attach(&io)?;
     /// assert!(live.user(42).sockets().is_empty());
     /// assert_eq!(live.revoke_user(42).await.sockets, 0);
-    /// # }
+    /// # Ok(()) }
     /// ```
-    pub fn attach<A: Adapter>(&self, io: &SocketIo<A>) -> Live<U, A> {
+    ///
+    /// # Errors
+    /// [`ConfigError`] if the server's adapter reaches other nodes and this authorizer has no
+    /// [`cluster_secret`](crate::AuthorizerBuilder::cluster_secret); or if another authorizer that
+    /// serves there has the same [`name`](crate::AuthorizerBuilder::name), under the same secret.
+    /// Its gates let nobody in then, and say so in the log.
+    pub fn attach<A: Adapter>(&self, io: &SocketIo<A>) -> Result<Live<U, A>, ConfigError> {
         check_limits(io, self);
-        Live { auth: self.clone(), io: io.clone() }
+        let claim = Claim::on(io, self.scope())?.map(Arc::new);
+        Ok(Live { auth: self.clone(), claim, io: io.clone() })
     }
 }
 
@@ -112,7 +122,7 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
         self.registry().end_session(sid, reason)
     }
 
-    fn auth(&self) -> &Authorizer<U> {
+    pub(crate) fn auth(&self) -> &Authorizer<U> {
         &self.auth
     }
 
@@ -136,7 +146,7 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
 
 impl<U, A: Adapter> Clone for Live<U, A> {
     fn clone(&self) -> Self {
-        Self { auth: self.auth.clone(), io: self.io.clone() }
+        Self { auth: self.auth.clone(), claim: self.claim.clone(), io: self.io.clone() }
     }
 }
 

@@ -11,7 +11,6 @@ use socketioxide::operators::BroadcastOperators;
 
 use super::Live;
 use crate::UserKey;
-use crate::socketio::user_room;
 
 /// One user. Made by [`Live::user`].
 ///
@@ -95,7 +94,7 @@ impl<'l, U: Send + Sync + 'static, A: Adapter> LiveUser<'l, U, A> {
 
     /// The user's room, in each namespace.
     fn everywhere(&self) -> impl Iterator<Item = BroadcastOperators<A>> {
-        let room = user_room(&self.key);
+        let room = self.live.user_room(&self.key);
         let namespaces = self.live.io().nsps();
         namespaces.into_iter().map(move |namespace| namespace.within(room.clone()))
     }

@@ -211,6 +211,15 @@ pub(crate) fn another_path(path: &str) {
     );
 }
 
+/// The gates let nobody in.
+pub(crate) fn not_attached(error: &dyn Error) {
+    error!(
+        target: CONFIG,
+        why = chain(error),
+        "this authorizer can't serve here, and lets nobody in"
+    );
+}
+
 /// `path` is without the slash at its end.
 pub(crate) fn passed_no_layer(path: &str) {
     warn!(

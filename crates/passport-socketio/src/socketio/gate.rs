@@ -11,24 +11,26 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use express_session::store::StoreError;
 use http::request::Parts;
+use socketioxide::SocketIo;
 use socketioxide::adapter::Adapter;
-use socketioxide::handler::{ConnectMiddleware, Value};
+use socketioxide::handler::{ConnectMiddleware, FromConnectParts as _, Value};
 use socketioxide::socket::Socket;
 use tokio::time::{Instant, sleep};
 use tracing::Instrument as _;
 
 use super::again::Again;
-use super::{session_room, user_room};
 use crate::attempt::Attempt;
 use crate::authorizer::{Answer, Denial, Lookup};
 use crate::handshake::{Connection, Handover, Left, after_connect, before_connect, check_setup};
 use crate::live::{Begun, EndReason, Host, LiveSocket, NotEntered, Registration};
 use crate::observe::{Subject, events};
+use crate::scope::Claim;
 use crate::socketio::logins::LiveUserOf;
 use crate::socketio::session::SocketSession;
 use crate::{AuthorizeError, Authorizer, Failure, Identity, Session};
@@ -45,6 +47,15 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub struct Gate<U> {
     auth: Authorizer<U>,
     guests: bool,
+}
+
+/// Held by a socket for as long as it is in its rooms.
+struct Claimed<U>(Arc<Claim>, PhantomData<fn() -> U>);
+
+impl<U> Clone for Claimed<U> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone(), PhantomData)
+    }
 }
 
 /// Tells our implementation of the host's trait from its closures.
@@ -97,14 +108,32 @@ impl<A: Adapter, U: Send + Sync + 'static> ConnectMiddleware<A, GateMarker> for 
         // Before anything is waited for: what is revoked from here on is refused.
         let handshake = self.auth.registry().begin_handshake();
         before_connect(&socket, settings).await;
-        let admitted =
-            self.admit(&socket, handshake).instrument(events::connect_span(socket.ns())).await;
+        let admitting = self.admit_claimed(&socket, handshake);
+        let admitted = admitting.instrument(events::connect_span(socket.ns())).await;
         after_connect(&socket, settings, admitted.is_ok());
         admitted.map_err(|message| Box::new(message) as _)
     }
 }
 
 impl<U: Send + Sync + 'static> Gate<U> {
+    /// Lets nobody in whose rooms could be another user's, or would not be found on other nodes.
+    async fn admit_claimed<A: Adapter>(
+        &self,
+        socket: &Arc<Socket<A>>,
+        handshake: Begun<U>,
+    ) -> Result<(), Cow<'static, str>> {
+        let Ok(io) = SocketIo::from_connect_parts(socket, &None);
+        let claim = Claim::on(&io, self.auth.scope()).map_err(|error| {
+            self.auth.scope().warn(&error);
+            "server_error"
+        })?;
+        self.admit(socket, handshake).await?;
+        if let Some(claim) = claim {
+            socket.extensions.insert(Claimed(Arc::new(claim), PhantomData::<fn() -> U>));
+        }
+        Ok(())
+    }
+
     /// Lets the socket in, as a user or as a guest. The error is what the client reads.
     async fn admit<A: Adapter>(
         &self,
@@ -220,7 +249,8 @@ impl<U: Send + Sync + 'static> Gate<U> {
             membership.ends_with(tokio::spawn(end_at_age(Arc::downgrade(&live), age)));
         }
         LiveUserOf::enter(membership, socket);
-        socket.join([user_room(identity.user_key()), session_room(session.id())]);
+        socket
+            .join([self.auth.user_room(identity.user_key()), self.auth.session_room(session.id())]);
         if live.has_ended() {
             // In this very moment. The host takes a refused socket out of its rooms.
             let ended = Failure::from(Denial::SessionNotFound);

@@ -5,7 +5,8 @@
 //!   `.with`: the last one runs first.
 //! - [`Auth`] and [`MaybeAuth`] are the user in a handler's arguments;
 //!   [`Session`](crate::Session) and [`MaybeSession`] the session.
-//! - Every socket of a user is in [`user_room`] and in [`session_room`].
+//! - Every socket of a user is in their [`user_room`](crate::Authorizer::user_room) and in their
+//!   [`session_room`](crate::Authorizer::session_room).
 
 mod again;
 mod auth;
@@ -22,5 +23,4 @@ pub use filter::filter_sockets_by_user;
 pub use gate::{Gate, GateMarker};
 pub use guard::Guard;
 pub use maybe_auth::MaybeAuth;
-pub use rooms::{session_room, user_room};
 pub use session::{MaybeSession, NoSession};

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use axum::Router;
-use passport_socketio::Live;
 use passport_socketio::live::cluster::Cluster;
 use passport_socketio::live::cluster::memory::{MemoryBus, MemoryTransport, Way};
 use passport_socketio::store::MemoryStore;
+use passport_socketio::{Authorizer, Live};
 use socketioxide::SocketIo;
 use socketioxide::handler::ConnectHandler as _;
 use tokio::time::{Duration, sleep};
 
 use super::common::world::{User, ignore};
 use super::common::{Client, eventually};
-use super::{SECRET, authorizer, sessions};
+use super::{SECRET, authorizer, builder, sessions};
 
 /// A node is silent after 6 s without a heartbeat, which comes every 2 s.
 const NOTICED: Duration = Duration::from_secs(10);
@@ -28,11 +28,14 @@ struct Node {
 
 impl Node {
     async fn join(sessions: &Arc<MemoryStore>, bus: &MemoryBus) -> Self {
-        let auth = authorizer(sessions);
+        Self::of(authorizer(sessions), bus).await
+    }
+
+    async fn of(auth: Authorizer<User>, bus: &MemoryBus) -> Self {
         let (host, io) = SocketIo::new_layer();
         io.ns("/", ignore.with(auth.required()));
-        let (live, way) = (auth.attach(&io), bus.transport());
-        let cluster = live.join_over(way.clone(), "test", SECRET).await.unwrap();
+        let (live, way) = (auth.attach(&io).unwrap(), bus.transport());
+        let cluster = live.join_over(way.clone()).await.unwrap();
         Self { app: Router::new().layer(host), live, cluster, way }
     }
 
@@ -179,4 +182,28 @@ async fn an_order_is_obeyed_by_no_node_that_joined_or_came_back_later() {
         eventually("it is ignored", || node.cluster.ignored() > before).await;
         assert_eq!(node.live.user(42).sockets().len(), 1);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn orders_of_one_authorizer_touch_no_users_of_another_in_one_cluster() {
+    let (sessions, bus) = (sessions(), MemoryBus::new());
+    let named = |name: &str| builder(&sessions).cluster_secret(SECRET).name(name).build().unwrap();
+    let [users, more_users, admins] = [named("users"), named("users"), named("admin")];
+    let [users, more_users, admins] = [
+        Node::of(users, &bus).await,
+        Node::of(more_users, &bus).await,
+        Node::of(admins, &bus).await,
+    ];
+    let _user = more_users.connected("ann").await;
+    let _admin = admins.connected("ann").await;
+    let (online, answers) = users.cluster.online().await;
+    assert_eq!((online.len(), answers.answers.len()), (1, 2));
+    let refreshed = users.cluster.refresh_user(42).await.unwrap();
+    assert_eq!(refreshed.answers.iter().map(|(_, count)| count.kept).sum::<usize>(), 1);
+    let closed = users.cluster.disconnect_user(42).await;
+    assert!(closed.is_complete());
+    assert_eq!(closed.answers.iter().map(|(_, sockets)| sockets).sum::<usize>(), 1);
+    users.cluster.revoke_user(42).await;
+    assert_eq!(admins.live.user(42).sockets().len(), 1);
+    assert_eq!([&users, &more_users, &admins].map(|node| node.cluster.ignored()), [0; 3]);
 }

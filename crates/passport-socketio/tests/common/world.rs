@@ -125,7 +125,7 @@ impl Server {
         if layer {
             app = app.layer(auth.layer());
         }
-        Self { app, live: auth.attach(&io), io, auth, store }
+        Self { app, live: auth.attach(&io).unwrap(), io, auth, store }
     }
 
     /// Whether the authorizer holds nobody.

@@ -190,7 +190,8 @@ impl Server {
         let auth = set(auth_over(backend.clone()).on_session_end(note)).build().unwrap();
         let (host, io) = patient_host();
         io.ns("/", ignore.with(auth.required()));
-        Self { app: Router::new().layer(host), live: auth.attach(&io), io, auth, ends, last_end }
+        let live = auth.attach(&io).unwrap();
+        Self { app: Router::new().layer(host), live, io, auth, ends, last_end }
     }
 
     pub(crate) async fn connected(&self, who: &str) -> Client {

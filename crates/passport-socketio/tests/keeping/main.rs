@@ -128,7 +128,7 @@ async fn a_socket_whose_disconnect_handler_panics_is_forgotten_nevertheless() {
         Ok::<_, std::fmt::Error>(())
     };
     io.ns("/", ignore.with(listen).with(auth.required()));
-    let live = auth.attach(&io);
+    let live = auth.attach(&io).unwrap();
     let app = Router::new().layer(host);
     let mut client = Client::of(&app, "ann").await;
     client.connect("/").await.unwrap();
@@ -187,7 +187,7 @@ async fn a_handler_that_was_called_before_knows_that_the_login_ended_meanwhile()
         Ok::<_, std::fmt::Error>(())
     };
     io.ns("/", ignore.with(listen).with(auth.required()));
-    let live = auth.attach(&io);
+    let live = auth.attach(&io).unwrap();
     let mut client = Client::of(&Router::new().layer(host), "ann").await;
     client.connect("/").await.unwrap();
     client.emit("/", "slow").await;

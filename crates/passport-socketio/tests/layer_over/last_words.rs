@@ -78,7 +78,7 @@ impl Server {
         let connected = async |_: SocketRef| {};
         io.ns("/", connected.with(listen.clone()).with(auth.required()));
         io.ns("/lobby", connected.with(listen).with(auth.optional()));
-        let live = auth.attach(&io);
+        let live = auth.attach(&io).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let app = Router::new().layer(auth.layer_over(host));

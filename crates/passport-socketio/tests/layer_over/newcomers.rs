@@ -270,7 +270,7 @@ async fn limits_that_are_larger_than_nodes_are_warned_of_once() {
         let (engine, io) = builder.build_layer();
         io.ns("/", ignore.with(auth.required()));
         if attach {
-            auth.attach(&io);
+            auth.attach(&io).unwrap();
         }
         Router::new().layer(auth.layer_over(engine))
     };

@@ -77,11 +77,11 @@ impl Node {
             LayerKind::Around => Router::new().layer(host).layer(auths[0].layer()),
             LayerKind::None => Router::new().layer(host),
         };
-        let live: Vec<_> = auths.iter().map(|auth| auth.attach(&io)).collect();
+        let live: Vec<_> = auths.iter().map(|auth| auth.attach(&io).unwrap()).collect();
         let cluster = match bus {
             Some(bus) => {
                 let way = bus.transport();
-                let joined = live[0].join_over(way.clone(), "model", SECRET).await;
+                let joined = live[0].join_over(way.clone()).await;
                 Some((joined.unwrap(), way))
             }
             None => None,
@@ -112,6 +112,8 @@ fn authorizer(world: &Arc<World>, place: Place) -> Authorizer<User> {
     let (finds, agrees, ends) = (world.clone(), world.clone(), world.clone());
     let mut builder = Authorizer::builder()
         .key(COOKIES[place.1])
+        .name(["first", "second"][place.1])
+        .cluster_secret(SECRET)
         .secret(SECRET)
         .store(Store { world: world.clone(), node: place.0 })
         .store_timeout(STORE_TIMEOUT)

@@ -107,7 +107,7 @@ async fn be_ended(house: &mut House, node: &Node, cluster: &Cluster<User>, writt
     assert_eq!(codes, expected);
     // A forged order.
     let mut forge = redis::cmd("PUBLISH");
-    forge.arg("secrecy:orders").arg("00.{\"id\":\"never\"}");
+    forge.arg("secrecy:main:orders").arg("00.{\"id\":\"never\"}");
     forge.exec_async(&mut house.redis).await.unwrap();
 }
 
@@ -176,9 +176,9 @@ async fn nothing_that_is_written_holds_a_secret() {
     }
     house.log_in("ann", MAIL).await;
     let node = node::node(&house, &written).await;
-    let cluster = node.live.join(&house.url, "secrecy", NODES_SECRET).await.unwrap();
+    let cluster = node.live.join(&house.url).await.unwrap();
     let other = node::node(&house, &written).await;
-    let others = other.live.join(&house.url, "secrecy", NODES_SECRET).await.unwrap();
+    let others = other.live.join(&house.url).await.unwrap();
     written.add(&others);
     written.add(&(&node.auth, &node.live, &cluster));
 

@@ -15,7 +15,7 @@ use socketioxide::extract::SocketRef;
 use socketioxide::handler::ConnectHandler as _;
 
 use crate::common::Client;
-use crate::house::{House, NAME, OLD_SECRET, SECRET, cookie};
+use crate::house::{House, NAME, NODES_SECRET, OLD_SECRET, SECRET, cookie};
 
 /// All that the scenario's parts have written, apart from logs.
 #[derive(Clone, Default)]
@@ -62,6 +62,8 @@ pub(crate) async fn node(house: &House, written: &Written) -> Node {
     written.add(&store);
     let builder = Authorizer::builder()
         .secrets([SECRET, OLD_SECRET])
+        .cluster_name("secrecy")
+        .cluster_secret(NODES_SECRET)
         .store(store)
         .origin("https://friend.example.com")
         .insecure_session_id_query()
@@ -99,7 +101,7 @@ pub(crate) async fn node(house: &House, written: &Written) -> Node {
     io.ns("/lobby", (async || {}).with(auth.optional()));
 
     let app = Router::new().layer(host).layer(auth.layer());
-    let live = auth.attach(&io);
+    let live = auth.attach(&io).unwrap();
     Node { app, auth, live }
 }
 

@@ -18,7 +18,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClusterError {
-    /// No secret was given that the nodes could sign their messages with, or an empty one.
+    /// No secret was given that the nodes could sign their messages with.
     #[error(
         "no cluster secret: give `.cluster_secret(…)` one that all nodes share; without it anybody who can write to their Redis could give them orders"
     )]

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use express_session::SidHash;
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use hmac::{Hmac, Mac as _};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -145,14 +145,9 @@ pub(super) struct Answer {
 pub(super) struct Seal(Hmac<Sha256>);
 
 impl Seal {
-    /// `None` for an empty secret, with which anybody could sign.
-    pub(super) fn new(secret: &[u8]) -> Option<Self> {
-        if secret.is_empty() {
-            return None;
-        }
-        // Not the secret itself: it signs cookies, too.
-        let key = [b"passport-socketio control\0", secret].concat();
-        Hmac::new_from_slice(&key).ok().map(Self)
+    /// `key` has the cluster's secret, and the names of the cluster and of the authorizer.
+    pub(super) fn new(key: Hmac<Sha256>) -> Self {
+        Self(key)
     }
 
     pub(super) fn close(&self, channel: &str, message: &impl Serialize) -> Option<String> {
@@ -200,11 +195,14 @@ pub(super) fn to_hashes(sha256: &[String]) -> Option<Vec<SidHash>> {
 
 #[cfg(test)]
 mod tests {
+    use hmac::KeyInit as _;
+
     use super::*;
 
     #[test]
     fn a_message_is_opened_by_who_has_the_secret_and_on_the_channel_it_was_meant_for() {
-        let (ours, others) = (Seal::new(b"ours").unwrap(), Seal::new(b"others").unwrap());
+        let seal = |key: &[u8]| Seal::new(Hmac::new_from_slice(key).unwrap());
+        let (ours, others) = (seal(b"ours"), seal(b"others"));
         let order = Order::RevokeUser { user: 42.into() };
         let sealed = ours.close("control", &order).unwrap();
         assert!(matches!(
@@ -217,6 +215,5 @@ mod tests {
         for forged in ["", ".", "x", "0.{}", "zz.{}", "é.{}", body, &sealed.replace("42", "43")] {
             assert!(ours.open::<Order>("control", forged).is_none(), "{forged}");
         }
-        assert!(Seal::new(b"").is_none());
     }
 }

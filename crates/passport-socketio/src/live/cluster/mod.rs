@@ -54,42 +54,43 @@ pub struct Cluster<U, A: Adapter = LocalAdapter> {
 }
 
 impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
-    /// Joins the other nodes that share this Redis, name and secret. The secret signs what they say
-    /// to each other; who does not know it can give no orders.
+    /// Joins the other nodes of this authorizer: those that share this Redis, its
+    /// [`name`](crate::AuthorizerBuilder::name), and the cluster's
+    /// [name](crate::AuthorizerBuilder::cluster_name) and
+    /// [secret](crate::AuthorizerBuilder::cluster_secret). The secret signs what they say to each
+    /// other; who does not know it can give no orders.
+    ///
+    /// The URL is as a [`RedisStore`](crate::store::redis::RedisStore) takes it for one server, with
+    /// `rediss://` and `ca`, `cert` and `key`.
     ///
     /// ```no_run
     /// # use passport_socketio::Live;
     /// # async fn start(live: Live<i64>) -> Result<(), Box<dyn std::error::Error>> {
-    /// let cluster = live.join("redis://127.0.0.1/", "my-app", "a long secret").await?;
+    /// let cluster = live.join("redis://127.0.0.1/").await?;
     /// let revoked = cluster.revoke_user(42).await;
     /// assert!(revoked.is_complete(), "not confirmed by {:?}", revoked.missing);
     /// # Ok(()) }
     /// ```
     ///
     /// # Errors
-    /// [`ClusterError`] if the URL is none, Redis can't be reached, or the secret is empty. Once joined,
-    /// a Redis that goes away is connected to anew.
-    pub async fn join(
-        &self,
-        redis_url: &str,
-        name: &str,
-        secret: impl AsRef<[u8]>,
-    ) -> Result<Cluster<U, A>, ClusterError> {
-        self.join_over(RedisTransport::new(redis_url)?, name, secret).await
+    /// [`ClusterError`] if there is no cluster secret, the URL is none, or Redis can't be reached. Once
+    /// joined, a Redis that goes away is connected to anew.
+    pub async fn join(&self, redis_url: &str) -> Result<Cluster<U, A>, ClusterError> {
+        self.join_over(RedisTransport::new(redis_url)?).await
     }
 
     /// Joins the other nodes over any transport: for tests without Redis.
     ///
     /// # Errors
-    /// [`ClusterError`] if the transport can't connect, or the secret is empty.
+    /// [`ClusterError`] if there is no cluster secret, or the transport can't connect.
     #[doc(hidden)]
     pub async fn join_over(
         &self,
         transport: impl Transport,
-        name: &str,
-        secret: impl AsRef<[u8]>,
     ) -> Result<Cluster<U, A>, ClusterError> {
-        let seal = Seal::new(secret.as_ref()).ok_or(ClusterError::NoSecret)?;
+        let scope = self.auth().scope();
+        let seal = Seal::new(scope.orders().ok_or(ClusterError::NoSecret)?.clone());
+        let name = scope.channels();
         let live = self.clone();
         let obey: Obey = Box::new(move |order| {
             let live = live.clone();
@@ -97,7 +98,7 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
         });
         let settings = self.auth().live_settings();
         let remember = settings.grace.saturating_add(settings.max_stale);
-        let member = Member::join(Bus::new(name, seal, obey, remember), transport).await?;
+        let member = Member::join(Bus::new(&name, seal, obey, remember), transport).await?;
         Ok(Cluster { live: self.clone(), member: Arc::new(member), patience: PATIENCE })
     }
 }

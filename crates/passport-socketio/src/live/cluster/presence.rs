@@ -56,7 +56,7 @@ struct State {
 
 /// What is known of another node.
 struct Seen {
-    word: u64,
+    count: u64,
     has_left: bool,
     /// How old its word was when it was heard.
     age: Duration,
@@ -70,7 +70,7 @@ struct Seen {
 struct Word {
     node: NodeId,
     /// Later ones are greater.
-    word: u64,
+    count: u64,
     /// By the shared clock, in milliseconds since 1970.
     at: u64,
     joined: u64,
@@ -238,7 +238,7 @@ impl Presence {
     fn word(&self, now: u64, left: bool) -> Option<String> {
         let word = Word {
             node: self.node.clone(),
-            word: self.words.fetch_add(1, Ordering::SeqCst) + 1,
+            count: self.words.fetch_add(1, Ordering::SeqCst) + 1,
             at: now,
             joined: self.state().joined.unwrap_or(now),
             remember: millis(self.remember),
@@ -300,7 +300,7 @@ impl Presence {
         let mut state = self.state();
         for Acquaintance { node, silent, joined, remember } in acquaintances {
             let seen = Seen {
-                word: 0,
+                count: 0,
                 has_left: false,
                 age: Duration::from_millis(silent),
                 heard: Instant::now(),
@@ -344,7 +344,7 @@ impl State {
             return;
         }
         let mut seen = Seen {
-            word: word.word,
+            count: word.count,
             has_left: word.left,
             age: self.age(&word),
             heard: Instant::now(),
@@ -359,7 +359,7 @@ impl State {
             }
             Entry::Occupied(mut known) => {
                 let known = known.get_mut();
-                if seen.word > known.word && !known.has_left {
+                if seen.count > known.count && !known.has_left {
                     // It is later than the one before, whatever the clock says.
                     seen.age = seen.age.min(known.silent());
                     *known = seen;
