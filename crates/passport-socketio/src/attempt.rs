@@ -43,7 +43,7 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
         events::located(&hash);
         let session = Some(hash);
         if self.registry().is_denied(located.id()) {
-            return Attempt::without_lookup(session, Denial::SessionNotFound.into());
+            return Attempt::without_lookup(session, Denial::Revoked.into());
         }
         if let Err(limited) = look.count(located.id()) {
             return Attempt::without_lookup(session, limited.into());

@@ -4,13 +4,13 @@
 mod common;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use common::world::{self, ERRORS, Server, ignore};
 use common::{Client, eventually};
 use express_session::SessionId;
 use http::Request;
-use passport_socketio::{AuditEvent, AuditKind, PeerAddr, Reject, UserKey};
+use passport_socketio::{AuditEvent, AuditKind, Live, PeerAddr, Reject, UserKey};
 use socketioxide::handler::ConnectHandler as _;
 use testkit::secrecy;
 
@@ -120,6 +120,42 @@ async fn every_refusal_is_told_once_with_its_code() {
             assert_eq!(entry.namespace.as_deref(), Some("/"));
         }
     }
+}
+
+#[tokio::test]
+async fn a_refusal_of_a_revoked_session_is_told_as_revoked() {
+    for layer in [true, false] {
+        let (server, book) = audited(layer);
+        server.live.revoke_session(&"ann".into()).await;
+        book.take();
+        let mut ann = Client::of(&server.app, "ann").await;
+        assert_eq!(ann.connect("/").await, Err("unauthorized".into()));
+        ann.connect("/lobby").await.unwrap();
+        let told: Vec<_> = book.take().into_iter().map(|it| (it.kind, it.code)).collect();
+        assert_eq!(told, [(AuditKind::Denied, "revoked"), (AuditKind::Guest, "revoked")]);
+    }
+}
+
+#[tokio::test]
+async fn a_user_revoked_in_the_middle_of_a_handshake_is_told_as_revoked() {
+    let book = Book::default();
+    let write = book.clone();
+    let live = Arc::new(OnceLock::<Live<world::User>>::new());
+    let operator = live.clone();
+    let server = Server::with(true, |builder| {
+        builder.audit(move |event| write.write(event)).success(
+            async move |candidate: passport_socketio::Candidate<world::User>| {
+                operator.get().unwrap().revoke_user(candidate.user().id).await;
+                Ok(())
+            },
+        )
+    });
+    live.set(server.live.clone()).unwrap();
+    server.io.ns("/", ignore.with(server.auth.required()));
+    let mut ann = Client::of(&server.app, "ann").await;
+    assert_eq!(ann.connect("/").await, Err("unauthorized".into()));
+    let told: Vec<_> = book.take().into_iter().map(|it| (it.kind, it.code)).collect();
+    assert_eq!(told, [(AuditKind::Revoked, "revoked"), (AuditKind::Denied, "revoked")]);
 }
 
 #[tokio::test]

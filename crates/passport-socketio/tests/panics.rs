@@ -13,9 +13,14 @@ use express_session::{CorruptRecord, RecordLimits, SessionRecord, SessionRequest
 use passport_socketio::live::EndReason;
 use passport_socketio::source::{CookieFault, ExpressSource, Located, SessionSource};
 use passport_socketio::{Authorizer, AuthorizerBuilder, Candidate, Failure};
+use serde_json::json;
 use socketioxide::SocketIo;
 use socketioxide::handler::ConnectHandler as _;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
+
+/// How long live sessions are trusted while it can't be told whether they stand. Shorter than a client
+/// of these tests is patient.
+const GRACE: Duration = Duration::from_secs(4);
 
 /// `culprit` is refused with `message`, whatever the namespace, and everybody else is served.
 async fn refuses_only(
@@ -65,7 +70,7 @@ async fn a_panicking_user_id() {
 
 #[tokio::test]
 async fn a_panicking_success_hook() {
-    refuses_only("ann", "rejected", |builder| {
+    refuses_only("ann", "try_again", |builder| {
         builder.success(async |candidate: Candidate<User>| {
             assert_ne!(candidate.user().name, "ann", "success panics");
             Ok(())
@@ -221,13 +226,13 @@ async fn a_panicking_on_session_end_keeps_no_socket_from_ending() {
     assert_eq!(told.load(Ordering::SeqCst), 2);
 }
 
-#[tokio::test]
-async fn panics_while_a_user_is_loaded_anew_end_no_server_and_let_nobody_stay_who_is_not_agreed_to()
-{
+/// A hook that gives no answer has not rejected: its sockets stay for the grace, and no longer.
+#[tokio::test(start_paused = true)]
+async fn a_hook_that_panics_in_a_refresh_ends_its_socket_after_the_grace() {
     let panics = Arc::new(AtomicBool::new(false));
     let when = panics.clone();
     let server = Server::with(true, |builder| {
-        builder.success(async move |_: Candidate<User>| {
+        builder.outage_grace(GRACE).success(async move |_: Candidate<User>| {
             assert!(!when.load(Ordering::SeqCst), "success panics");
             Ok(())
         })
@@ -236,7 +241,53 @@ async fn panics_while_a_user_is_loaded_anew_end_no_server_and_let_nobody_stay_wh
     let mut ann = Client::of(&server.app, "ann").await;
     ann.connect("/").await.unwrap();
     panics.store(true, Ordering::SeqCst);
-    let refreshed = server.live.refresh_user(42).await.unwrap();
-    assert_eq!((refreshed.kept.len(), refreshed.ended), (0, 1));
-    assert_eq!(ann.event("/").await[0], "session_ended");
+    let asked = Instant::now();
+    let error = server.live.refresh_user(42).await.unwrap_err();
+    assert_eq!(error.code(), "success_panicked");
+    assert_eq!(server.live.user(42).sockets().len(), 1);
+    // Asked again, and still no answer: the time of the first goes on.
+    sleep(GRACE / 2).await;
+    server.live.refresh_user(42).await.unwrap_err();
+    assert_eq!(server.live.user(42).sockets().len(), 1);
+    let ended = ann.event("/").await;
+    assert_eq!(ended, json!(["session_ended", {"code": "could_not_tell", "reconnect": true}]));
+    assert_eq!(asked.elapsed().as_secs(), GRACE.as_secs());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_that_can_tell_again_settles_the_one_that_could_not() {
+    type Set = fn(AuthorizerBuilder<User>, Arc<AtomicBool>) -> AuthorizerBuilder<User>;
+    let ways: [(&str, Set); 3] = [
+        ("success_panicked", |builder, panics| {
+            builder.success(async move |_: Candidate<User>| {
+                assert!(!panics.load(Ordering::SeqCst), "success panics");
+                Ok(())
+            })
+        }),
+        ("user_id_panicked", |builder, panics| {
+            builder.user_id(move |user: &User| {
+                assert!(!panics.load(Ordering::SeqCst), "user_id panics");
+                user.id
+            })
+        }),
+        ("deserializer_panicked", |builder, panics| {
+            builder.deserialize_user(async move |id: i64| {
+                assert!(!panics.load(Ordering::SeqCst), "the deserializer panics");
+                world::find_user(id).await
+            })
+        }),
+    ];
+    for (code, set) in ways {
+        let panics = Arc::new(AtomicBool::new(false));
+        let server = Server::with(true, |builder| set(builder.outage_grace(GRACE), panics.clone()));
+        server.io.ns("/", ignore.with(server.auth.required()));
+        let mut ann = Client::of(&server.app, "ann").await;
+        ann.connect("/").await.unwrap();
+        panics.store(true, Ordering::SeqCst);
+        assert_eq!(server.live.refresh_user(42).await.unwrap_err().code(), code);
+        panics.store(false, Ordering::SeqCst);
+        assert_eq!(server.live.refresh_user(42).await.unwrap().kept.len(), 1);
+        sleep(3 * GRACE).await;
+        assert_eq!(server.live.user(42).sockets().len(), 1, "{code}");
+    }
 }

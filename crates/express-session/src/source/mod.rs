@@ -200,6 +200,32 @@ pub enum CookieFault {
     BadSignature,
 }
 
+impl CookieFault {
+    /// What becomes of each of them, and of one that is added later: then this has another
+    /// parameter, and does not compile where nobody has thought of it.
+    ///
+    /// ```
+    /// use express_session::source::CookieFault;
+    ///
+    /// let code = |fault: CookieFault| {
+    ///     fault.fold(|| "no_session_cookie", |_why| "malformed_cookie", || "bad_signature")
+    /// };
+    /// assert_eq!(code(CookieFault::Malformed("it is empty")), "malformed_cookie");
+    /// ```
+    pub fn fold<T>(
+        self,
+        missing: impl FnOnce() -> T,
+        malformed: impl FnOnce(&'static str) -> T,
+        bad_signature: impl FnOnce() -> T,
+    ) -> T {
+        match self {
+            Self::Missing => missing(),
+            Self::Malformed(why) => malformed(why),
+            Self::BadSignature => bad_signature(),
+        }
+    }
+}
+
 /// Why a source can't be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -212,6 +238,26 @@ pub enum SourceError {
         "this can't be a cookie's name: use the `name` (or `key`) that the app gives its session middleware, such as connect.sid"
     )]
     CookieName,
+}
+
+impl SourceError {
+    /// What becomes of each of them, and of one that is added later: see [`CookieFault::fold`].
+    ///
+    /// ```
+    /// use express_session::source::SourceError;
+    ///
+    /// assert_eq!(SourceError::CookieName.fold(|_| "the secret", || "the name"), "the name");
+    /// ```
+    pub fn fold<T>(
+        self,
+        empty_secret: impl FnOnce(crate::cookie::EmptySecret) -> T,
+        cookie_name: impl FnOnce() -> T,
+    ) -> T {
+        match self {
+            Self::EmptySecret(error) => empty_secret(error),
+            Self::CookieName => cookie_name(),
+        }
+    }
 }
 
 /// A cookie's name, if npm cookie takes it: 0.4 (of express-session 1.17), and 1.0.2 and later, which

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use express_session::source::{CookieFault, Located, SessionSource};
-use express_session::store::{Life, SessionStore, StoreError, StoredSession};
+use express_session::store::{Life, SessionStore, StoredSession};
 use express_session::{Clock, SessionId};
 use futures_util::FutureExt as _;
 use http::request::Parts;
@@ -13,9 +13,9 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
 use super::{
-    AuthorizeError, BoxError, Candidate, Check, CookieContext, Denial, DeserializeUser, FailHook,
-    Failure, Identity, Limits, Loads, Lookup, OriginPolicy, Readings, Reject, Session, SuccessHook,
-    Trace, UserIdHook, UserKey, Verdict,
+    AuthorizeError, Candidate, Check, CookieContext, Denial, DeserializeUser, FailHook, Failure,
+    Identity, Limits, Loads, Lookup, OriginPolicy, Readings, Session, SuccessHook, Trace, Unread,
+    UserIdHook, UserKey, Verdict,
 };
 use crate::observe::metrics;
 
@@ -58,7 +58,7 @@ impl<U: Send + Sync + 'static> Decider<U> {
             return Err(Denial::MalformedCookie("there are too many cookies").into());
         }
         let claim = cookies.as_request(&request.uri);
-        let located = unpanicked(|| {
+        let located = unpanicked(Check::Cookie, || {
             if let Some(several @ 2..) = self.source.cookie_name().map(|name| cookies.count(name)) {
                 trace.has_several_cookies(several);
             }
@@ -70,12 +70,13 @@ impl<U: Send + Sync + 'static> Decider<U> {
         if matches!(located, Ok(_) | Err(CookieFault::BadSignature)) {
             trace.passed(Check::CookieForm, String::new);
         }
-        let located = located.map_err(|fault| match fault {
-            CookieFault::Missing => {
-                Denial::NoSessionCookie { cross_origin: provenance.cross_origin }
-            }
-            CookieFault::Malformed(why) => Denial::MalformedCookie(why),
-            _ => Denial::BadSignature,
+        let cross_origin = provenance.cross_origin;
+        let located = located.map_err(|fault| {
+            fault.fold(
+                || Denial::NoSessionCookie { cross_origin },
+                Denial::MalformedCookie,
+                || Denial::BadSignature,
+            )
         })?;
         let hash = || located.id().hash().short();
         trace.passed(Check::Signature, || format!("of the session #{}", hash()));
@@ -101,8 +102,8 @@ impl<U: Send + Sync + 'static> Decider<U> {
         let user = self.deserialize(&key, request).await?;
         trace.passed(Check::Deserializer, String::new);
         let user = user.ok_or(Denial::UserNotFound)?;
+        let user_key = self.key_of(&user, &session)?;
         trace.passed(Check::User, String::new);
-        let user_key = self.key_of(&user, &session).ok_or_else(deserializer_panicked)?;
         Ok((Identity::new(Arc::new(user), user_key, session), lookup))
     }
 
@@ -138,38 +139,39 @@ impl<U: Send + Sync + 'static> Decider<U> {
         sid: SessionId,
         stored: Option<&StoredSession>,
         trace: &mut impl Trace,
-    ) -> Result<(Session, Arc<Value>), Failure> {
-        let stored = stored.ok_or(Denial::SessionNotFound)?;
+    ) -> Result<(Session, Arc<Value>), Unread> {
+        let stored = stored.ok_or(Unread::NotFound)?;
         let hash = sid.hash();
         let known = self.readings.find(&hash, stored.payload());
         let read = match &known {
             Some(reading) => Ok(Some(reading.record().clone())),
-            None => unpanicked(|| self.source.read(stored.payload(), &self.limits.record))?,
+            None => unpanicked(Check::Record, || {
+                self.source.read(stored.payload(), &self.limits.record)
+            })?,
         };
         if read == Ok(None) {
-            return Err(Denial::SessionNotFound.into());
+            return Err(Unread::NotFound);
         }
         trace.passed(Check::Session, || format!("{} bytes", stored.payload().len()));
-        let record =
-            read.map_err(AuthorizeError::CorruptSession)?.ok_or(Denial::SessionNotFound)?;
+        let record = read.map_err(AuthorizeError::CorruptSession)?.ok_or(Unread::NotFound)?;
         trace.passed(Check::Record, || {
             format!("its keys: {}", record.keys().join(", ").escape_debug())
         });
         let reading = known.unwrap_or_else(|| self.readings.share(hash, record, stored.payload()));
         let now = self.clock.now();
-        let expiry = reading.expiry(|record| unpanicked(|| self.source.expiry(record)))?;
+        let expiry =
+            reading.expiry(|record| unpanicked(Check::Expiry, || self.source.expiry(record)))?;
         let life = match expiry {
             Some(expiry) => stored.life().until(expiry, now),
             None => stored.life(),
         };
         if let Some(at) = life.ended_at(now) {
-            return Err(Denial::SessionExpired { at, now }.into());
+            return Err(Unread::Expired { at, now });
         }
         trace.passed(Check::Expiry, || describe_life(life, now));
         let user = reading.user(&self.user_pointer, is_user);
         let Some(user) = user.map_err(AuthorizeError::CorruptSession)? else {
-            let session = Session::read(sid, reading, life, now, None);
-            return Err(Denial::NotLoggedIn { session }.into());
+            return Err(Unread::NotLoggedIn(Session::read(sid, reading, life, now, None)));
         };
         trace.passed(Check::UserKey, || format!("{} is {}", self.user_pointer, user.value));
         Ok((Session::read(sid, reading, life, now, Some(user.key)), user.value))
@@ -186,35 +188,40 @@ impl<U: Send + Sync + 'static> Decider<U> {
         let answer = match timeout(after, AssertUnwindSafe(ask).catch_unwind()).await {
             Ok(Ok(Ok(user))) => Ok(user),
             Ok(Ok(Err(error))) => Err(AuthorizeError::DeserializerFailed(error.into())),
-            Ok(Err(_panic)) => Err(deserializer_panicked()),
+            Ok(Err(_panic)) => Err(AuthorizeError::DeserializerPanicked),
             Err(_) => Err(AuthorizeError::DeserializerTimeout { after }),
         };
         metrics::deserializer(&answer, began.elapsed());
         answer
     }
 
-    /// What the user is addressed by. `None` if the app's `user_id` panics.
-    pub(crate) fn key_of(&self, user: &U, session: &Session) -> Option<UserKey> {
-        match &self.user_id {
-            Some(user_id) => catch_unwind(AssertUnwindSafe(|| user_id(user))).ok(),
-            None => session.user_key().cloned(),
+    /// What the user is addressed by.
+    pub(crate) fn key_of(&self, user: &U, session: &Session) -> Result<UserKey, Failure> {
+        match (&self.user_id, session.user_key()) {
+            (Some(user_id), _) => catch_unwind(AssertUnwindSafe(|| user_id(user)))
+                .map_err(|_panic| AuthorizeError::UserIdPanicked.into()),
+            (None, Some(key)) => Ok(key.clone()),
+            (None, None) => Err(Denial::NotLoggedIn { session: session.clone() }.into()),
         }
     }
 
-    /// Check 12, for one namespace. An app's policy that panics, or gives no answer, has not agreed.
+    /// Check 12, for one namespace. A hook that panics, or gives no answer, has not agreed, and has
+    /// not rejected either.
     pub(crate) async fn admit(
         &self,
         identity: &Identity<U>,
         namespace: &str,
-    ) -> Result<(), Denial> {
+    ) -> Result<(), Failure> {
         let Some(success) = &self.success else {
             return Ok(());
         };
         let candidate = Candidate::new(identity.clone(), namespace);
         let asked = AssertUnwindSafe(async { success(candidate).await }).catch_unwind();
         match timeout(SUCCESS, asked).await {
-            Ok(Ok(verdict)) => verdict.map_err(Denial::Rejected),
-            Ok(Err(_)) | Err(_) => Err(Denial::Rejected(Reject::unanswered())),
+            Ok(Ok(Ok(()))) => Ok(()),
+            Ok(Ok(Err(reject))) => Err(Denial::Rejected(reject).into()),
+            Ok(Err(_panic)) => Err(AuthorizeError::SuccessPanicked.into()),
+            Err(_) => Err(AuthorizeError::SuccessTimeout { after: SUCCESS }.into()),
         }
     }
 
@@ -228,14 +235,8 @@ impl<U: Send + Sync + 'static> Decider<U> {
 }
 
 /// A session source of the app's own may panic, too.
-fn unpanicked<T>(ask: impl FnOnce() -> T) -> Result<T, AuthorizeError> {
-    catch_unwind(AssertUnwindSafe(ask)).map_err(|_panic| {
-        AuthorizeError::StoreUnavailable(StoreError::message("the session source panicked"))
-    })
-}
-
-fn deserializer_panicked() -> AuthorizeError {
-    AuthorizeError::DeserializerFailed(Arc::from(BoxError::from("it panicked")))
+fn unpanicked<T>(check: Check, ask: impl FnOnce() -> T) -> Result<T, AuthorizeError> {
+    catch_unwind(AssertUnwindSafe(ask)).map_err(|_panic| AuthorizeError::SourcePanicked { check })
 }
 
 fn describe_life(life: Life, now: SystemTime) -> String {

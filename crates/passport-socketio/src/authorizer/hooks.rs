@@ -77,11 +77,6 @@ impl Reject {
         Self(text.into())
     }
 
-    /// It panicked, or took too long.
-    pub(crate) fn unanswered() -> Self {
-        Self::new("rejected")
-    }
-
     /// What the client reads.
     pub fn text(&self) -> &str {
         &self.0

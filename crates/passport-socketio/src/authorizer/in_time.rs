@@ -20,9 +20,7 @@ pub(super) async fn in_time<T>(
     let answer = match timeout(after, AssertUnwindSafe(asked).catch_unwind()).await {
         Ok(Ok(Ok(answer))) => Ok(answer),
         Ok(Ok(Err(error))) => Err(AuthorizeError::StoreUnavailable(error)),
-        Ok(Err(_panic)) => {
-            Err(AuthorizeError::StoreUnavailable(StoreError::message("it panicked")))
-        }
+        Ok(Err(_panic)) => Err(AuthorizeError::StorePanicked),
         Err(_) => Err(AuthorizeError::StoreTimeout { after }),
     };
     metrics::store(operation, &answer, began.elapsed());

@@ -36,8 +36,7 @@ impl<U: Send + Sync + 'static> Decider<U> {
     }
 
     fn known_store(&self) -> Result<&dyn SessionStore, AuthorizeError> {
-        let none = || AuthorizeError::StoreUnavailable(StoreError::message("there is none"));
-        self.store.as_deref().ok_or_else(none)
+        self.store.as_deref().ok_or(AuthorizeError::NoStore)
     }
 
     async fn in_time<T>(

@@ -9,14 +9,29 @@
 //! | 2 | there is a session cookie | `no_session_cookie` | denied | `unauthorized` | yes |
 //! | 3 | it is well formed, within limits | `malformed_cookie` | denied | `unauthorized` | yes |
 //! | 4 | one of the secrets signed it | `bad_signature` | denied | `unauthorized` | yes |
-//! | 5 | the store answers in time | `store_unavailable`, `store_timeout`, `overloaded` | error | `try_again` | never |
+//! | 4 | later: it shows the connection's session | `other_session` | denied | `forbidden` | never |
+//! | 2 to 8 | the session source does not panic | `source_panicked` | error | `try_again` | never |
+//! | 5 | the session is not asked for too often | `rate_limited` | denied | `try_again` | never |
+//! | 5 | the store answers in time | `store_unavailable`, `store_timeout`, `store_panicked`, `overloaded`, `load_abandoned` | error | `try_again` | never |
+//! | 5 | there is a store | `no_store` | error | `server_error` | never |
 //! | 6 | the session exists | `session_not_found` | denied | `unauthorized` | yes |
+//! | 6 | no operator revoked it | `revoked` | denied | `unauthorized` | yes |
+//! | 6 | it stands still for long enough | `session_keeps_changing` | error | `try_again` | never |
+//! | 6 | the answer is young when it is used | `answer_too_old` | error | `try_again` | never |
 //! | 7 | it is readable, within limits | `corrupt_session` | error | `server_error` | never |
 //! | 8 | it has not expired | `session_expired` | denied | `unauthorized` | yes |
 //! | 9 | a user is logged in | `not_logged_in` | denied | `unauthorized` | yes |
-//! | 10 | the deserializer answers | `deserializer_failed`, `deserializer_timeout` | error | `try_again` | never |
+//! | 10 | the deserializer answers | `deserializer_failed`, `deserializer_timeout`, `deserializer_panicked` | error | `try_again` | never |
 //! | 11 | it found a user | `user_not_found` | denied | `unauthorized` | yes |
+//! | 11 | `user_id` gives their key | `user_id_panicked` | error | `try_again` | never |
 //! | 12 | `success` agrees | `rejected` | denied | the app's own text | never |
+//! | 12 | `success` answers | `success_timeout`, `success_panicked` | error | `try_again` | never |
+//! | 12 | the user has connections to spare | `too_many_connections` | denied | `too_many_connections` | never |
+//! | 12 | the login has not ended meanwhile | `login_ended` | denied | `unauthorized` | never |
+//!
+//! These are all codes there are ([`Reason`] is their list): the log, metrics, the audit hook, `fail`
+//! and `doctor` name them. A reason never becomes another one: what panicked did not fail, what could
+//! not be told was not denied.
 //!
 //! Checks 1 to 4 are made again for every later request of a connection, where a layer of ours sees it:
 //! one that does not show the session it belongs to is denied as `other_session`, and the client reads
@@ -40,8 +55,10 @@ mod origin;
 mod outcome;
 mod owner;
 mod readings;
+mod reason;
 mod request;
 mod trace;
+mod unread;
 mod user;
 mod user_key;
 
@@ -52,6 +69,7 @@ pub use hooks::{Candidate, Reject, Verdict};
 pub use identity::{Identity, Session};
 pub use origin::PeerAddr;
 pub use outcome::{AuthorizeError, Decision, Denial, Failure};
+pub use reason::Reason;
 pub use trace::{Check, Explanation, Step};
 pub use user::DeserializeUser;
 pub use user_key::UserKey;
@@ -64,6 +82,8 @@ pub(crate) use lookup::{Lookup, fresh_for};
 pub(crate) use origin::{Origin, OriginPolicy};
 pub(crate) use owner::{NotOwner, Owner};
 pub(crate) use readings::{Reading, Readings};
+pub(crate) use reason::Reads;
 pub(crate) use request::CookieContext;
 pub(crate) use trace::{Trace, Unheard, failed_step};
+pub(crate) use unread::Unread;
 pub(crate) use user::{AsyncFnDeserializer, BoxError};

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use express_session::CorruptRecord;
 use express_session::store::StoreError;
 
-use super::{Check, Identity, Reject, Session};
+use super::{Check, Identity, Reason, Reject, Session};
 
 /// What was decided. The third answer, "could not tell", is an [`AuthorizeError`].
 #[derive(Debug)]
@@ -50,6 +50,9 @@ pub enum Denial {
         /// How soon it is worth asking again.
         retry_after: Duration,
     },
+    /// Before 5, or with 12: an operator revoked the session, or all that the user was connected with.
+    #[error("an operator revoked the login")]
+    Revoked,
     /// 6. The store knows no such session.
     #[error("no session found")]
     SessionNotFound,
@@ -79,12 +82,24 @@ pub enum Denial {
     /// With 12, where `.max_connections_per_user` was set: the user has as many as allowed.
     #[error("the user has as many connections as allowed")]
     TooManyConnections,
+    /// After 12: the login ended in the moment in which its socket was connected.
+    #[error("the login ended while its socket was connected: {end}")]
+    LoginEnded {
+        /// The code of the end ([`EndReason::code`](crate::live::EndReason::code)).
+        end: &'static str,
+    },
 }
 
 /// Could not tell. Lets nobody in, not even as a guest.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthorizeError {
+    /// 2 to 8. The session source panicked.
+    #[error("the session source panicked")]
+    SourcePanicked {
+        /// The check that it was asked for.
+        check: Check,
+    },
     /// 5. The store gave an error.
     #[error("the session could not be loaded")]
     StoreUnavailable(#[source] StoreError),
@@ -94,13 +109,29 @@ pub enum AuthorizeError {
         /// How long it was given.
         after: Duration,
     },
+    /// 5. The store panicked.
+    #[error("the session store panicked")]
+    StorePanicked,
     /// 5. Too many sessions are asked for at once: no place in the queue, or none in time.
     #[error("too many sessions are waiting for the store")]
     Overloaded,
+    /// 5. The runtime that asked the store ended before the store answered.
+    #[error("the session's load ended without an answer")]
+    LoadAbandoned,
+    /// 5. The session source found a session that is in a store, and the authorizer has none.
+    #[error("the session is in a store, and none is configured")]
+    NoStore,
+    /// 6. The session or its user changed whenever it had been loaded.
+    #[error("the session changed whenever it was loaded")]
+    SessionKeepsChanging,
+    /// 6. The store's answer was too old whenever it was to be used: the deserializer and `success`
+    /// together take longer than `max_stale`.
+    #[error("what the store answered was too old whenever it was to be used")]
+    AnswerTooOld,
     /// 7. The record can't be read.
     #[error("the session record is corrupt")]
     CorruptSession(#[source] CorruptRecord),
-    /// 10. The deserializer gave an error, panicked, or was not made for such a user key.
+    /// 10. The deserializer gave an error, or was not made for such a user key.
     #[error("the user could not be deserialized")]
     DeserializerFailed(#[source] Arc<dyn StdError + Send + Sync>),
     /// 10. The deserializer gave no answer.
@@ -109,6 +140,21 @@ pub enum AuthorizeError {
         /// How long it was given.
         after: Duration,
     },
+    /// 10. The deserializer panicked.
+    #[error("the deserializer panicked")]
+    DeserializerPanicked,
+    /// 11. The app's `user_id` panicked.
+    #[error("`user_id` panicked")]
+    UserIdPanicked,
+    /// 12. The app's `success` hook gave no answer.
+    #[error("`success` did not answer within {after:?}")]
+    SuccessTimeout {
+        /// How long it was given.
+        after: Duration,
+    },
+    /// 12. The app's `success` hook panicked.
+    #[error("`success` panicked")]
+    SuccessPanicked,
 }
 
 /// A request that is not granted: denied, or an error. What the `fail` hook is given.
@@ -130,22 +176,29 @@ pub enum Failure {
 }
 
 impl Denial {
+    /// Which reason it is, without its details.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::OriginNotAllowed { .. } => Reason::OriginNotAllowed,
+            Self::NoSessionCookie { .. } => Reason::NoSessionCookie,
+            Self::MalformedCookie(_) => Reason::MalformedCookie,
+            Self::BadSignature => Reason::BadSignature,
+            Self::RateLimited { .. } => Reason::RateLimited,
+            Self::Revoked => Reason::Revoked,
+            Self::SessionNotFound => Reason::SessionNotFound,
+            Self::SessionExpired { .. } => Reason::SessionExpired,
+            Self::NotLoggedIn { .. } => Reason::NotLoggedIn,
+            Self::UserNotFound => Reason::UserNotFound,
+            Self::Rejected(_) => Reason::Rejected,
+            Self::OtherSession => Reason::OtherSession,
+            Self::TooManyConnections => Reason::TooManyConnections,
+            Self::LoginEnded { .. } => Reason::LoginEnded,
+        }
+    }
+
     /// The stable code, the same in logs, metrics, documents and `doctor`.
     pub fn code(&self) -> &'static str {
-        match self {
-            Self::OriginNotAllowed { .. } => "origin_not_allowed",
-            Self::NoSessionCookie { .. } => "no_session_cookie",
-            Self::MalformedCookie(_) => "malformed_cookie",
-            Self::BadSignature => "bad_signature",
-            Self::RateLimited { .. } => "rate_limited",
-            Self::SessionNotFound => "session_not_found",
-            Self::SessionExpired { .. } => "session_expired",
-            Self::NotLoggedIn { .. } => "not_logged_in",
-            Self::UserNotFound => "user_not_found",
-            Self::Rejected(_) => "rejected",
-            Self::OtherSession => "other_session",
-            Self::TooManyConnections => "too_many_connections",
-        }
+        self.reason().code()
     }
 
     /// The check that failed.
@@ -156,81 +209,98 @@ impl Denial {
             Self::MalformedCookie(_) => Check::CookieForm,
             Self::BadSignature | Self::OtherSession => Check::Signature,
             Self::RateLimited { .. } => Check::Store,
-            Self::SessionNotFound => Check::Session,
+            Self::Revoked | Self::SessionNotFound => Check::Session,
             Self::SessionExpired { .. } => Check::Expiry,
             Self::NotLoggedIn { .. } => Check::UserKey,
             Self::UserNotFound => Check::User,
-            Self::Rejected(_) | Self::TooManyConnections => Check::Success,
+            Self::Rejected(_) | Self::TooManyConnections | Self::LoginEnded { .. } => {
+                Check::Success
+            }
         }
     }
 
     /// Exactly what the client reads, in `connect_error.message`. Never a detail.
     pub fn client_message(&self) -> Cow<'static, str> {
-        match self {
-            Self::OriginNotAllowed { .. } | Self::OtherSession => "forbidden".into(),
-            Self::RateLimited { .. } => "try_again".into(),
-            Self::Rejected(reject) => reject.text().to_owned().into(),
-            Self::TooManyConnections => self.code().into(),
-            _ => "unauthorized".into(),
+        match (self.reason().client_message(), self) {
+            (Some(word), _) => word.into(),
+            (None, Self::Rejected(reject)) => reject.text().to_owned().into(),
+            (None, _) => "unauthorized".into(),
         }
     }
 
     /// Whether who is denied for this may come in as a guest: a client that could have reached the
     /// same by dropping its cookie.
     pub fn allows_guest(&self) -> bool {
-        !matches!(
-            self,
-            Self::OriginNotAllowed { .. }
-                | Self::OtherSession
-                | Self::RateLimited { .. }
-                | Self::Rejected(_)
-                | Self::TooManyConnections
-        )
+        self.reason().allows_guest()
     }
 }
 
 impl AuthorizeError {
+    /// Which reason it is, without its details.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::SourcePanicked { .. } => Reason::SourcePanicked,
+            Self::StoreUnavailable(_) => Reason::StoreUnavailable,
+            Self::StoreTimeout { .. } => Reason::StoreTimeout,
+            Self::StorePanicked => Reason::StorePanicked,
+            Self::Overloaded => Reason::Overloaded,
+            Self::LoadAbandoned => Reason::LoadAbandoned,
+            Self::NoStore => Reason::NoStore,
+            Self::SessionKeepsChanging => Reason::SessionKeepsChanging,
+            Self::AnswerTooOld => Reason::AnswerTooOld,
+            Self::CorruptSession(_) => Reason::CorruptSession,
+            Self::DeserializerFailed(_) => Reason::DeserializerFailed,
+            Self::DeserializerTimeout { .. } => Reason::DeserializerTimeout,
+            Self::DeserializerPanicked => Reason::DeserializerPanicked,
+            Self::UserIdPanicked => Reason::UserIdPanicked,
+            Self::SuccessTimeout { .. } => Reason::SuccessTimeout,
+            Self::SuccessPanicked => Reason::SuccessPanicked,
+        }
+    }
+
     /// The stable code, the same in logs, metrics, documents and `doctor`.
     pub fn code(&self) -> &'static str {
-        match self {
-            Self::StoreUnavailable(_) => "store_unavailable",
-            Self::StoreTimeout { .. } => "store_timeout",
-            Self::Overloaded => "overloaded",
-            Self::CorruptSession(_) => "corrupt_session",
-            Self::DeserializerFailed(_) => "deserializer_failed",
-            Self::DeserializerTimeout { .. } => "deserializer_timeout",
-        }
+        self.reason().code()
     }
 
     /// The check that could not be made.
     pub fn check(&self) -> Check {
         match self {
-            Self::StoreUnavailable(_) | Self::StoreTimeout { .. } | Self::Overloaded => {
-                Check::Store
-            }
+            Self::SourcePanicked { check } => *check,
+            Self::StoreUnavailable(_)
+            | Self::StoreTimeout { .. }
+            | Self::StorePanicked
+            | Self::Overloaded
+            | Self::LoadAbandoned
+            | Self::NoStore => Check::Store,
+            Self::SessionKeepsChanging | Self::AnswerTooOld => Check::Session,
             Self::CorruptSession(_) => Check::Record,
-            Self::DeserializerFailed(_) | Self::DeserializerTimeout { .. } => Check::Deserializer,
+            Self::DeserializerFailed(_)
+            | Self::DeserializerTimeout { .. }
+            | Self::DeserializerPanicked => Check::Deserializer,
+            Self::UserIdPanicked => Check::User,
+            Self::SuccessTimeout { .. } | Self::SuccessPanicked => Check::Success,
         }
-    }
-
-    /// Whether it may be told in a moment.
-    pub(crate) fn is_transient(&self) -> bool {
-        !matches!(self, Self::CorruptSession(_))
     }
 
     /// Exactly what the client reads, in `connect_error.message`. Never a detail.
     pub fn client_message(&self) -> &'static str {
-        if self.is_transient() { "try_again" } else { "server_error" }
+        self.reason().client_message().unwrap_or("server_error")
     }
 }
 
 impl Failure {
+    /// Which reason it is, without its details.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Denied(denial) => denial.reason(),
+            Self::Error(error) => error.reason(),
+        }
+    }
+
     /// The stable code, the same in logs, metrics, documents and `doctor`.
     pub fn code(&self) -> &'static str {
-        match self {
-            Self::Denied(denial) => denial.code(),
-            Self::Error(error) => error.code(),
-        }
+        self.reason().code()
     }
 
     /// The check that it failed at.
@@ -261,7 +331,7 @@ impl Failure {
 
     /// Whether this may become a guest at all; see [`Denial::allows_guest`]. Never for an error.
     pub fn allows_guest(&self) -> bool {
-        matches!(self, Self::Denied(denial) if denial.allows_guest())
+        self.reason().allows_guest()
     }
 }
 

@@ -45,6 +45,8 @@ impl<U: Send + Sync + 'static> Decider<U> {
         let failure = match owns {
             Ok(true) => return Ok(()),
             Err(error @ Failure::Error(_)) => error,
+            Err(foreign @ Failure::Denied(Denial::OriginNotAllowed { .. })) => foreign,
+            // It does not show the session that the connection belongs to, whatever else it shows.
             Ok(false) | Err(Failure::Denied(_)) => Denial::OtherSession.into(),
         };
         Err(Box::new(NotOwner { session, failure }))
@@ -58,7 +60,9 @@ impl<U: Send + Sync + 'static> Decider<U> {
                 let (session, _) = self.read(shown.id().clone(), Some(&stored), &mut Known)?;
                 Ok(session.user_key() == Some(user))
             }
-            _ => Ok(false),
+            (Owner::Session(_), Located::Carried(_)) | (Owner::User(_), Located::Stored(_)) => {
+                Ok(false)
+            }
         }
     }
 }

@@ -23,6 +23,7 @@ mod errors;
 mod granted;
 mod hooks;
 mod order;
+mod reasons;
 
 const SECRET: &str = "canary-secret-7f3a";
 const SID: &str = "canary-sid-9c1b";

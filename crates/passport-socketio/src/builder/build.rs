@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use express_session::source::{ExpressSource, SessionSource, SourceError};
+use express_session::source::{ExpressSource, SessionSource};
 use express_session::store::SessionStore;
 
 use super::{AuthorizerBuilder, ConfigError, admission};
@@ -84,9 +84,8 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
             return if built_in { Err(ConfigError::SourceAndSecret) } else { Ok(source.clone()) };
         }
         let key = self.key.as_deref().unwrap_or("connect.sid");
-        let source = ExpressSource::new(key, &self.secrets).map_err(|error| match error {
-            SourceError::CookieName => ConfigError::CookieName(key.into()),
-            _ => ConfigError::MissingSecret,
+        let source = ExpressSource::new(key, &self.secrets).map_err(|error| {
+            error.fold(|_empty| ConfigError::MissingSecret, || ConfigError::CookieName(key.into()))
         })?;
         Ok(Arc::new(if self.query {
             source.with_insecure_query_param("session_id")

@@ -17,6 +17,7 @@ use http::{HeaderValue, Response, StatusCode, Version};
 
 use super::ResponseBody;
 use super::cors::preflight_headers;
+use crate::authorizer::Reads;
 use crate::{Denial, Failure};
 
 /// Official clients have a jittered backoff of their own; whoever else honours `Retry-After` shall
@@ -27,12 +28,12 @@ pub(super) type Answer<B> = Response<ResponseBody<B>>;
 
 /// The client's code, and nothing else.
 pub(super) fn refusal<B>(failure: &Failure) -> Answer<B> {
-    let status = match failure {
-        Failure::Denied(Denial::RateLimited { .. }) => StatusCode::TOO_MANY_REQUESTS,
-        Failure::Denied(denial) if denial.allows_guest() => StatusCode::UNAUTHORIZED,
-        Failure::Denied(_) => StatusCode::FORBIDDEN,
-        Failure::Error(error) if error.is_transient() => StatusCode::SERVICE_UNAVAILABLE,
-        Failure::Error(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    let status = match failure.reason().reads() {
+        Reads::TryAgain if failure.is_error() => StatusCode::SERVICE_UNAVAILABLE,
+        Reads::TryAgain => StatusCode::TOO_MANY_REQUESTS,
+        Reads::Unauthorized => StatusCode::UNAUTHORIZED,
+        Reads::Forbidden | Reads::ItsCode | Reads::TheAppsText => StatusCode::FORBIDDEN,
+        Reads::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
     };
     let body = serde_json::json!({ "code": failure.client_message() }).to_string();
     let mut response = Response::new(ResponseBody::ours(body));

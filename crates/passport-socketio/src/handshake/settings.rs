@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::authorizer::Reads;
 use crate::{Denial, Failure};
 
 /// What is refused before there is a socket, and how long one may be nobody's.
@@ -32,7 +33,7 @@ impl Default for HandshakeSettings {
 
 impl HandshakeSettings {
     pub(super) fn answers_at_http(self, failure: &Failure) -> bool {
-        let transient = matches!(failure, Failure::Error(error) if error.is_transient());
+        let transient = failure.is_error() && failure.reason().reads() == Reads::TryAgain;
         // No namespace could let them in: as with an origin, it costs no socket.
         let limited = matches!(failure, Failure::Denied(Denial::RateLimited { .. }));
         limited || self.refuse_at_http || (self.retry_at_http && transient)

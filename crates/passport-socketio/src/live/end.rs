@@ -18,6 +18,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use socketioxide::adapter::Adapter;
 use socketioxide::socket::Socket;
 use socketioxide::{SendError, SocketError};
@@ -52,17 +53,21 @@ pub enum EndReason {
     Expired,
     /// An operator ended it.
     Revoked,
-    /// Another user logged in to the same session.
+    /// Another user logged in to the same session, or the user has another key now.
     UserChanged,
     /// The connection is as old as it may get on a session that its cookie carries: the client may
     /// come back with the cookie that it has now.
     ConnectionAge,
-    /// The user was loaded anew, and `success` agreed no longer.
+    /// The user was loaded anew, and was not found, or `success` agreed no longer.
     Rejected,
     /// An operator closed it, or the user has more connections than allowed.
     Evicted,
     /// The store stayed away for longer than live sessions are trusted.
     StoreUnavailable,
+    /// For as long as live sessions are trusted it could not be told whether the login stands, though
+    /// the store answers: its record can't be read, or a hook of the app gave no answer when the user
+    /// was loaded anew.
+    CouldNotTell,
 }
 
 impl EndReason {
@@ -76,12 +81,21 @@ impl EndReason {
             Self::Rejected => "rejected",
             Self::Evicted => "evicted",
             Self::StoreUnavailable => "store_unavailable",
+            Self::CouldNotTell => "could_not_tell",
         }
     }
 
     /// Whether the client is invited to come back, and be somebody again.
     pub fn reconnect(self) -> bool {
-        matches!(self, Self::UserChanged | Self::ConnectionAge | Self::StoreUnavailable)
+        match self {
+            Self::UserChanged
+            | Self::ConnectionAge
+            | Self::StoreUnavailable
+            | Self::CouldNotTell => true,
+            Self::LoggedOut | Self::Expired | Self::Revoked | Self::Rejected | Self::Evicted => {
+                false
+            }
+        }
     }
 }
 
@@ -106,6 +120,10 @@ impl<A: Adapter> socket::Connection for Host<A> {
 
     fn is_in_its_namespace(&self) -> bool {
         self.socket.upgrade().is_some_and(|socket| in_its_place(&socket) == Place::Its)
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self.runtime.spawn(task);
     }
 
     fn remove(&self) {

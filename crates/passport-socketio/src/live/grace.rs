@@ -5,6 +5,7 @@
 //! begins or ends meanwhile changes it: else a store that answers for a moment from time to time would
 //! let a login that ended keep its sockets for ever.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ impl<U> Registry<U> {
     /// that the store owes an answer about now.
     pub(super) fn end_overdue(&self, grace: Grace) -> (usize, Option<Instant>) {
         let (over, next) = self.state().overdue(grace);
-        (end_all(&over, EndReason::StoreUnavailable), next)
+        (over.iter().map(|(reason, sockets)| end_all(sockets, *reason)).sum(), next)
     }
 
     /// Whether the store answers nothing at all.
@@ -53,10 +54,14 @@ impl<U> Drop for Away<'_, U> {
     }
 }
 
+/// Sockets whose grace is over, by what they end as.
+type Overdue<U> = HashMap<EndReason, Vec<Arc<LiveSocket<U>>>>;
+
 impl<U> State<U> {
-    fn overdue(&self, grace: Grace) -> (Vec<Arc<LiveSocket<U>>>, Option<Instant>) {
+    /// The sockets whose grace is over, and when the next grace is.
+    fn overdue(&self, grace: Grace) -> (Overdue<U>, Option<Instant>) {
         let now = Instant::now();
-        let (mut over, mut next) = (Vec::new(), None::<Instant>);
+        let (mut over, mut next) = (Overdue::new(), None::<Instant>);
         let mut consider = |entry: &Entry<U>| {
             let answer_by = match entry.asked {
                 Some(asked) if !self.is_away => asked + grace.question,
@@ -65,7 +70,9 @@ impl<U> State<U> {
             for socket in entry.sockets.values().filter(|socket| !socket.has_ended()) {
                 let ends = (entry.confirmed(socket) + grace.socket).max(answer_by);
                 if ends <= now {
-                    over.push(socket.clone());
+                    let reason = entry.unclear.filter(|_| !self.is_away);
+                    let reason = reason.unwrap_or(EndReason::StoreUnavailable);
+                    over.entry(reason).or_default().push(socket.clone());
                 } else {
                     next = Some(next.map_or(ends, |next| next.min(ends)));
                 }

@@ -23,7 +23,7 @@ use super::grace::Grace;
 use super::schedule::{Due, Finding};
 use super::{EndReason, LiveSettings, Registry};
 use crate::AuthorizeError;
-use crate::authorizer::{Decider, Denial, Failure, Unheard};
+use crate::authorizer::{Decider, Unheard, Unread};
 use crate::observe::{Outage, events};
 
 /// Sessions that are loaded in one round trip.
@@ -235,19 +235,17 @@ impl<U: Send + Sync + 'static> Keeper<U> {
     fn settle(&self, due: &Due, stored: Option<&StoredSession>) {
         let finding = match self.decider.read(due.sid.clone(), stored, &mut Unheard) {
             Ok((session, _)) => Finding::Stands(session),
-            Err(Failure::Denied(Denial::SessionNotFound)) => Finding::Gone,
-            Err(Failure::Denied(Denial::SessionExpired { .. })) => {
-                Finding::Over(EndReason::Expired)
-            }
-            Err(Failure::Denied(_)) => Finding::Over(EndReason::LoggedOut),
-            Err(Failure::Error(error)) => {
+            Err(Unread::NotFound) => Finding::Gone,
+            Err(Unread::Expired { .. }) => Finding::Over(EndReason::Expired),
+            Err(Unread::NotLoggedIn(_)) => Finding::Over(EndReason::LoggedOut),
+            Err(Unread::Unclear(error)) => {
                 events::unreadable(&due.sid, &error);
-                Finding::Unclear
+                Finding::Unclear(EndReason::CouldNotTell)
             }
         };
         let ends = match &finding {
             Finding::Stands(session) => session.ends(),
-            _ => None,
+            Finding::Gone | Finding::Over(_) | Finding::Unclear(_) => None,
         };
         self.registry.settle(due, &finding, self.next_look(due.taken, ends));
     }
@@ -260,7 +258,8 @@ impl<U: Send + Sync + 'static> Keeper<U> {
         for due in unclear.drain(..) {
             let now = Instant::now();
             let soon = self.next_look(now, Some(now + PROBE.1));
-            self.registry.settle(&due, &Finding::Unclear, soon);
+            let unclear = Finding::Unclear(EndReason::StoreUnavailable);
+            self.registry.settle(&due, &unclear, soon);
         }
         Ok(())
     }

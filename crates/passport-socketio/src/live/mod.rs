@@ -49,7 +49,7 @@ pub(crate) use keeper::{Keeper, Keeping};
 pub(crate) use registration::{Membership, NotEntered, Registration};
 pub(crate) use registry::Registry;
 pub(crate) use settings::LiveSettings;
-pub(crate) use socket::{LiveSocket, Login};
+pub(crate) use socket::{LiveSocket, Login, Over};
 
 use socket::Ending;
 

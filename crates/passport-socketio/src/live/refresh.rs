@@ -8,8 +8,8 @@ use express_session::SessionId;
 use socketioxide::adapter::{Adapter, LocalAdapter};
 use socketioxide::extract::SocketRef;
 
-use super::{EndReason, Live};
-use crate::{AuthorizeError, Identity, UserKey};
+use super::{EndReason, Live, LiveSocket};
+use crate::{AuthorizeError, Failure, Identity, UserKey};
 
 /// What [`Live::refresh_user`] did, on this node.
 pub struct Refreshed<A: Adapter = LocalAdapter> {
@@ -21,8 +21,9 @@ pub struct Refreshed<A: Adapter = LocalAdapter> {
 
 impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
     /// Loads the user anew, and asks `success` again for each of their sockets on this node. Who is
-    /// no longer agreed to, or no longer found, is disconnected (`rejected`); the handlers of the
-    /// others are given the new user from the next event on.
+    /// no longer agreed to, or no longer found, is disconnected (`rejected`), and so is who has
+    /// another key now (`user_changed`); the handlers of the others are given the new user from the
+    /// next event on.
     ///
     /// ```
     /// # use passport_socketio::Live;
@@ -39,8 +40,11 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
     /// ```
     ///
     /// # Errors
-    /// [`AuthorizeError`] if the deserializer could not tell. Sockets that were not asked about yet
-    /// stay as they were: ask again, or [`disconnect_user`](Self::disconnect_user).
+    /// [`AuthorizeError`] if it could not be told for one of the sockets: the deserializer, `user_id`
+    /// or `success` failed, panicked or gave no answer. All others are dealt with. Those keep their
+    /// place, with the user as they were, for as long as live sessions are trusted during an outage
+    /// ([`outage_grace`](crate::AuthorizerBuilder::outage_grace)), and are closed then
+    /// (`could_not_tell`). Ask again before that: the call that can tell settles it.
     pub async fn refresh_user(
         &self,
         key: impl Into<UserKey>,
@@ -50,8 +54,9 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
         // Whoever is not in the registry yet will not come in with the user as they were.
         self.registry().renew_handshakes_of(&key);
         let refresh = self.registry().next_number();
-        let mut users = HashMap::<SessionId, Option<Arc<U>>>::new();
+        let mut users = HashMap::<SessionId, Result<Option<Arc<U>>, AuthorizeError>>::new();
         let mut refreshed = Refreshed { kept: Vec::new(), ended: 0 };
+        let mut unclear = None;
         for socket in self.registry().logins_of(&key) {
             let Some(host_socket) = self.host_socket(&socket) else {
                 // Its handshake is not over, and began with the user as they were: it has to begin anew.
@@ -64,29 +69,70 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
                 user.clone()
             } else {
                 let user = decider.load_user(&session, host_socket.req_parts()).await;
-                let user = user.inspect_err(|e| self.observer().could_not_refresh(&key, e))?;
-                users.entry(session.id().clone()).or_insert(user.map(Arc::new)).clone()
+                users
+                    .entry(session.id().clone())
+                    .or_insert(user.map(|user| user.map(Arc::new)))
+                    .clone()
             };
-            let agreed = match user {
-                Some(user) if decider.key_of(&user, &session).as_ref() == Some(&key) => {
-                    let identity = Identity::new(user.clone(), key.clone(), session);
-                    decider.admit(&identity, socket.namespace()).await.ok().map(|()| user)
+            let now = match user {
+                Ok(Some(user)) => self.ask_again(&socket, user).await,
+                Ok(None) => Ok(Now::Over(EndReason::Rejected)),
+                Err(error) => Err(error),
+            };
+            match now {
+                Ok(Now::Stays(user)) => {
+                    socket.refresh_user(user, refresh);
+                    refreshed.kept.push(host_socket);
                 }
-                _ => None,
-            };
-            if let Some(user) = agreed {
-                socket.refresh_user(user, refresh);
-                refreshed.kept.push(host_socket);
-            } else if socket.is_refreshed_after(refresh) {
-                refreshed.kept.push(host_socket);
-            } else {
-                socket.end(EndReason::Rejected);
-                refreshed.ended += 1;
+                // Another call was later, and quicker.
+                _ if socket.is_refreshed_after(refresh) => refreshed.kept.push(host_socket),
+                Ok(Now::Over(reason)) => {
+                    socket.end(reason);
+                    refreshed.ended += 1;
+                }
+                Err(error) => {
+                    // As during an outage of the store: not for ever with the user as they were.
+                    socket.end_unless_refreshed(refresh, self.auth().live_settings().grace);
+                    unclear.get_or_insert(error);
+                }
             }
+        }
+        if let Some(error) = unclear {
+            self.observer().could_not_refresh(&key, &error);
+            return Err(error);
         }
         self.observer().refreshed_user(&key, refreshed.kept.len(), refreshed.ended);
         Ok(refreshed)
     }
+
+    /// Whether a user who was loaded anew still is who the socket was let in as, and is agreed to.
+    async fn ask_again(
+        &self,
+        socket: &LiveSocket<U>,
+        user: Arc<U>,
+    ) -> Result<Now<U>, AuthorizeError> {
+        let (decider, key) = (self.auth().decider(), socket.user_key());
+        let session = socket.identity().session().clone();
+        let agreed = match decider.key_of(&user, &session) {
+            Ok(found) if found == *key => {
+                let identity = Identity::new(user.clone(), found, session);
+                decider.admit(&identity, socket.namespace()).await
+            }
+            Ok(_another) => return Ok(Now::Over(EndReason::UserChanged)),
+            Err(failure) => Err(failure),
+        };
+        match agreed {
+            Ok(()) => Ok(Now::Stays(user)),
+            Err(Failure::Denied(_)) => Ok(Now::Over(EndReason::Rejected)),
+            Err(Failure::Error(error)) => Err(error),
+        }
+    }
+}
+
+/// What becomes of a socket whose user was loaded anew.
+enum Now<U> {
+    Stays(Arc<U>),
+    Over(EndReason),
 }
 
 impl<A: Adapter> fmt::Debug for Refreshed<A> {

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::registry::{Entry, Registry, State, end_all};
-use super::{Begun, EndReason, LiveSocket, OverLimit};
+use super::{Begun, EndReason, LiveSocket, Over, OverLimit};
 
 impl<U> Registry<U> {
     /// Enters a session that a handshake is about to load.
@@ -32,7 +32,7 @@ impl<U> Registry<U> {
                 checked: Instant::now(),
                 confirmed: None,
                 asked: None,
-                unclear: false,
+                unclear: None,
             }
         });
         entry.pending += 1;
@@ -145,11 +145,11 @@ impl<U> State<U> {
         }
         let oldest = connections.iter().min_by_key(|(_, entered)| **entered);
         match (over, oldest) {
+            (OverLimit::Refuse, _) | (OverLimit::EvictOldest, None) => Err(NotEntered::TooMany),
             (OverLimit::EvictOldest, Some((oldest, _))) => {
                 let is_oldest = |other: &Arc<LiveSocket<U>>| other.id() == *oldest;
                 Ok(theirs.iter().filter(|other| is_oldest(other)).cloned().collect())
             }
-            _ => Err(NotEntered::TooMany),
         }
     }
 }
@@ -189,7 +189,7 @@ impl<U> Drop for Membership<U> {
         if let Some(task) = &self.task {
             task.abort();
         }
-        self.socket.flag();
+        self.socket.flag(Over::Left);
         self.registry.forget(self.number, &self.socket);
     }
 }

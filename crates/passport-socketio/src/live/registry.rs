@@ -66,8 +66,8 @@ pub(super) struct Entry<U> {
     pub(super) confirmed: Option<Instant>,
     /// Since when the store is being asked about it.
     pub(super) asked: Option<Instant>,
-    /// Whether the last lookup of it gave no answer.
-    pub(super) unclear: bool,
+    /// Where the last lookup of it gave no answer: as what it ends, should that stay so.
+    pub(super) unclear: Option<EndReason>,
 }
 
 impl<U> Registry<U> {
@@ -211,7 +211,7 @@ impl<U> State<U> {
         self.tally.session(before, entry.sockets.len());
         if entry.sockets.is_empty() {
             entry.told = None;
-            (entry.asked, entry.unclear) = (None, false);
+            (entry.asked, entry.unclear) = (None, None);
             self.unanswered.remove(sid);
             self.schedule.remove(entry.due.take());
             if entry.pending == 0 {

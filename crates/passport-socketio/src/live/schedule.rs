@@ -80,8 +80,9 @@ pub(super) enum Finding {
     Gone,
     /// It is over.
     Over(EndReason),
-    /// It can't be told, and that is no fault of the store as a whole.
-    Unclear,
+    /// It can't be told, and that is no fault of the store as a whole. As what it ends, should that
+    /// stay so.
+    Unclear(EndReason),
 }
 
 impl<U> Registry<U> {
@@ -162,8 +163,11 @@ impl<U> Registry<U> {
         self.loads.forget(&due.sid.hash());
         let now = Instant::now();
         let mut state = self.state();
-        let is_clear = !matches!(finding, Finding::Unclear);
-        if is_clear {
+        let unclear = match finding {
+            Finding::Unclear(reason) => Some(*reason),
+            Finding::Stands(_) | Finding::Gone | Finding::Over(_) => None,
+        };
+        if unclear.is_none() {
             state.unanswered.remove(&due.sid);
         }
         let settled = state.with_entry(&due.sid, |schedule, entry| {
@@ -177,7 +181,7 @@ impl<U> Registry<U> {
             let next = if unsettled { now.max(entry.checked + DEBOUNCE) } else { again };
             schedule.at_most(&due.sid, &mut entry.due, next);
             entry.asked = None;
-            entry.unclear = !is_clear;
+            entry.unclear = unclear;
             match finding {
                 Finding::Stands(session) => {
                     entry.confirmed = Some(due.taken);
@@ -188,20 +192,19 @@ impl<U> Registry<U> {
                     }
                     Some((other, EndReason::UserChanged))
                 }
-                Finding::Gone | Finding::Over(_) => {
+                Finding::Gone => {
                     // A handshake that found it just before must look again.
                     entry.epoch += 1;
-                    let reason = match finding {
-                        Finding::Over(reason) => *reason,
-                        _ if sockets.iter().any(|socket| socket.has_outlived_its_session()) => {
-                            EndReason::Expired
-                        }
-                        _ => EndReason::LoggedOut,
-                    };
+                    let outlived = sockets.iter().any(|socket| socket.has_outlived_its_session());
+                    let reason = if outlived { EndReason::Expired } else { EndReason::LoggedOut };
                     Some((sockets, reason))
                 }
+                Finding::Over(reason) => {
+                    entry.epoch += 1;
+                    Some((sockets, *reason))
+                }
                 // Sockets stay for their [grace](super::grace).
-                Finding::Unclear => None,
+                Finding::Unclear(_) => None,
             }
         });
         drop(state);

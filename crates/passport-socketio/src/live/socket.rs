@@ -3,12 +3,13 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use express_session::{SessionId, SidHash};
+use futures_util::future::BoxFuture;
 use socketioxide::socket::Sid;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::activity::Activity;
 use super::{EndReason, LiveSettings, Toucher};
@@ -45,9 +46,18 @@ struct Loaded<U> {
 
 /// What is known of the login behind a socket, without the user's type.
 pub(crate) struct Login {
-    ended: AtomicBool,
+    over: OnceLock<Over>,
     session: RwLock<Session>,
     activity: Option<Activity>,
+}
+
+/// Why handlers are given a socket's user no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// The login has ended.
+    Ended(EndReason),
+    /// The socket has left, and nothing is known of its login.
+    Left,
 }
 
 /// A socket whose login has ended: what `.on_session_end` is told.
@@ -90,6 +100,9 @@ pub(crate) trait Connection: Send + Sync {
     /// Takes it out of its rooms, says `session_ended`, and disconnects it: as soon as it can be.
     fn end(&self, reason: EndReason);
 
+    /// Runs a task where the socket lives.
+    fn spawn(&self, task: BoxFuture<'static, ()>);
+
     /// Takes it out of its namespace, where it stays behind when a disconnect handler panics.
     fn remove(&self);
 }
@@ -98,7 +111,7 @@ impl Login {
     fn new(session: Session, toucher: Option<Toucher>) -> Arc<Self> {
         let activity = toucher.map(|toucher| Activity::new(toucher, &session));
         let session = RwLock::new(session);
-        Arc::new(Self { ended: AtomicBool::new(false), session, activity })
+        Arc::new(Self { over: OnceLock::new(), session, activity })
     }
 
     /// The client said something.
@@ -115,7 +128,22 @@ impl Login {
 
     /// Set before anything else happens when the login ends; never unset.
     pub(crate) fn has_ended(&self) -> bool {
-        self.ended.load(Ordering::SeqCst)
+        self.over.get().is_some()
+    }
+}
+
+impl<U: Send + Sync + 'static> LiveSocket<U> {
+    /// Ends it after `grace`, unless a refresh later than this one has said who it is.
+    pub(super) fn end_unless_refreshed(self: &Arc<Self>, refresh: u64, grace: Duration) {
+        let socket = Arc::downgrade(self);
+        self.connection.spawn(Box::pin(async move {
+            sleep(grace).await;
+            if let Some(socket) = socket.upgrade()
+                && !socket.is_refreshed_after(refresh)
+            {
+                socket.end(EndReason::CouldNotTell);
+            }
+        }));
     }
 }
 
@@ -195,12 +223,17 @@ impl<U> LiveSocket<U> {
 
     /// Sets the flag. `None` if it was set before.
     pub(super) fn begin_end(&self, reason: EndReason) -> Option<Ending<'_, U>> {
-        self.flag().then_some(Ending { socket: self, reason })
+        self.flag(Over::Ended(reason)).then_some(Ending { socket: self, reason })
     }
 
     /// Sets the flag. `false` if it was set before.
-    pub(super) fn flag(&self) -> bool {
-        !self.login.ended.swap(true, Ordering::SeqCst)
+    pub(super) fn flag(&self, over: Over) -> bool {
+        self.login.over.set(over).is_ok()
+    }
+
+    /// Why the flag is set, if it is.
+    pub(crate) fn over(&self) -> Option<Over> {
+        self.login.over.get().copied()
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -266,7 +299,7 @@ impl<U> LiveSocket<U> {
 
     /// Takes it out of its namespace.
     pub(super) fn remove(&self) {
-        self.flag();
+        self.flag(Over::Left);
         unpanicked("disconnect handler", || self.connection.remove());
     }
 }

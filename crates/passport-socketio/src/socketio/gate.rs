@@ -28,7 +28,7 @@ use super::again::Again;
 use crate::attempt::Attempt;
 use crate::authorizer::{Answer, Denial, Lookup};
 use crate::handshake::{Connection, Handover, Left, after_connect, before_connect, check_setup};
-use crate::live::{Begun, EndReason, Host, LiveSocket, NotEntered, Registration};
+use crate::live::{Begun, EndReason, Host, LiveSocket, NotEntered, Over, Registration};
 use crate::observe::{Subject, events};
 use crate::scope::Claim;
 use crate::socketio::logins::LiveUserOf;
@@ -170,12 +170,14 @@ impl<U: Send + Sync + 'static> Gate<U> {
                 registration.has_user_of(earlier);
             }
             if known.is_none()
-                && let Err(rejected) = self.auth.decider().admit(&identity, socket.ns()).await
+                && let Err(failure) = self.auth.decider().admit(&identity, socket.ns()).await
             {
+                if failure.is_error() {
+                    return self.refuse(socket, &subject, failure);
+                }
                 // The app has spoken: as in the original, `fail` is not asked about it.
-                let text = rejected.client_message();
-                self.auth.observer().refused(&subject, &rejected.into());
-                return Err(text);
+                self.auth.observer().refused(&subject, &failure);
+                return Err(failure.client_message());
             }
             let entered = if lookup.is_old(self.auth.live_settings().max_stale) {
                 Err(NotEntered::Old)
@@ -183,24 +185,25 @@ impl<U: Send + Sync + 'static> Gate<U> {
                 self.enter(socket, &subject, &identity, lookup, &handshake, &registration)
             };
             let is_worth_it = again.is_worth_it(&entered);
-            before = match entered {
+            let error;
+            (before, error) = match entered {
                 Ok(entered) => return entered,
-                Err(NotEntered::Stale | NotEntered::Old) => Some((identity, registration)),
-                Err(NotEntered::OldUser) => None,
+                Err(NotEntered::Stale) => {
+                    (Some((identity, registration)), AuthorizeError::SessionKeepsChanging)
+                }
+                Err(NotEntered::Old) => {
+                    (Some((identity, registration)), AuthorizeError::AnswerTooOld)
+                }
+                Err(NotEntered::OldUser) => (None, AuthorizeError::SessionKeepsChanging),
                 Err(NotEntered::Revoked) => {
-                    return self.refuse(socket, &subject, Denial::SessionNotFound.into());
+                    return self.refuse(socket, &subject, Denial::Revoked.into());
                 }
                 Err(NotEntered::TooMany) => {
                     return self.refuse(socket, &subject, Denial::TooManyConnections.into());
                 }
             };
             if !is_worth_it {
-                let error = StoreError::message("what it answered was over whenever it was used");
-                return self.refuse(
-                    socket,
-                    &subject,
-                    AuthorizeError::StoreUnavailable(error).into(),
-                );
+                return self.refuse(socket, &subject, error.into());
             }
             sleep(PAUSE).await;
             let identity = before.as_ref().map(|(identity, _)| identity);
@@ -251,9 +254,9 @@ impl<U: Send + Sync + 'static> Gate<U> {
         LiveUserOf::enter(membership, socket);
         socket
             .join([self.auth.user_room(identity.user_key()), self.auth.session_room(session.id())]);
-        if live.has_ended() {
+        if let Some(over) = live.over() {
             // In this very moment. The host takes a refused socket out of its rooms.
-            let ended = Failure::from(Denial::SessionNotFound);
+            let ended = over_at_once(over);
             self.auth.observer().refused(subject, &ended);
             return Ok(Err(ended.client_message()));
         }
@@ -287,6 +290,27 @@ impl<U: Send + Sync + 'static> Gate<U> {
             Answer::RefuseWith(text) => Err(text),
             Answer::Refuse | Answer::Guest => Err(failure.client_message()),
         }
+    }
+}
+
+/// Why a socket is refused whose login ended in the moment in which it was connected.
+fn over_at_once(over: Over) -> Failure {
+    let reason = match over {
+        Over::Ended(reason) => reason,
+        Over::Left => return Denial::LoginEnded { end: "left" }.into(),
+    };
+    match reason {
+        EndReason::Revoked => Denial::Revoked.into(),
+        EndReason::StoreUnavailable => {
+            AuthorizeError::StoreUnavailable(StoreError::message("it stayed away")).into()
+        }
+        EndReason::LoggedOut
+        | EndReason::Expired
+        | EndReason::UserChanged
+        | EndReason::ConnectionAge
+        | EndReason::Rejected
+        | EndReason::Evicted
+        | EndReason::CouldNotTell => Denial::LoginEnded { end: reason.code() }.into(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What usually causes what the pipeline found. What was found by looking comes first.
 
 use passport_socketio::authorizer::Explanation;
-use passport_socketio::{AuthorizeError, Decision, Denial, Session};
+use passport_socketio::{AuthorizeError, Decision, Denial, Failure, Session};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -10,6 +10,7 @@ use super::case::Case;
 mod cookie;
 mod origin;
 mod session;
+mod usual;
 
 /// A cause, and what to do about it.
 #[derive(Debug, Serialize)]
@@ -23,27 +24,39 @@ fn hint(cause: impl Into<String>, fix: impl Into<String>) -> Hint {
 }
 
 pub(super) async fn of(case: &Case<'_>, explanation: &Explanation<Value>) -> Vec<Hint> {
-    match &explanation.outcome {
-        Ok(Decision::Granted(identity)) => granted(case, identity.session()),
-        Ok(Decision::Denied(denial)) => {
-            let mut hints: Vec<_> = cookie::one_of_several(case).into_iter().collect();
-            hints.extend(denied(case, denial).await);
-            hints
-        }
-        Err(error) => could_not_tell(case, error),
+    let failure = match &explanation.outcome {
+        Ok(Decision::Granted(identity)) => return granted(case, identity.session()),
+        Ok(Decision::Denied(denial)) => Failure::from(denial.clone()),
+        Err(error) => Failure::from(error.clone()),
+    };
+    let mut hints = looked_for(case, &failure).await;
+    if hints.is_empty() {
+        hints.push(usual::usual(failure.reason()));
     }
+    if !failure.is_error() {
+        hints.splice(0..0, cookie::one_of_several(case));
+    }
+    hints
 }
 
-async fn denied(case: &Case<'_>, denial: &Denial) -> Vec<Hint> {
-    match denial {
-        Denial::OriginNotAllowed { .. } => origin::origin_not_allowed(case),
-        Denial::NoSessionCookie { cross_origin } => cookie::no_session_cookie(case, *cross_origin),
-        Denial::MalformedCookie(_) => cookie::malformed_cookie(case),
-        Denial::BadSignature => cookie::bad_signature(case),
-        Denial::SessionNotFound => session::session_not_found(case).await,
-        Denial::SessionExpired { .. } => session::session_expired(),
-        Denial::NotLoggedIn { session } => session::not_logged_in(case, session),
-        _ => Vec::new(),
+/// What the case itself shows, for the reasons of which it shows anything.
+async fn looked_for(case: &Case<'_>, failure: &Failure) -> Vec<Hint> {
+    match failure {
+        Failure::Denied(Denial::OriginNotAllowed { .. }) => origin::origin_not_allowed(case),
+        Failure::Denied(Denial::NoSessionCookie { cross_origin }) => {
+            cookie::no_session_cookie(case, *cross_origin)
+        }
+        Failure::Denied(Denial::MalformedCookie(_)) => cookie::malformed_cookie(case),
+        Failure::Denied(Denial::BadSignature) => cookie::bad_signature(case),
+        Failure::Denied(Denial::SessionNotFound) => session::session_not_found(case).await,
+        Failure::Denied(Denial::NotLoggedIn { session }) => session::not_logged_in(case, session),
+        Failure::Error(AuthorizeError::StoreUnavailable(_)) if case.args.store.is_none() => {
+            vec![hint(
+                "the cookie is good so far; what comes next needs the store",
+                "give --store what your app uses, such as redis://127.0.0.1/",
+            )]
+        }
+        Failure::Denied(_) | Failure::Error(_) => Vec::new(),
     }
 }
 
@@ -53,28 +66,6 @@ fn granted(case: &Case<'_>, session: &Session) -> Vec<Hint> {
         Ok(cookie) if cookie.secure && over_http => vec![hint(
             "the session's cookie is `Secure`, and the page comes over http: a browser does not send it",
             "serve the page over https, or set cookie.secure to 'auto' where you develop",
-        )],
-        _ => Vec::new(),
-    }
-}
-
-fn could_not_tell(case: &Case<'_>, error: &AuthorizeError) -> Vec<Hint> {
-    match error {
-        AuthorizeError::StoreUnavailable(_) if case.args.store.is_none() => vec![hint(
-            "the cookie is good so far; what comes next needs the store",
-            "give --store what your app uses, such as redis://127.0.0.1/",
-        )],
-        AuthorizeError::StoreUnavailable(_) => vec![hint(
-            "the store can't be reached, or refuses",
-            "check its address, port, user, password and table; redis-cli, psql or whatever the database's own client is, from the same machine, tells more",
-        )],
-        AuthorizeError::StoreTimeout { .. } => vec![hint(
-            "the store accepts connections and does not answer",
-            "it is overloaded, stopped, or something else listens there",
-        )],
-        AuthorizeError::CorruptSession(_) => vec![hint(
-            "something else than express-session writes under this key, or the store has a `serializer` of its own or encrypts",
-            "look at the record itself; the app's own middleware fails on it, too",
         )],
         _ => Vec::new(),
     }

@@ -37,13 +37,6 @@ pub(super) async fn session_not_found(case: &Case<'_>) -> Vec<Hint> {
     hints
 }
 
-pub(super) fn session_expired() -> Vec<Hint> {
-    vec![hint(
-        "the session's time is over, by the store's own rule",
-        "log in again; sockets do not prolong a session by themselves (see touch)",
-    )]
-}
-
 pub(super) fn not_logged_in(case: &Case<'_>, session: &Session) -> Vec<Hint> {
     let pointer = case.args.sessions.user_pointer();
     let mut hints = Vec::new();

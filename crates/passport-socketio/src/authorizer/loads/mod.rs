@@ -30,7 +30,7 @@ mod tests;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use express_session::store::{SessionStore, StoreError, StoredSession};
+use express_session::store::{SessionStore, StoredSession};
 use express_session::{SessionId, SidHash};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
@@ -102,7 +102,7 @@ impl Loads {
         };
         match answer.wait_for(Option::is_some).await.as_deref() {
             Ok(Some(answer)) => answer.clone(),
-            _ => Err(unavailable("its load was given up")),
+            Ok(None) | Err(_) => Err(AuthorizeError::LoadAbandoned),
         }
     }
 
@@ -170,11 +170,7 @@ impl Drop for Pilot {
 
 impl Loads {
     async fn ask(&self, sid: &SessionId) -> Result<Option<StoredSession>, AuthorizeError> {
-        let store = self.store.as_deref().ok_or_else(|| unavailable("there is none"))?;
+        let store = self.store.as_deref().ok_or(AuthorizeError::NoStore)?;
         in_time("load", self.timeout, async { store.load(sid).await }).await
     }
-}
-
-fn unavailable(why: &'static str) -> AuthorizeError {
-    AuthorizeError::StoreUnavailable(StoreError::message(why))
 }

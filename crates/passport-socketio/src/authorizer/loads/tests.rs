@@ -3,7 +3,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use express_session::store::Life;
+use express_session::store::{Life, StoreError};
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 use tokio::task::yield_now;

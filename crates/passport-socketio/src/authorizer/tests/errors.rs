@@ -1,7 +1,10 @@
 //! "Could not tell": never a user, never a guest.
 
 use std::future::Future;
+use std::time::SystemTime;
 
+use express_session::source::{CookieFault, Located, SessionSource};
+use express_session::{SessionRecord, SessionRequest};
 use tokio::time::Instant;
 
 use super::*;
@@ -20,8 +23,49 @@ async fn a_store_that_fails_is_unavailable_and_says_why_to_logs_only() {
 }
 
 #[tokio::test]
-async fn a_store_that_panics_is_unavailable() {
-    World::new(Fake::Panics).refuses(signed(), &UNAVAILABLE).await;
+async fn a_store_that_panics_is_not_called_unavailable() {
+    let expected = Expected::error("store_panicked", "try_again");
+    World::new(Fake::Panics).refuses(signed(), &expected).await;
+}
+
+/// A source of the app's own that panics where the test says.
+#[derive(Debug)]
+struct PanickingSource(Check);
+
+impl SessionSource for PanickingSource {
+    fn locate(&self, _: &SessionRequest<'_>) -> Result<Located, CookieFault> {
+        assert_ne!(self.0, Check::Cookie, "the source panics");
+        Ok(Located::Stored(SID.into()))
+    }
+
+    fn read(
+        &self,
+        payload: &[u8],
+        limits: &RecordLimits,
+    ) -> Result<Option<SessionRecord>, CorruptRecord> {
+        assert_ne!(self.0, Check::Record, "the source panics");
+        SessionRecord::parse(payload, limits)
+    }
+
+    fn expiry(&self, _: &SessionRecord) -> Option<SystemTime> {
+        assert_ne!(self.0, Check::Expiry, "the source panics");
+        None
+    }
+}
+
+#[tokio::test]
+async fn a_session_source_that_panics_is_no_fault_of_the_store() {
+    for (check, loads) in [(Check::Cookie, 0), (Check::Record, 1), (Check::Expiry, 1)] {
+        let world = logged_in();
+        let builder = Authorizer::builder()
+            .source(PanickingSource(check))
+            .store(world.store.clone())
+            .deserialize_user(async |key: Value| Ok::<_, BoxError>(Some(key)));
+        let world = World { builder, ..world };
+        let expected = Expected { loads, ..Expected::error("source_panicked", "try_again") };
+        let failure = world.refuses(signed(), &expected).await;
+        assert_eq!(failure.check(), check);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,20 +156,21 @@ async fn a_deserializer_that_fails_says_why_to_logs_only() {
 }
 
 #[tokio::test]
-async fn a_deserializer_that_panics_at_once_or_later_has_failed() {
+async fn a_deserializer_that_panics_at_once_or_later_says_so() {
+    let expected = Expected::error("deserializer_panicked", "try_again");
     let later = logged_in().with(|builder| {
         builder.deserialize_user(async |key: Value| {
             assert!(key.is_null(), "it panics later");
             Ok::<_, BoxError>(None)
         })
     });
-    later.refuses(signed(), &FAILED).await;
+    later.refuses(signed(), &expected).await;
 
     let at_once = |_: Value| -> std::future::Ready<Result<Option<Value>, BoxError>> {
         panic!("it panics at once")
     };
     let at_once = logged_in().with(|builder| builder.deserialize_user(at_once));
-    at_once.refuses(signed(), &FAILED).await;
+    at_once.refuses(signed(), &expected).await;
 }
 
 #[tokio::test]
@@ -141,8 +186,9 @@ async fn a_user_key_of_another_type_has_failed_and_is_not_quoted() {
 }
 
 #[tokio::test]
-async fn a_user_id_that_panics_has_failed() {
+async fn a_user_id_that_panics_is_no_fault_of_the_deserializer() {
     let broken = |_: &Value| -> i64 { panic!("user_id panics") };
     let world = logged_in().with(|builder| builder.user_id(broken));
-    world.refuses(signed(), &FAILED).await;
+    let expected = Expected::error("user_id_panicked", "try_again");
+    world.refuses(signed(), &expected).await;
 }

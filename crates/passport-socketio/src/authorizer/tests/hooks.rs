@@ -22,15 +22,52 @@ fn every_failure() -> Vec<(Failure, bool)> {
         denied(Denial::BadSignature, true),
         error(AuthorizeError::StoreUnavailable(StoreError::message("GET"))),
         error(AuthorizeError::StoreTimeout { after }),
+        error(AuthorizeError::StorePanicked),
+        error(AuthorizeError::Overloaded),
+        error(AuthorizeError::LoadAbandoned),
+        error(AuthorizeError::NoStore),
+        denied(Denial::RateLimited { what: "CONNECT packets", retry_after: after }, false),
+        denied(Denial::Revoked, true),
         denied(Denial::SessionNotFound, true),
+        error(AuthorizeError::SessionKeepsChanging),
+        error(AuthorizeError::AnswerTooOld),
+        error(AuthorizeError::SourcePanicked { check: Check::Record }),
         error(AuthorizeError::CorruptSession(CorruptRecord::NotASession("why"))),
         denied(Denial::SessionExpired { at: now, now }, true),
         denied(Denial::NotLoggedIn { session }, true),
         error(AuthorizeError::DeserializerFailed(down())),
         error(AuthorizeError::DeserializerTimeout { after }),
+        error(AuthorizeError::DeserializerPanicked),
         denied(Denial::UserNotFound, true),
+        error(AuthorizeError::UserIdPanicked),
         denied(Denial::Rejected(Reject::new("banned")), false),
+        error(AuthorizeError::SuccessTimeout { after }),
+        error(AuthorizeError::SuccessPanicked),
+        denied(Denial::OtherSession, false),
+        denied(Denial::TooManyConnections, false),
+        denied(Denial::LoginEnded { end: "logged_out" }, false),
     ]
+}
+
+#[test]
+fn the_failures_of_these_tests_are_all_there_are() {
+    let mut ours: Vec<_> = every_failure().iter().map(|(failure, _)| failure.reason()).collect();
+    ours.sort_unstable();
+    let mut all = Reason::ALL.to_vec();
+    all.sort_unstable();
+    assert_eq!(ours, all);
+}
+
+#[test]
+fn a_failure_says_the_same_as_its_reason() {
+    for (failure, _) in every_failure() {
+        let reason = failure.reason();
+        assert_eq!(failure.code(), reason.code());
+        assert_eq!(failure.is_error(), reason.is_error(), "{reason:?}");
+        let word = reason.client_message().unwrap_or("banned");
+        assert_eq!(failure.client_message(), word, "{reason:?}");
+        assert_eq!(matches!(failure, Failure::Error(_)), reason.is_error(), "{reason:?}");
+    }
 }
 
 fn with_fail(hook: impl Fn(&Failure) -> Verdict + Send + Sync + 'static) -> Authorizer<Value> {
@@ -78,8 +115,8 @@ async fn a_rejection_is_read_by_the_client_in_the_apps_own_words() {
 }
 
 #[tokio::test]
-async fn a_success_hook_that_panics_at_once_or_later_has_rejected() {
-    let expected = Expected { client: "rejected", guest: false, ..Expected::denied("rejected", 1) };
+async fn a_success_hook_that_panics_has_rejected_nobody() {
+    let expected = Expected::error("success_panicked", "try_again");
     let later = logged_in().with(|builder| {
         builder.success(async |candidate: Candidate<Value>| {
             assert!(candidate.user().is_null(), "it panics later");
@@ -92,6 +129,13 @@ async fn a_success_hook_that_panics_at_once_or_later_has_rejected() {
     };
     let at_once = logged_in().with(|builder| builder.success(at_once));
     at_once.refuses(signed(), &expected).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_hook_that_gives_no_answer_has_rejected_nobody() {
+    let expected = Expected::error("success_timeout", "try_again");
+    let stuck = logged_in().with(|builder| builder.success(async |_| pending().await));
+    stuck.refuses(signed(), &expected).await;
 }
 
 #[tokio::test]

@@ -24,6 +24,8 @@ impl Connection for Connected {
 
     fn end(&self, _: EndReason) {}
 
+    fn spawn(&self, _: futures_util::future::BoxFuture<'static, ()>) {}
+
     fn remove(&self) {}
 }
 
