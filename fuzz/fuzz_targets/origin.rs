@@ -2,6 +2,8 @@
 //! Whatever stands around the server's name in an origin: only the server's own is let through, and what a
 //! stranger forwards changes nothing.
 
+use std::net::Ipv6Addr;
+
 use fuzz::handshake::{OPEN, PROXY, STRANGER, ask, authorizer, get, host, run};
 use fuzz::unit;
 use libfuzzer_sys::fuzz_target;
@@ -37,5 +39,7 @@ fn check(name: &str, origin: &str, scheme: &str, forwarded: &str) {
 fn host_and_port(text: &str) -> (String, u16) {
     let port = text.rsplit_once(':').and_then(|(name, port)| Some((name, port.parse().ok()?)));
     let (name, port) = port.unwrap_or((text, 80));
-    (name.to_ascii_lowercase(), port)
+    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+    let address = address.and_then(|address| address.parse::<Ipv6Addr>().ok());
+    (address.map_or(name.to_ascii_lowercase(), |address| format!("[{address}]")), port)
 }
