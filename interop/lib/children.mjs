@@ -9,6 +9,11 @@ import { within } from './wait.mjs';
 
 const OURS = [demoBinary, readmePortBinary, sessionStoreBinary];
 
+// How long a program may take to start, or to run to its end. It takes about a second on an idle machine; on one
+// whose cores have other work, a Node app that loads its packages has been seen to take 20. Only a program that
+// hangs takes longer.
+export const PROGRAM_MS = 60_000;
+
 const running = new Set();
 
 // Whatever ends this process, no server outlives it; without a listener a signal would skip `exit`.
@@ -18,7 +23,7 @@ process.once('exit', () => {
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
 /** Runs a command that ends by itself. */
-export async function runToItsEnd(command, args, { input = '', env = {}, ms = 15_000 } = {}) {
+export async function runToItsEnd(command, args, { input = '', env = {}, ms = PROGRAM_MS } = {}) {
   const child = spawn(command, args, { env: { ...process.env, ...env } });
   running.add(child);
   child.stdin.on('error', () => {}); // it may end without reading
@@ -53,7 +58,7 @@ export async function launch(name, command, args, { ready, env = {}, cwd, stdin 
   const endedAtStart = exited.then(({ code, signal }) => {
     throw new Error(`${name} ended (${signal ?? code}):\n${stdout.since()}${stderr.since()}`);
   });
-  const match = await stdout.match(ready, { ms: 15_000, orElse: endedAtStart });
+  const match = await stdout.match(ready, { ms: PROGRAM_MS, orElse: endedAtStart });
   let wasKilled = false;
 
   return {

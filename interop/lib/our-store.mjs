@@ -1,4 +1,4 @@
-import { launch } from './children.mjs';
+import { PROGRAM_MS, launch } from './children.mjs';
 import { sessionStoreBinary } from './requirements.mjs';
 import { keepPasswordOf } from './secrecy.mjs';
 
@@ -39,7 +39,7 @@ export class OurStore {
     const { stdin, stdout } = this.#process;
     const mark = stdout.mark();
     stdin.write(`${JSON.stringify(command)}\n`);
-    const [line] = await stdout.match(/^.*\n/, { mark, ms: 15_000 });
+    const [line] = await stdout.match(/^.*\n/, { mark, ms: PROGRAM_MS });
     const answer = JSON.parse(line);
     if (answer.error ?? answer.cannot) throw new Error(`${command.do}: ${line}`);
     return answer;
