@@ -38,7 +38,7 @@ export function storeSteps({
   resolutionMs = 1,
   touches = true,
   nodeMindsExpiry = true,
-  can: { touch = true, destroy = true, update = true } = {},
+  can: { touch = true, destroy = true } = {},
   more = () => {},
 }) {
   describe(`sessions of ${name}`, { skip: unless('demo', 'sessionStore', ...needs) }, () => {
@@ -186,17 +186,6 @@ export function storeSteps({
       });
     }
 
-    if (update) {
-      test('what we change, Node reads; the life stays', async () => {
-        const { cookie, sid } = await house.login('ann');
-        const { payload, left_ms: before } = await ours.load(sid);
-        assert.equal(await ours.update(sid, { ...JSON.parse(payload), passport: { user: 7 } }), true);
-        const left = await leftMs(sid);
-        assert.ok(left <= before && left > before - 5_000, `${left} ms of ${before}`);
-        await assertKnown(cookie, 7);
-      });
-    }
-
     if (destroy) {
       test('a session that we destroy is gone for Node', async () => {
         const { cookie, sid } = await house.login('ann');
@@ -210,10 +199,9 @@ export function storeSteps({
     test('after a logout, nothing that we do brings the session back', async () => {
       const visitor = await house.login('ann');
       const { sid } = visitor;
-      const { payload } = await ours.load(sid);
+      assert.ok(await ours.load(sid));
       await visitor.logout();
       if (touch) assert.equal(await ours.touch(sid, 600), false);
-      if (update) assert.equal(await ours.update(sid, JSON.parse(payload)), false);
       assert.equal(await house.app.stored(sid), null);
       assert.equal(await ours.load(sid), null);
     });
