@@ -124,8 +124,9 @@ pub enum AuthorizeError {
     /// 6. The session or its user changed whenever it had been loaded.
     #[error("the session changed whenever it was loaded")]
     SessionKeepsChanging,
-    /// 6. The store's answer was too old whenever it was to be used: the deserializer and `success`
-    /// together take longer than `max_stale`.
+    /// 6. The store's answer was too old whenever it was used: the user's hooks are too slow.
+    ///
+    /// The deserializer and `success` together take longer than `max_stale`.
     #[error("what the store answered was too old whenever it was to be used")]
     AnswerTooOld,
     /// 7. The record can't be read.
