@@ -161,7 +161,9 @@ async fn a_storm_into_a_store_that_hangs_is_refused_in_time_and_gone_when_it_is_
     });
     let outcomes = futures_util::future::join_all(storm).await;
     assert!(outcomes.iter().all(|outcome| *outcome == Err("try_again".into())));
-    assert!(start.elapsed() < 3 * TIMEOUT + Duration::from_secs(1), "{:?}", start.elapsed());
+    // One after the other, the eight at a time would take 200 / 8 timeouts: 7.5 s. Those that have no
+    // place are refused at once, the others within three; the rest is for a busy machine.
+    assert!(start.elapsed() < 15 * TIMEOUT, "{:?}", start.elapsed());
     house.proxy.set(Fault::None);
     house.connects_again("/").await;
 }

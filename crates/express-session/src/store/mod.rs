@@ -24,6 +24,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::SessionId;
 use crate::watch::SessionWatch;
@@ -54,6 +55,9 @@ mod url;
 pub use memory::MemoryStore;
 pub use open::open;
 pub use url::StoreUrl;
+
+/// Loads that [`SessionStore::load_many`] has under way at once, unless a backend has a better way.
+const LOADS_AT_ONCE: usize = 32;
 
 /// Loads sessions.
 ///
@@ -94,7 +98,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     async fn load(&self, sid: &SessionId) -> Result<Option<StoredSession>, StoreError>;
 
     /// The same for many, one answer each, in their order. A backend that can asks for all in one
-    /// round trip; this default asks for one after the other.
+    /// round trip; this default asks for each by itself, for 32 at a time.
     ///
     /// # Errors
     /// [`StoreError`] if the store could not tell, be it for one of them.
@@ -102,11 +106,9 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
         &self,
         sids: &[SessionId],
     ) -> Result<Vec<Option<StoredSession>>, StoreError> {
-        let mut sessions = Vec::with_capacity(sids.len());
-        for sid in sids {
-            sessions.push(self.load(sid).await?);
-        }
-        Ok(sessions)
+        // Each of them is a box, and none has begun.
+        let loads: Vec<_> = sids.iter().map(|sid| self.load(sid)).collect();
+        stream::iter(loads).buffered(LOADS_AT_ONCE).try_collect().await
     }
 
     /// The store's own feed of changes, if it has one.

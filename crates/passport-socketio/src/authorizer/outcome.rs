@@ -124,9 +124,10 @@ pub enum AuthorizeError {
     /// 6. The session or its user changed whenever it had been loaded.
     #[error("the session changed whenever it was loaded")]
     SessionKeepsChanging,
-    /// 6. The store's answer was too old whenever it was used: the user's hooks are too slow.
+    /// 6. The store's answer was too old whenever it was to be used.
     ///
-    /// The deserializer and `success` together take longer than `max_stale`.
+    /// The store is too slow for `max_stale`, or the session changed each time while the
+    /// deserializer and `success` took long.
     #[error("what the store answered was too old whenever it was to be used")]
     AnswerTooOld,
     /// 7. The record can't be read.

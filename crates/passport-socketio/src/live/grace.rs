@@ -90,7 +90,7 @@ impl<U> State<U> {
 
 impl<U> Entry<U> {
     /// When the store was asked for the last answer that said that this socket's login stands.
-    fn confirmed(&self, socket: &LiveSocket<U>) -> Instant {
+    pub(super) fn confirmed(&self, socket: &LiveSocket<U>) -> Instant {
         // What was asked before it came may have been answered about somebody else.
         let since_it_came = self.confirmed.filter(|asked| socket.entered() < *asked);
         since_it_came.unwrap_or_else(|| socket.asked())

@@ -1,30 +1,34 @@
 //! The task that keeps the live sessions true to the store.
 //!
 //! 1. It takes what is [due](super::schedule), some sessions at a time, loads them in one round
-//!    trip, and settles what it found: a login that ended takes its sockets with it.
+//!    trip, and settles what it found: a login that ended takes its sockets with it. Where that gives
+//!    no answer, each is looked up alone, and so until it does: nobody else waits for a session that
+//!    the store hangs for.
 //! 2. It listens to the [feeds of changes](super::feeds), which make sessions due at once.
 //! 3. While the store is away it only asks whether it is back; when it is, everybody is looked at
 //!    again, one after the other.
 //! 4. A socket that the store says nothing about stays for a [grace](super::grace).
 
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::slice;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use express_session::SessionId;
 use express_session::store::StoredSession;
 use futures_util::FutureExt as _;
-use futures_util::stream::{self, FuturesUnordered, StreamExt as _};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::feeds::Feeds;
 use super::grace::Grace;
 use super::schedule::{Due, Finding};
+use super::slots::Manner;
 use super::{EndReason, LiveSettings, Registry};
 use crate::AuthorizeError;
 use crate::authorizer::{Decider, Unheard, Unread};
-use crate::observe::{Outage, events};
+use crate::observe::{Outage, Promise, events};
 
 /// Sessions that are loaded in one round trip.
 const BATCH: usize = 100;
@@ -34,10 +38,8 @@ const IN_FLIGHT: usize = 4;
 const COALESCE: Duration = Duration::from_millis(5);
 /// A store whose clock ends a life a moment later is not asked without a pause.
 const SOONEST: Duration = Duration::from_millis(50);
-/// Sessions that are looked at one by one, at once.
-const TOGETHER: usize = 8;
-/// After so many failures it is asked whether they are the store's, and not the sessions'.
-const AWAY: usize = 3;
+/// Sessions that are looked up alone, at once.
+const ALONE: usize = 32;
 /// How often it is looked whose grace is over, while the store owes an answer.
 const OFTEN: Duration = Duration::from_secs(1);
 /// How often a store that is away is asked whether it is back: from, to. A short `max_stale` leaves
@@ -49,6 +51,7 @@ pub(crate) struct Keeper<U> {
     decider: Arc<Decider<U>>,
     registry: Arc<Registry<U>>,
     settings: LiveSettings,
+    promise: Mutex<Promise>,
 }
 
 /// A keeper's task, which ends with this.
@@ -81,7 +84,8 @@ impl<U: Send + Sync + 'static> Keeper<U> {
         registry: Arc<Registry<U>>,
         settings: LiveSettings,
     ) -> Arc<Self> {
-        Arc::new(Self { decider, registry, settings })
+        let promise = Mutex::new(Promise::of(settings.max_stale));
+        Arc::new(Self { decider, registry, settings, promise })
     }
 
     /// When a session is looked at again about which the store was asked at `asked`, and which will be
@@ -118,15 +122,26 @@ impl<U: Send + Sync + 'static> Keeper<U> {
 
     /// Looks at what is due.
     async fn sweep(&self) {
-        let mut looks = FuturesUnordered::new();
+        let (mut batches, mut alone) = (FuturesUnordered::new(), FuturesUnordered::new());
         loop {
-            tokio::select! {
-                Some(looked) = looks.next() => if let Err(away) = looked {
-                    // They would only fail, too. When it is back, everybody is looked at.
-                    looks.clear();
-                    self.wait_for_store(&away).await;
-                },
-                due = self.due(), if looks.len() < IN_FLIGHT => looks.push(self.look_at(due)),
+            let places = ALONE.saturating_sub(alone.len());
+            let looked = tokio::select! {
+                Some(looked) = batches.next() => looked,
+                Some(looked) = alone.next() => looked,
+                due = self.due(Manner::InBatches, BATCH), if batches.len() < IN_FLIGHT => {
+                    batches.push(self.look_at(due));
+                    Ok(())
+                }
+                due = self.due(Manner::Alone, places), if places > 0 => {
+                    alone.extend(due.into_iter().map(|due| self.look_at_one(due)));
+                    Ok(())
+                }
+            };
+            if let Err(away) = looked {
+                // The others would only fail, too. When it is back, everybody is looked at.
+                batches.clear();
+                alone.clear();
+                self.wait_for_store(&away).await;
             }
         }
     }
@@ -153,16 +168,15 @@ impl<U: Send + Sync + 'static> Keeper<U> {
     }
 
     /// The next sessions that are due.
-    async fn due(&self) -> Vec<Due> {
+    async fn due(&self, manner: Manner, at_most: usize) -> Vec<Due> {
         loop {
             let sooner = self.registry.sooner.notified();
-            match self.registry.next_due() {
-                Some(at) if at <= Instant::now() => {
-                    sleep(COALESCE).await;
-                    return self.registry.take_due(BATCH);
+            match self.registry.next_due(manner) {
+                Some(at) if at + COALESCE <= Instant::now() => {
+                    return self.registry.take_due(manner, at_most);
                 }
                 Some(at) => tokio::select! {
-                    () = sleep_until(at) => {}
+                    () = sleep_until(at + COALESCE) => {}
                     () = sooner => {}
                 },
                 None => sooner.await,
@@ -173,10 +187,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
     /// Looks at these sessions. The error is that of a store that is away.
     async fn look_at(&self, due: Vec<Due>) -> Result<(), AuthorizeError> {
         self.registry.tell_tally();
-        let reaped = self.registry.reap(&due);
-        if reaped > 0 {
-            events::reaped(reaped);
-        }
+        self.reap(&due);
         if self.decider.store.is_none() {
             for due in &due {
                 self.settle_carried(due);
@@ -184,32 +195,39 @@ impl<U: Send + Sync + 'static> Keeper<U> {
             return Ok(());
         }
         let sids: Vec<_> = due.iter().map(|due| due.sid.clone()).collect();
-        match self.decider.ask_store_for(&sids).await {
-            Ok(stored) => {
-                for (due, stored) in due.iter().zip(stored) {
-                    self.settle(due, stored.as_ref());
-                }
-                Ok(())
+        if let Ok(stored) = self.decider.ask_store_for(&sids).await {
+            for (due, stored) in due.iter().zip(stored) {
+                self.settle(due, stored.as_ref());
             }
-            Err(_) => self.look_at_each(due).await,
+        } else {
+            // One may be such that the store fails for it: the others shall not suffer.
+            self.probe().await?;
+            self.registry.set_apart(&due);
         }
+        Ok(())
     }
 
-    /// One session may be such that the store fails for it: the others shall not suffer.
-    async fn look_at_each(&self, due: Vec<Due>) -> Result<(), AuthorizeError> {
-        let looks = due.into_iter().map(async |one| (self.decider.ask_store(&one.sid).await, one));
-        let mut looks = stream::iter(looks).buffer_unordered(TOGETHER);
-        let mut unclear = Vec::new();
-        while let Some((answer, one)) = looks.next().await {
-            match answer {
-                Ok(stored) => self.settle(&one, stored.as_ref()),
-                Err(_) => unclear.push(one),
-            }
-            if unclear.len() == AWAY {
-                self.settle_unclear(&mut unclear).await?;
-            }
+    /// Looks at a session that the store may have no answer about, although it answers otherwise.
+    async fn look_at_one(&self, due: Due) -> Result<(), AuthorizeError> {
+        self.reap(slice::from_ref(&due));
+        if let Ok(stored) = self.decider.ask_store(&due.sid).await {
+            self.settle(&due, stored.as_ref());
+        } else {
+            self.probe().await?;
+            let now = Instant::now();
+            let soon = self.next_look(now, Some(now + PROBE.1));
+            let unclear = Finding::Unclear(EndReason::StoreUnavailable);
+            self.registry.settle(&due, &unclear, soon);
         }
-        self.settle_unclear(&mut unclear).await
+        Ok(())
+    }
+
+    /// Forgets what is left of sockets whose disconnect handlers panicked.
+    fn reap(&self, due: &[Due]) {
+        let reaped = self.registry.reap(due);
+        if reaped > 0 {
+            events::reaped(reaped);
+        }
     }
 
     /// Whether the store answers at all. Any answer will do.
@@ -229,7 +247,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
         } else {
             Finding::Stands(session)
         };
-        self.registry.settle(due, &finding, self.next_look(due.taken, ends));
+        self.settle_as(due, &finding, ends);
     }
 
     fn settle(&self, due: &Due, stored: Option<&StoredSession>) {
@@ -247,21 +265,18 @@ impl<U: Send + Sync + 'static> Keeper<U> {
             Finding::Stands(session) => session.ends(),
             Finding::Gone | Finding::Over(_) | Finding::Unclear(_) => None,
         };
-        self.registry.settle(due, &finding, self.next_look(due.taken, ends));
+        self.settle_as(due, &finding, ends);
     }
 
-    /// What can't be told of these sessions, by a store that answers otherwise.
-    async fn settle_unclear(&self, unclear: &mut Vec<Due>) -> Result<(), AuthorizeError> {
-        if !unclear.is_empty() {
-            self.probe().await?;
+    fn settle_as(&self, due: &Due, finding: &Finding, ends: Option<Instant>) {
+        let again = self.next_look(due.taken, ends);
+        if let Some(known_since) = self.registry.settle(due, finding, again) {
+            self.promise().was_looked_up(known_since);
         }
-        for due in unclear.drain(..) {
-            let now = Instant::now();
-            let soon = self.next_look(now, Some(now + PROBE.1));
-            let unclear = Finding::Unclear(EndReason::StoreUnavailable);
-            self.registry.settle(&due, &unclear, soon);
-        }
-        Ok(())
+    }
+
+    fn promise(&self) -> MutexGuard<'_, Promise> {
+        self.promise.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns when the store answers again.
@@ -280,6 +295,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
         }
         drop(is_away);
         outage.end();
+        self.promise().begins_anew();
         self.registry.all_changed(self.settings.max_stale / 2);
     }
 }

@@ -32,6 +32,7 @@ mod registry;
 mod revoke;
 mod schedule;
 mod settings;
+mod slots;
 mod socket;
 mod user;
 

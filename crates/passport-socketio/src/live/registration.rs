@@ -110,7 +110,7 @@ impl<U> Registration<U> {
         if entry.sockets.len() == 1 {
             entry.checked = Instant::now();
         }
-        let sooner = state.schedule.at_most(&self.sid, &mut entry.due, due);
+        let sooner = state.schedule.at_most(&self.sid, entry, due);
         let is_away = state.is_away;
         drop(guard);
         if is_away {
@@ -118,7 +118,7 @@ impl<U> Registration<U> {
             self.registry.asked.notify_one();
         }
         if sooner {
-            self.registry.sooner.notify_one();
+            self.registry.sooner.notify_waiters();
         }
         end_all(&evicted, EndReason::Evicted);
         Ok(Membership { registry: self.registry.clone(), socket, number, task: None })

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::begun::UnderWay;
 use super::denied::{Denied, Moments};
-use super::schedule::{Schedule, Slot};
+use super::slots::{Schedule, Slot};
 use super::{EndReason, Ending, LiveSocket};
 use crate::authorizer::Loads;
 use crate::observe::Tally;
@@ -66,7 +66,8 @@ pub(super) struct Entry<U> {
     pub(super) confirmed: Option<Instant>,
     /// Since when the store is being asked about it.
     pub(super) asked: Option<Instant>,
-    /// Where the last lookup of it gave no answer: as what it ends, should that stay so.
+    /// Where the last lookup of it gave no answer: as what it ends, should that stay so. It is looked
+    /// up alone until one does.
     pub(super) unclear: Option<EndReason>,
 }
 

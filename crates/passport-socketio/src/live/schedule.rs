@@ -4,14 +4,14 @@
 //! Whoever looks [takes](Registry::take_due) what is due, asks the store, and
 //! [settles](Registry::settle) what came of it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use express_session::SessionId;
 use tokio::time::Instant;
 
-use super::registry::{State, end_all};
+use super::registry::{Entry, State, end_all};
+use super::slots::{Manner, Schedule};
 use super::{EndReason, LiveSocket, Registry};
 use crate::Session;
 use crate::observe::metrics;
@@ -20,45 +20,6 @@ use crate::observe::metrics;
 const DEBOUNCE: Duration = Duration::from_millis(100);
 /// When everybody is looked at: 200 sessions a second, two round trips, are nothing to a store.
 const APART: Duration = Duration::from_millis(5);
-
-/// A place in the schedule. The number tells apart what is due at the same moment.
-pub(super) type Slot = (Instant, u64);
-
-#[derive(Default)]
-pub(super) struct Schedule {
-    slots: BTreeMap<Slot, SessionId>,
-    next: u64,
-}
-
-impl Schedule {
-    /// Moves a session to `at`. Whether it is the first now.
-    fn put(&mut self, sid: &SessionId, due: &mut Option<Slot>, at: Instant) -> bool {
-        self.remove(due.take());
-        let slot = (at, self.next);
-        self.next += 1;
-        self.slots.insert(slot, sid.clone());
-        *due = Some(slot);
-        self.slots.first_key_value().is_some_and(|(first, _)| *first == slot)
-    }
-
-    /// Moves a session to `at`, unless it is due earlier anyway.
-    pub(super) fn at_most(&mut self, sid: &SessionId, due: &mut Option<Slot>, at: Instant) -> bool {
-        due.is_none_or(|(due, _)| at < due) && self.put(sid, due, at)
-    }
-
-    pub(super) fn remove(&mut self, due: Option<Slot>) {
-        if let Some(slot) = due {
-            self.slots.remove(&slot);
-        }
-    }
-
-    /// The first that is due, and since when.
-    fn pop(&mut self, now: Instant) -> Option<(Instant, SessionId)> {
-        let first = self.slots.first_entry()?;
-        let since = first.key().0;
-        (since <= now).then(|| (since, first.remove()))
-    }
-}
 
 /// A session that is being looked at.
 #[derive(Clone, Debug)]
@@ -87,18 +48,18 @@ pub(super) enum Finding {
 
 impl<U> Registry<U> {
     /// When the next session is due.
-    pub(super) fn next_due(&self) -> Option<Instant> {
-        self.state().schedule.slots.first_key_value().map(|((at, _), _)| *at)
+    pub(super) fn next_due(&self, manner: Manner) -> Option<Instant> {
+        self.state().schedule.first(manner)
     }
 
     /// Takes what is due, at most so many.
-    pub(super) fn take_due(&self, at_most: usize) -> Vec<Due> {
+    pub(super) fn take_due(&self, manner: Manner, at_most: usize) -> Vec<Due> {
         let now = Instant::now();
         let mut state = self.state();
         let state = &mut *state;
         let mut taken = Vec::new();
         while taken.len() < at_most
-            && let Some((since, sid)) = state.schedule.pop(now)
+            && let Some((since, sid)) = state.schedule.pop(manner, now)
         {
             if let Some(entry) = state.sessions.get_mut(&sid) {
                 entry.due = None;
@@ -128,11 +89,11 @@ impl<U> Registry<U> {
                 entry.told.get_or_insert(now);
             }
             let at = now.max(entry.checked + DEBOUNCE);
-            !entry.sockets.is_empty() && schedule.at_most(sid, &mut entry.due, at)
+            !entry.sockets.is_empty() && schedule.at_most(sid, entry, at)
         });
         drop(state);
         if sooner == Some(true) {
-            self.sooner.notify_one();
+            self.sooner.notify_waiters();
         }
     }
 
@@ -149,16 +110,41 @@ impl<U> Registry<U> {
             entry.epoch += 1;
             if !entry.sockets.is_empty() {
                 let at = now + window.mul_f64(fastrand::f64());
-                schedule.at_most(sid, &mut entry.due, at);
+                schedule.at_most(sid, entry, at);
             }
         }
         drop(state);
-        self.sooner.notify_one();
+        self.sooner.notify_waiters();
+    }
+
+    /// The store gave no answer about these together: each is looked up alone, at once.
+    pub(super) fn set_apart(&self, due: &[Due]) {
+        let now = Instant::now();
+        let mut state = self.state();
+        for due in due {
+            state.with_entry(&due.sid, |schedule, entry| {
+                if entry.sockets.is_empty() {
+                    return;
+                }
+                entry.asked = Some(now);
+                entry.unclear.get_or_insert(EndReason::StoreUnavailable);
+                if due.was_told {
+                    entry.told.get_or_insert(due.since);
+                }
+                // They keep their order.
+                schedule.at_most(&due.sid, entry, due.since);
+            });
+        }
+        drop(state);
+        self.sooner.notify_waiters();
     }
 
     /// Acts on what was found, and says when to look again. Sockets that came
     /// meanwhile are left alone, and what may have changed meanwhile is looked at once more.
-    pub(super) fn settle(&self, due: &Due, finding: &Finding, again: Instant) {
+    ///
+    /// Returns when the store was asked for what was known before, if it has answered about it each
+    /// time since.
+    pub(super) fn settle(&self, due: &Due, finding: &Finding, again: Instant) -> Option<Instant> {
         // What was just found is newer than any record that is kept.
         self.loads.forget(&due.sid.hash());
         let now = Instant::now();
@@ -170,6 +156,7 @@ impl<U> Registry<U> {
         if unclear.is_none() {
             state.unanswered.remove(&due.sid);
         }
+        let mut known_since = None;
         let settled = state.with_entry(&due.sid, |schedule, entry| {
             if entry.sockets.is_empty() {
                 return None;
@@ -179,9 +166,12 @@ impl<U> Registry<U> {
             let changed = entry.epoch != due.epoch;
             let unsettled = changed || sockets.len() < entry.sockets.len();
             let next = if unsettled { now.max(entry.checked + DEBOUNCE) } else { again };
-            schedule.at_most(&due.sid, &mut entry.due, next);
+            if unclear.is_none() && entry.unclear.is_none() {
+                known_since = sockets.iter().map(|socket| entry.confirmed(socket)).min();
+            }
             entry.asked = None;
             entry.unclear = unclear;
+            schedule.at_most(&due.sid, entry, next);
             match finding {
                 Finding::Stands(session) => {
                     entry.confirmed = Some(due.taken);
@@ -214,7 +204,8 @@ impl<U> Registry<U> {
                 metrics::revocation_delay(due.was_told, delay);
             }
         }
-        self.sooner.notify_one();
+        self.sooner.notify_waiters();
+        known_since
     }
 
     /// Forgets the sockets that their host only remembers, of these sessions. How many they were.
@@ -242,7 +233,7 @@ impl<U> State<U> {
     fn with_entry<T>(
         &mut self,
         sid: &SessionId,
-        change: impl FnOnce(&mut Schedule, &mut super::registry::Entry<U>) -> T,
+        change: impl FnOnce(&mut Schedule, &mut Entry<U>) -> T,
     ) -> Option<T> {
         let Self { sessions, schedule, .. } = self;
         sessions.get_mut(sid).map(|entry| change(schedule, entry))

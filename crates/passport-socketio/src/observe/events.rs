@@ -120,6 +120,18 @@ pub(crate) fn store_is_back(after: Duration) {
     info!(target: LIVE, ?after, "the store is back");
 }
 
+pub(super) fn lookups_are_late(max_stale: Duration) {
+    warn!(
+        target: LIVE,
+        ?max_stale,
+        "the store is too slow for so many live sessions: they are looked up later than max_stale promises"
+    );
+}
+
+pub(super) fn lookups_are_in_time(after: Duration, late: u64) {
+    info!(target: LIVE, ?after, late, "live sessions are looked up in time again");
+}
+
 pub(super) fn feed_listens() {
     info!(target: LIVE, "listening to a feed of changes");
 }

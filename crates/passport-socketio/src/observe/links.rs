@@ -1,4 +1,4 @@
-//! What is there, or not: a store, a feed of changes. From when to when.
+//! What is there, or not: a store, a feed of changes, enough time. From when to when.
 
 use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,6 +34,49 @@ impl Outage {
     pub(crate) fn end(mut self) {
         self.goes_on();
         events::store_is_back(self.since.elapsed());
+    }
+}
+
+/// That every live session is looked up again within `max_stale`, while its store answers.
+pub(crate) struct Promise {
+    max_stale: Duration,
+    /// Not counted from before: the store was away.
+    since: Instant,
+    broken: Option<Broken>,
+}
+
+/// Sessions are looked up too late.
+struct Broken {
+    since: Instant,
+    last: Instant,
+    lookups: u64,
+}
+
+impl Promise {
+    pub(crate) fn of(max_stale: Duration) -> Self {
+        Self { max_stale, since: Instant::now(), broken: None }
+    }
+
+    /// The store was away, and is back.
+    pub(crate) fn begins_anew(&mut self) {
+        self.since = Instant::now();
+    }
+
+    /// The store has answered about a session. What was known of it before is of then.
+    pub(crate) fn was_looked_up(&mut self, known_since: Instant) {
+        let now = Instant::now();
+        let late = now.saturating_duration_since(known_since.max(self.since));
+        if late > self.max_stale {
+            metrics::late_lookup();
+            if self.broken.is_none() {
+                events::lookups_are_late(self.max_stale);
+            }
+            let broken = self.broken.get_or_insert(Broken { since: now, last: now, lookups: 0 });
+            broken.last = now;
+            broken.lookups += 1;
+        } else if let Some(broken) = self.broken.take_if(|it| now - it.last > self.max_stale) {
+            events::lookups_are_in_time(broken.since.elapsed(), broken.lookups);
+        }
     }
 }
 

@@ -13,6 +13,7 @@ const DESERIALIZER: &str = "passport_socketio_deserializer_seconds";
 const ENDED: &str = "passport_socketio_ended_total";
 const REVOCATION_DELAY: &str = "passport_socketio_revocation_delay_seconds";
 const STORE_AWAY: &str = "passport_socketio_store_away_seconds_total";
+const LATE: &str = "passport_socketio_late_lookups_total";
 const FEEDS_LOST: &str = "passport_socketio_feeds_lost_total";
 const FEEDS_REFUSED: &str = "passport_socketio_feeds_refused_total";
 pub(super) const ORDER: &str = "passport_socketio_cluster_order_seconds";
@@ -40,6 +41,7 @@ pub(super) const ALL: &[(&str, Kind, &str)] = &[
     ),
     (STORES_AWAY, Gauge, "session stores that do not answer"),
     (STORE_AWAY, Counter, "how long session stores did not answer"),
+    (LATE, Counter, "lookups of live sessions that came later than max_stale promises"),
     (FEEDS, Gauge, "feeds of changes that are listened to"),
     (FEEDS_LOST, Counter, "feeds of changes that were lost"),
     (FEEDS_REFUSED, Counter, "attempts to listen that a store refused or gave up"),
@@ -89,6 +91,10 @@ pub(crate) fn revocation_delay(was_told: bool, time: Duration) {
 
 pub(super) fn store_away(seconds: u64) {
     count(STORE_AWAY, &[], seconds);
+}
+
+pub(super) fn late_lookup() {
+    count(LATE, &[], 1);
 }
 
 pub(super) fn feed_was_lost() {

@@ -36,7 +36,7 @@ mod text;
 
 pub use audit::{AuditEvent, AuditKind};
 
-pub(crate) use links::{Feed, Outage};
+pub(crate) use links::{Feed, Outage, Promise};
 pub(crate) use subject::Subject;
 pub(crate) use tally::Tally;
 

@@ -8,6 +8,7 @@ mod age;
 mod backend;
 mod feeds;
 mod outages;
+mod promise;
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};

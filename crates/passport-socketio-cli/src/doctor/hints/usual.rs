@@ -71,7 +71,7 @@ pub(super) fn usual(reason: Reason) -> Hint {
             "find out which request of the app saves the session without a pause",
         ),
         Reason::AnswerTooOld => (
-            "the deserializer and `success` together take longer than `max_stale`",
+            "the store takes longer than half of `max_stale`, or the session changes each time while the deserializer and `success` take long",
             "make them quicker, or .max_stale longer",
         ),
         Reason::CorruptSession => (
