@@ -194,6 +194,20 @@ async fn a_user_who_is_revoked_while_they_wait_in_a_crowd_stays_out() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_layers_answer_is_as_old_as_its_question_to_a_slow_store() {
+    let server = Server::new(|builder| builder);
+    let app = server.app.clone().layer(server.auth.layer());
+    let (mut ann, ()) = tokio::join!(Client::of(&app, "ann"), async {
+        server.store.is_asked(1).await;
+        server.log_out("ann").await;
+        tokio::time::sleep(Duration::from_millis(900)).await;
+        server.store.answers.add_permits(2);
+    });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(ann.connect("/").await, Err("unauthorized".into()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn max_stale_counts_from_when_the_store_was_asked() {
     let max_stale = Duration::from_secs(2);
     let server = Server::new(|builder| builder.max_stale(max_stale));

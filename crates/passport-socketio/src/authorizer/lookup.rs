@@ -26,6 +26,12 @@ impl Lookup {
         self.asked
     }
 
+    /// Whether the layer's answer may still be used for a CONNECT. Another lookup costs little, so that
+    /// what the store took counts, too.
+    pub(crate) fn serves_connect(&self, max_stale: Duration) -> bool {
+        self.asked.elapsed() <= fresh_for(max_stale)
+    }
+
     /// Whether nobody may be let in by it any more: it has waited for too long, or so much of
     /// `max_stale` is over that the sweep could not keep that promise.
     pub(crate) fn is_old(&self, max_stale: Duration) -> bool {

@@ -85,7 +85,7 @@ impl<U: Send + Sync + 'static> Handover<U> {
         };
         match std::mem::replace(&mut *lock(&handover.left), Left::Nothing) {
             Left::Fresh(handshake, attempt)
-                if attempt.lookup.is_old(auth.live_settings().max_stale) =>
+                if !attempt.lookup.serves_connect(auth.live_settings().max_stale) =>
             {
                 Left::Stale(Some(handshake))
             }
