@@ -100,12 +100,15 @@ describe("a layer that holds the host's closes connections", { skip: unless('tra
   });
 
   test('so has one that does not read', async () => {
-    const ann = await house.login('ann');
+    const [ann, bob] = [await house.login('ann'), await house.login('bob')];
+    const { socket: bobs } = await join(dial({ url: server.url, cookie: bob.cookie }), '/');
+    const flooded = happens(bobs, 'flooded');
     const raw = await openRaw(server, ann);
     raw.send('40');
     await raw.until('40{');
     raw.pause();
     raw.send('42["flood"]');
+    await within(flooded, 'her buffer to be full');
     await ann.logout();
     // Whatever it reads later, the server is done with it: nothing is behind what was sent already.
     await new Promise((resolve) => setTimeout(resolve, 2 * (LAST_WORDS_MS + SLACK_MS)));

@@ -90,10 +90,11 @@ async fn listen(socket: SocketRef) -> Result<(), Infallible> {
     socket.on("whoami", async |user: MaybeAuth<i64>, ack: AckSender| {
         ack.send(&json!({ "user": user.user() })).ok();
     });
-    // For a client that stops to read.
+    // For a client that stops to read. The others learn when no more fits into its buffer.
     socket.on("flood", async |socket: SocketRef| {
         let news = "x".repeat(1 << 17);
         while socket.emit("news", &news).is_ok() {}
+        socket.broadcast().emit("flooded", &()).await.ok();
     });
     Ok(())
 }
