@@ -127,7 +127,9 @@ impl House {
         };
         server.io.ns("/lobby", anybody.with(server.auth.optional()));
         let client = redis::Client::open(redis.url()).unwrap();
-        let redis = client.get_multiplexed_async_connection().await.unwrap();
+        // The visits' own connection. The driver's 500 ms are too short where the cores have other work.
+        let patient = redis::AsyncConnectionConfig::new().set_response_timeout(Some(PATIENCE));
+        let redis = client.get_multiplexed_async_connection_with_config(&patient).await.unwrap();
         let none = AtomicUsize::default;
         Self {
             server,
