@@ -62,7 +62,8 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
         let registry = Registry::new(decider.loads.clone());
         let decider = Arc::new(decider);
         let touch_every = live.touch_every;
-        let toucher = touch_every.map(|every| Toucher::new(decider.clone(), every));
+        let toucher =
+            touch_every.map(|every| Toucher::new(decider.clone(), every, live.observer.clone()));
         let live = LiveSettings { toucher, ..live };
         let keeper = Keeper::new(decider.clone(), registry.clone(), live.clone());
         let keeping = Keeping::default();

@@ -5,11 +5,13 @@ mod common;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use common::world::{self, ERRORS, Server, ignore};
 use common::{Client, eventually};
 use express_session::SessionId;
 use http::Request;
+use passport_socketio::store::{SessionStore, StoreError, StoredSession};
 use passport_socketio::{AuditEvent, AuditKind, Live, PeerAddr, Reject, UserKey};
 use socketioxide::handler::ConnectHandler as _;
 use testkit::secrecy;
@@ -156,6 +158,70 @@ async fn a_user_revoked_in_the_middle_of_a_handshake_is_told_as_revoked() {
     assert_eq!(ann.connect("/").await, Err("unauthorized".into()));
     let told: Vec<_> = book.take().into_iter().map(|it| (it.kind, it.code)).collect();
     assert_eq!(told, [(AuditKind::Revoked, "revoked"), (AuditKind::Denied, "revoked")]);
+}
+
+/// Counts what is logged at `warn` by this thread.
+#[derive(Clone, Default)]
+struct Warnings(Arc<Mutex<Vec<String>>>);
+
+impl std::io::Write for Warnings {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().push(String::from_utf8_lossy(line).into_owned());
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Warnings {
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+/// Never answers.
+#[derive(Debug)]
+struct Hanging;
+
+#[async_trait::async_trait]
+impl SessionStore for Hanging {
+    async fn load(&self, _: &SessionId) -> Result<Option<StoredSession>, StoreError> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_is_logged_in_few_lines_and_audited_each_time() {
+    let (warnings, book) = (Warnings::default(), Book::default());
+    let (writer, write) = (warnings.clone(), book.clone());
+    let auth = world::auth_over(Hanging).audit(move |event| write.write(event)).build().unwrap();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_max_level(tracing::Level::WARN)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _watched = tracing::subscriber::set_default(subscriber);
+    let request = Request::get("/").header("cookie", world::cookie("ann")).body(()).unwrap();
+    let (request, ()) = request.into_parts();
+    for _ in 0..4 {
+        let asked = (0..1000).map(|_| auth.authorize(&request));
+        let answers = futures_util::future::join_all(asked).await;
+        assert!(answers.iter().all(|it| it.as_ref().is_err_and(|e| e.code() == "store_timeout")));
+    }
+    let told = warnings.take();
+    assert_eq!(told.len(), 1, "{} lines", told.len());
+    assert!(told[0].contains("could not tell: refused") && told[0].contains("store_timeout"));
+    // A while later, when nothing comes any more.
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let told = warnings.take();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].contains("this goes on") && told[0].contains("times=3999"), "{told:?}");
+    assert!(told[1].contains("this is over") && told[1].contains("times=4000"), "{told:?}");
+    let audited = book.take();
+    assert_eq!(audited.len(), 4000);
+    assert!(audited.iter().all(|it| (it.kind, it.code) == (AuditKind::Failed, "store_timeout")));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::Session;
 use crate::authorizer::Decider;
-use crate::observe::events;
+use crate::observe::Observer;
 
 /// Touches sessions, each at most once in a while.
 #[derive(Clone)]
@@ -17,12 +17,16 @@ pub(crate) struct Toucher {
 }
 
 impl Toucher {
-    pub(crate) fn new<U: Send + Sync + 'static>(decider: Arc<Decider<U>>, every: Duration) -> Self {
+    pub(crate) fn new<U: Send + Sync + 'static>(
+        decider: Arc<Decider<U>>,
+        every: Duration,
+        observer: Observer,
+    ) -> Self {
         let touch = move |session: Session, life: Duration| {
-            let decider = decider.clone();
+            let (decider, observer) = (decider.clone(), observer.clone());
             tokio::spawn(async move {
                 if let Err(error) = decider.touch(session.id(), life).await {
-                    events::not_touched(session.id(), &error);
+                    observer.not_touched(session.id(), &error);
                 }
             });
         };

@@ -28,7 +28,7 @@ use super::slots::Manner;
 use super::{EndReason, LiveSettings, Registry};
 use crate::AuthorizeError;
 use crate::authorizer::{Decider, Unheard, Unread};
-use crate::observe::{Outage, Promise, events};
+use crate::observe::{Promise, events};
 
 /// Sessions that are loaded in one round trip.
 const BATCH: usize = 100;
@@ -105,7 +105,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
                 self.registry.all_changed(self.settings.max_stale / 2);
             }
             if AssertUnwindSafe(self.keep()).catch_unwind().await.is_err() {
-                events::keeper_panicked();
+                self.settings.observer.keeper_panicked();
             }
             sleep(PROBE.0).await;
             again = true;
@@ -226,7 +226,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
     fn reap(&self, due: &[Due]) {
         let reaped = self.registry.reap(due);
         if reaped > 0 {
-            events::reaped(reaped);
+            self.settings.observer.reaped(reaped);
         }
     }
 
@@ -257,7 +257,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
             Err(Unread::Expired { .. }) => Finding::Over(EndReason::Expired),
             Err(Unread::NotLoggedIn(_)) => Finding::Over(EndReason::LoggedOut),
             Err(Unread::Unclear(error)) => {
-                events::unreadable(&due.sid, &error);
+                self.settings.observer.unreadable(&due.sid, &error);
                 Finding::Unclear(EndReason::CouldNotTell)
             }
         };
@@ -281,7 +281,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
 
     /// Returns when the store answers again.
     async fn wait_for_store(&self, away: &AuthorizeError) {
-        let mut outage = Outage::begin(away, self.settings.grace);
+        let mut outage = self.settings.observer.store_is_away(away, self.settings.grace);
         let is_away = self.registry.store_is_away();
         let longest = (self.settings.max_stale / 8).min(PROBE.1);
         let mut pause = longest.min(PROBE.0);

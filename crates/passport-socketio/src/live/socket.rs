@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use super::activity::Activity;
 use super::{EndReason, LiveSettings, Toucher};
-use crate::observe::{Observer, Subject, unpanicked};
+use crate::observe::{Observer, Subject};
 use crate::{Identity, Session, UserKey};
 
 /// A store may end a session a moment before it said.
@@ -300,7 +300,7 @@ impl<U> LiveSocket<U> {
     /// Takes it out of its namespace.
     pub(super) fn remove(&self) {
         self.flag(Over::Left);
-        unpanicked("disconnect handler", || self.connection.remove());
+        self.observer.unpanicked("disconnect handler", || self.connection.remove());
     }
 }
 
@@ -316,7 +316,7 @@ impl<U> Ending<'_, U> {
     pub(super) fn go_on(self) {
         let socket = self.socket;
         // The host runs parts of the app's disconnect handler in here.
-        unpanicked("disconnect handler", || socket.connection.end(self.reason));
+        socket.observer.unpanicked("disconnect handler", || socket.connection.end(self.reason));
         let ended = Ended {
             reason: self.reason,
             session: socket.sid(),

@@ -11,6 +11,7 @@ use express_session::{SessionId, SidHash};
 use tracing::{Span, debug, debug_span, error, info, warn};
 
 use super::Subject;
+use super::repeats::{EVERY, Repeats, Warning};
 use super::text::{chain, safe};
 use crate::live::Ended;
 use crate::{AuthorizeError, Failure};
@@ -19,6 +20,44 @@ const DECISION: &str = "passport_socketio::decision";
 const LIVE: &str = "passport_socketio::live";
 const OPERATOR: &str = "passport_socketio::operator";
 const CONFIG: &str = "passport_socketio::config";
+#[cfg(feature = "redis")]
+pub(super) const CLUSTER: &str = "passport_socketio::cluster";
+
+/// An event that is told at its level the first time, and at `debug` when it is repeated.
+macro_rules! told {
+    ($first:expr, $level:ident, $($event:tt)+) => {
+        if $first {
+            tracing::$level!($($event)+);
+        } else {
+            tracing::debug!($($event)+);
+        }
+    };
+}
+#[cfg(feature = "redis")]
+pub(super) use told;
+
+/// An event at the target of this warning.
+macro_rules! at {
+    ($warning:expr, $level:ident, $($event:tt)+) => {
+        match $warning {
+            Warning::Refused => tracing::$level!(target: DECISION, $($event)+),
+            Warning::Unreadable
+            | Warning::NotTouched
+            | Warning::StoreIsAway
+            | Warning::FeedWasLost
+            | Warning::Reaped
+            | Warning::Panicked
+            | Warning::KeeperPanicked => tracing::$level!(target: LIVE, $($event)+),
+            #[cfg(feature = "redis")]
+            Warning::NodesAway
+            | Warning::NotReached
+            | Warning::NotTold
+            | Warning::NotAllAnswered
+            | Warning::MessageIgnored
+            | Warning::AnswerLost => tracing::$level!(target: CLUSTER, $($event)+),
+        }
+    };
+}
 
 fn short(session: Option<&SidHash>) -> Option<String> {
     session.map(SidHash::short)
@@ -71,7 +110,13 @@ pub(super) fn guest(subject: &Subject<'_>, failure: &Failure) {
     info!(target: DECISION, code, place, namespace, session, "connected as a guest");
 }
 
-pub(super) fn refused(subject: &Subject<'_>, user: Option<&str>, failure: &Failure) {
+/// An error is told in full the `first` time.
+pub(super) fn refused(
+    subject: &Subject<'_>,
+    user: Option<&str>,
+    failure: &Failure,
+    repeats: &Repeats,
+) {
     let Subject { place, namespace, session, .. } = subject;
     let namespace = namespace.map(safe);
     let (namespace, session) = (namespace.as_deref(), short(session.as_ref()));
@@ -79,7 +124,9 @@ pub(super) fn refused(subject: &Subject<'_>, user: Option<&str>, failure: &Failu
     let reason = &*safe(&reason);
     if failure.is_error() {
         let why = failure.source().map(chain);
-        warn!(
+        told!(
+            repeats.is_first(Warning::Refused, code),
+            warn,
             target: DECISION,
             code, place, namespace, session, user, reason, why, "could not tell: refused"
         );
@@ -96,19 +143,29 @@ pub(super) fn ended(ended: &Ended<'_>, user: Option<&str>) {
     info!(target: LIVE, code, reconnect, namespace, session, user, "the login ended");
 }
 
-pub(crate) fn unreadable(sid: &SessionId, error: &AuthorizeError) {
+pub(super) fn unreadable(sid: &SessionId, error: &AuthorizeError, repeats: &Repeats) {
     let (code, session, why) = (error.code(), sid.hash().short(), chain(error));
-    warn!(target: LIVE, code, session, why, "a live session can't be read");
+    let first = repeats.is_first(Warning::Unreadable, code);
+    told!(first, warn, target: LIVE, code, session, why, "a live session can't be read");
 }
 
-pub(crate) fn not_touched(sid: &SessionId, error: &AuthorizeError) {
+pub(super) fn not_touched(sid: &SessionId, error: &AuthorizeError, repeats: &Repeats) {
     let (code, session, why) = (error.code(), sid.hash().short(), chain(error));
-    warn!(target: LIVE, code, session, why, "a session could not be touched");
+    let first = repeats.is_first(Warning::NotTouched, code);
+    told!(first, warn, target: LIVE, code, session, why, "a session could not be touched");
 }
 
-pub(crate) fn store_is_away(error: &AuthorizeError, grace: Duration) {
+/// Whether it was told, and not counted only.
+pub(super) fn store_is_away(error: &AuthorizeError, grace: Duration, repeats: &Repeats) -> bool {
     let (code, why) = (error.code(), chain(error));
-    warn!(target: LIVE, code, why, ?grace, "the store is away: live sessions stay for a grace");
+    let first = repeats.is_first(Warning::StoreIsAway, code);
+    told!(
+        first,
+        warn,
+        target: LIVE,
+        code, why, ?grace, "the store is away: live sessions stay for a grace"
+    );
+    first
 }
 
 pub(crate) fn store_stayed_away(sockets: usize) {
@@ -116,8 +173,8 @@ pub(crate) fn store_stayed_away(sockets: usize) {
     error!(target: LIVE, code, sockets, "the store stayed away: live sessions are closed");
 }
 
-pub(crate) fn store_is_back(after: Duration) {
-    info!(target: LIVE, ?after, "the store is back");
+pub(super) fn store_is_back(after: Duration, was_told: bool) {
+    told!(was_told, info, target: LIVE, ?after, "the store is back");
 }
 
 pub(super) fn lookups_are_late(max_stale: Duration) {
@@ -136,8 +193,9 @@ pub(super) fn feed_listens() {
     info!(target: LIVE, "listening to a feed of changes");
 }
 
-pub(super) fn feed_was_lost(error: &dyn Error) {
-    warn!(target: LIVE, why = chain(error), "listening again soon; the sweep goes on");
+pub(super) fn feed_was_lost(error: &dyn Error, repeats: &Repeats) {
+    let (why, first) = (chain(error), repeats.is_first(Warning::FeedWasLost, "feed_lost"));
+    told!(first, warn, target: LIVE, why, "listening again soon; the sweep goes on");
 }
 
 pub(super) fn feed_was_refused(error: &dyn Error, max_stale: Duration) {
@@ -150,22 +208,69 @@ pub(super) fn feed_was_refused(error: &dyn Error, max_stale: Duration) {
     );
 }
 
-pub(crate) fn reaped(sockets: usize) {
-    warn!(target: LIVE, sockets, "disconnect handlers panicked: cleaned up after them");
+pub(super) fn reaped(sockets: usize, repeats: &Repeats) {
+    let first = repeats.is_first(Warning::Reaped, "disconnect_handler_panicked");
+    told!(first, warn, target: LIVE, sockets, "disconnect handlers panicked: cleaned up after them");
 }
 
 /// In code of the app.
-pub(crate) fn panicked(hook: &'static str) {
-    error!(target: LIVE, hook, "the app's {hook} panicked");
+pub(super) fn panicked(hook: &'static str, repeats: &Repeats) {
+    let first = repeats.is_first(Warning::Panicked, hook);
+    told!(first, error, target: LIVE, hook, "the app's {hook} panicked");
 }
 
-pub(crate) fn keeper_panicked() {
-    error!(target: LIVE, "looking after the live sessions panicked: it begins anew");
+pub(super) fn keeper_panicked(repeats: &Repeats) {
+    let first = repeats.is_first(Warning::KeeperPanicked, "keeper_panicked");
+    told!(first, error, target: LIVE, "looking after the live sessions panicked: it begins anew");
 }
 
 /// Of a transport, by us.
 pub(crate) fn cut(why: &'static str) {
     debug!(target: LIVE, why, "the connection is closed");
+}
+
+// What is repeated.
+
+/// So many more since it was told last.
+pub(super) fn goes_on(warning: Warning, code: &'static str, times: u64) {
+    let (what, seconds) = (warning.what(), EVERY.as_secs());
+    at!(warning, warn, code, what, times, seconds, "this goes on: counted, not told one by one");
+}
+
+/// So many in all.
+pub(super) fn is_over(warning: Warning, code: &'static str, times: u64, lasted: Duration) {
+    let (what, seconds) = (warning.what(), lasted.as_secs());
+    at!(warning, warn, code, what, times, seconds, "this is over");
+}
+
+impl Warning {
+    /// The message that it was told with at first.
+    fn what(self) -> &'static str {
+        match self {
+            Self::Refused => "could not tell: refused",
+            Self::Unreadable => "a live session can't be read",
+            Self::NotTouched => "a session could not be touched",
+            Self::StoreIsAway => "the store is away: live sessions stay for a grace",
+            Self::FeedWasLost => "listening again soon; the sweep goes on",
+            Self::Reaped => "disconnect handlers panicked: cleaned up after them",
+            Self::Panicked => "the app's … panicked",
+            Self::KeeperPanicked => "looking after the live sessions panicked: it begins anew",
+            #[cfg(feature = "redis")]
+            Self::NodesAway => "the nodes' Redis is away",
+            #[cfg(feature = "redis")]
+            Self::NotReached => "the other nodes were not reached",
+            #[cfg(feature = "redis")]
+            Self::NotTold => "the other nodes were not told",
+            #[cfg(feature = "redis")]
+            Self::NotAllAnswered => "not all nodes have answered",
+            #[cfg(feature = "redis")]
+            Self::MessageIgnored => {
+                "a message among the nodes was none of this cluster, or old: ignored"
+            }
+            #[cfg(feature = "redis")]
+            Self::AnswerLost => "an order was obeyed, and its answer lost",
+        }
+    }
 }
 
 // Operators.

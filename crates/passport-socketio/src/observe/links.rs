@@ -8,20 +8,21 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::tally::{LISTENING, STORES, Share};
-use super::{events, metrics};
+use super::{Repeats, events, metrics};
 use crate::AuthorizeError;
 
 /// A store that does not answer, for as long as this lives.
 pub(crate) struct Outage {
     since: Instant,
     counted: u64,
+    was_told: bool,
     _share: Share,
 }
 
 impl Outage {
-    pub(crate) fn begin(error: &AuthorizeError, grace: Duration) -> Self {
-        events::store_is_away(error, grace);
-        Self { since: Instant::now(), counted: 0, _share: Share::of(&STORES, 1) }
+    pub(super) fn begin(error: &AuthorizeError, grace: Duration, repeats: &Repeats) -> Self {
+        let was_told = events::store_is_away(error, grace, repeats);
+        Self { since: Instant::now(), counted: 0, was_told, _share: Share::of(&STORES, 1) }
     }
 
     /// It was asked again, and did not answer.
@@ -33,7 +34,7 @@ impl Outage {
 
     pub(crate) fn end(mut self) {
         self.goes_on();
-        events::store_is_back(self.since.elapsed());
+        events::store_is_back(self.since.elapsed(), self.was_told);
     }
 }
 
@@ -85,6 +86,7 @@ impl Promise {
 pub(crate) struct Feed {
     share: Mutex<Option<Share>>,
     is_refused: AtomicBool,
+    repeats: Repeats,
 }
 
 impl Feed {
@@ -100,7 +102,7 @@ impl Feed {
     pub(crate) fn was_lost(&self, error: &dyn Error) {
         *self.share() = None;
         metrics::feed_was_lost();
-        events::feed_was_lost(error);
+        events::feed_was_lost(error, &self.repeats);
     }
 
     /// There is none. Said the first time, and whenever it had reported something before.

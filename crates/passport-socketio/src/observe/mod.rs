@@ -15,6 +15,7 @@
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use express_session::SessionId;
 #[cfg(feature = "redis")]
@@ -30,6 +31,7 @@ pub(crate) mod metrics;
 #[cfg(feature = "redis")]
 pub(crate) mod nodes;
 mod recorder;
+mod repeats;
 mod subject;
 mod tally;
 mod text;
@@ -37,6 +39,7 @@ mod text;
 pub use audit::{AuditEvent, AuditKind};
 
 pub(crate) use links::{Feed, Outage, Promise};
+pub(crate) use repeats::Repeats;
 pub(crate) use subject::Subject;
 pub(crate) use tally::Tally;
 
@@ -51,6 +54,7 @@ pub(crate) struct Observer {
     pub(crate) log_user_ids: bool,
     pub(crate) audit: Option<AuditHook>,
     pub(crate) on_end: Option<EndHook>,
+    repeats: Repeats,
 }
 
 impl Observer {
@@ -70,7 +74,8 @@ impl Observer {
 
     /// Somebody does not come in.
     pub(crate) fn refused(&self, subject: &Subject<'_>, failure: &Failure) {
-        events::refused(subject, self.shown(subject.user.as_ref()).as_deref(), failure);
+        let user = self.shown(subject.user.as_ref());
+        events::refused(subject, user.as_deref(), failure, &self.repeats);
         let (outcome, kind) = match failure {
             Failure::Denied(_) => ("denied", AuditKind::Denied),
             Failure::Error(_) => ("error", AuditKind::Failed),
@@ -85,7 +90,7 @@ impl Observer {
         metrics::ended(ended.reason);
         self.audit(&subject.event(AuditKind::Ended, ended.reason.code()));
         if let Some(on_end) = &self.on_end {
-            unpanicked("on_session_end", || on_end(ended));
+            self.unpanicked("on_session_end", || on_end(ended));
         }
     }
 
@@ -144,9 +149,37 @@ impl Observer {
         self.audit(&AuditEvent { user: Some(user), ..event });
     }
 
+    /// The store answers nothing.
+    pub(crate) fn store_is_away(&self, error: &AuthorizeError, grace: Duration) -> Outage {
+        Outage::begin(error, grace, &self.repeats)
+    }
+
+    /// It can't be told of a live session whether it stands.
+    pub(crate) fn unreadable(&self, sid: &SessionId, error: &AuthorizeError) {
+        events::unreadable(sid, error, &self.repeats);
+    }
+
+    pub(crate) fn not_touched(&self, sid: &SessionId, error: &AuthorizeError) {
+        events::not_touched(sid, error, &self.repeats);
+    }
+
+    /// So many sockets were left behind by disconnect handlers that panicked.
+    pub(crate) fn reaped(&self, sockets: usize) {
+        events::reaped(sockets, &self.repeats);
+    }
+
+    pub(crate) fn keeper_panicked(&self) {
+        events::keeper_panicked(&self.repeats);
+    }
+
+    /// Runs one of the app's hooks, which have no say in what happened.
+    pub(crate) fn unpanicked(&self, hook: &'static str, run: impl FnOnce()) {
+        unpanicked(hook, &self.repeats, run);
+    }
+
     fn audit(&self, event: &AuditEvent<'_>) {
         if let Some(audit) = &self.audit {
-            unpanicked("audit", || audit(event));
+            self.unpanicked("audit", || audit(event));
         }
     }
 
@@ -156,10 +189,9 @@ impl Observer {
     }
 }
 
-/// Runs one of the app's hooks, which have no say in what happened.
-pub(crate) fn unpanicked(hook: &'static str, run: impl FnOnce()) {
+fn unpanicked(hook: &'static str, repeats: &Repeats, run: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(run)).is_err() {
-        events::panicked(hook);
+        events::panicked(hook, repeats);
     }
 }
 

@@ -3,31 +3,38 @@
 use std::error::Error;
 use std::time::Duration;
 
-use tracing::{debug, error, info, warn};
+use tracing::debug;
 
+use super::Repeats;
+use super::events::{CLUSTER, told};
 use super::metrics::{IGNORED, ORDER};
 use super::recorder::{count, took};
+use super::repeats::Warning;
 use super::tally::{CONNECTED, Share};
 use super::text::chain;
 
-const CLUSTER: &str = "passport_socketio::cluster";
-
 /// The connection to the other nodes.
-pub(crate) struct Link(Share);
+pub(crate) struct Link {
+    share: Share,
+    repeats: Repeats,
+    was_told: bool,
+}
 
 impl Link {
     pub(crate) fn up() -> Self {
-        Self(Share::of(&CONNECTED, 1))
+        let share = Share::of(&CONNECTED, 1);
+        Self { share, repeats: Repeats::default(), was_told: false }
     }
 
     pub(crate) fn was_lost(&mut self, error: &dyn Error) {
-        self.0.set(0);
-        warn!(target: CLUSTER, why = chain(error), "the nodes' Redis is away");
+        self.share.set(0);
+        self.was_told = self.repeats.is_first(Warning::NodesAway, "nodes_away");
+        told!(self.was_told, warn, target: CLUSTER, why = chain(error), "the nodes' Redis is away");
     }
 
     pub(crate) fn came_back(&mut self) {
-        self.0.set(1);
-        info!(target: CLUSTER, "the nodes' Redis is back");
+        self.share.set(1);
+        told!(self.was_told, info, target: CLUSTER, "the nodes' Redis is back");
     }
 }
 
@@ -38,6 +45,7 @@ pub(crate) fn answered(
     missing: usize,
     reached: bool,
     time: Duration,
+    repeats: &Repeats,
 ) {
     let outcome = match (reached, missing) {
         (true, 0) => "complete",
@@ -48,23 +56,36 @@ pub(crate) fn answered(
     if outcome == "complete" {
         debug!(target: CLUSTER, order, answers, "all nodes have answered");
     } else {
-        warn!(target: CLUSTER, order, answers, missing, reached, "not all nodes have answered");
+        told!(
+            repeats.is_first(Warning::NotAllAnswered, order),
+            warn,
+            target: CLUSTER,
+            order, answers, missing, reached, "not all nodes have answered"
+        );
     }
 }
 
-pub(crate) fn not_reached(error: &dyn Error) {
-    error!(target: CLUSTER, why = chain(error), "the other nodes were not reached");
+pub(crate) fn not_reached(error: &dyn Error, repeats: &Repeats) {
+    let (why, first) = (chain(error), repeats.is_first(Warning::NotReached, "not_reached"));
+    told!(first, error, target: CLUSTER, why, "the other nodes were not reached");
 }
 
-pub(crate) fn not_told() {
-    warn!(target: CLUSTER, "the other nodes were not told");
+pub(crate) fn not_told(repeats: &Repeats) {
+    let first = repeats.is_first(Warning::NotTold, "not_told");
+    told!(first, warn, target: CLUSTER, "the other nodes were not told");
 }
 
-pub(crate) fn message_ignored() {
+pub(crate) fn message_ignored(repeats: &Repeats) {
     count(IGNORED, &[], 1);
-    warn!(target: CLUSTER, "a message among the nodes was none of this cluster, or old: ignored");
+    told!(
+        repeats.is_first(Warning::MessageIgnored, "message_ignored"),
+        warn,
+        target: CLUSTER,
+        "a message among the nodes was none of this cluster, or old: ignored"
+    );
 }
 
-pub(crate) fn answer_lost(error: &dyn Error) {
-    warn!(target: CLUSTER, why = chain(error), "an order was obeyed, and its answer lost");
+pub(crate) fn answer_lost(error: &dyn Error, repeats: &Repeats) {
+    let (why, first) = (chain(error), repeats.is_first(Warning::AnswerLost, "answer_lost"));
+    told!(first, warn, target: CLUSTER, why, "an order was obeyed, and its answer lost");
 }

@@ -3,18 +3,21 @@
 //! Whoever has something to show holds a [`Share`] of the gauge, sets it to what is so now, and takes
 //! it back by being dropped: no path out of a function leaves a gauge wrong.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 #[cfg(feature = "redis")]
 use super::metrics::CLUSTERS;
 use super::metrics::{FEEDS, SESSIONS, SOCKETS, STORES_AWAY, USERS};
-use super::{recorder, unpanicked};
+use super::{Repeats, recorder, unpanicked};
 
 /// A gauge of the whole process.
 pub(super) struct Total {
     name: &'static str,
     sum: Mutex<usize>,
 }
+
+/// Panics of the recorder, which is one for the whole process as well.
+static RECORDER: LazyLock<Repeats> = LazyLock::new(Repeats::default);
 
 static LIVE_SOCKETS: Total = Total::of(SOCKETS);
 static LIVE_SESSIONS: Total = Total::of(SESSIONS);
@@ -36,7 +39,7 @@ impl Total {
         #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
         let value = *sum as f64;
         // Shares are changed under locks of our callers, too, which no recorder may poison.
-        unpanicked("metrics recorder", || recorder::set(self.name, value));
+        unpanicked("metrics recorder", &RECORDER, || recorder::set(self.name, value));
     }
 }
 

@@ -19,7 +19,7 @@ use super::ClusterError;
 use super::message::{Answer, NodeId, Order, Report, Request, Seal, random};
 use super::presence::{Others, Presence, SILENCE};
 use super::transport::{Connected, Connection, Heard, Transport};
-use crate::observe::nodes;
+use crate::observe::{Repeats, nodes};
 
 /// How often a node says that it is there.
 pub(super) const BEAT: Duration = Duration::from_secs(2);
@@ -39,6 +39,8 @@ pub(super) struct Bus {
     pub(super) connection: watch::Sender<Option<Arc<dyn Connection>>>,
     state: Mutex<State>,
     ignored: AtomicU64,
+    /// Of warnings that a Redis that is away, or a stranger on it, can cause.
+    pub(super) repeats: Repeats,
 }
 
 #[derive(Default)]
@@ -76,6 +78,7 @@ impl Bus {
             connection: watch::Sender::new(None),
             state: Mutex::default(),
             ignored: AtomicU64::new(0),
+            repeats: Repeats::default(),
         }
     }
 
@@ -119,7 +122,7 @@ impl Bus {
         let mut missing: Vec<NodeId> = expected.into_iter().filter(is_missing).collect();
         missing.sort();
         if let Ok(Err(error)) = published {
-            nodes::not_reached(&error);
+            nodes::not_reached(&error, &self.repeats);
         }
         Collected { reports: reports.into_iter().collect(), missing, is_reached: at.is_some() }
     }
@@ -127,7 +130,7 @@ impl Bus {
     /// Tells the other nodes something that needs no answer.
     pub(super) async fn tell(&self, order: Order) {
         if !matches!(timeout(SILENCE, self.publish_order(&random(), order)).await, Ok(Ok(_))) {
-            nodes::not_told();
+            nodes::not_told(&self.repeats);
         }
     }
 
@@ -209,7 +212,7 @@ impl Bus {
 
     fn ignore(&self) {
         self.ignored.fetch_add(1, Ordering::Relaxed);
-        nodes::message_ignored();
+        nodes::message_ignored(&self.repeats);
     }
 
     fn hear_answer(&self, answer: Answer) {
@@ -242,7 +245,7 @@ impl Bus {
             let channel = format!("{prefix}{}", request.from.as_str());
             let sent = async { self.publish(&*self.connection()?, &channel, &answer).await };
             if let Err(error) = sent.await {
-                nodes::answer_lost(&error);
+                nodes::answer_lost(&error, &self.repeats);
             }
         });
     }

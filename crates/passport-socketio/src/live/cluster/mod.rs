@@ -236,7 +236,8 @@ impl<U: Send + Sync + 'static, A: Adapter> Cluster<U, A> {
                 None => missing.push(node),
             }
         }
-        nodes::answered(name, answers.len(), missing.len(), is_reached, began.elapsed());
+        let (time, repeats) = (began.elapsed(), &self.member.bus.repeats);
+        nodes::answered(name, answers.len(), missing.len(), is_reached, time, repeats);
         Answers { answers, missing, is_reached }
     }
 }
