@@ -164,12 +164,17 @@ impl Bus {
         self.presence.leave(&*self.connection()?).await
     }
 
+    /// Those that it listens on.
+    pub(super) fn channels(&self) -> [String; 3] {
+        let Names { orders, answers } = &self.names;
+        [orders, answers, self.presence.channel()].map(str::to_owned)
+    }
+
     pub(super) async fn connect(
         &self,
         transport: &dyn Transport,
     ) -> Result<mpsc::UnboundedReceiver<Heard>, ClusterError> {
-        let Names { orders, answers } = &self.names;
-        let channels = [orders, answers, self.presence.channel()].map(str::to_owned);
+        let channels = self.channels();
         let connecting = timeout(CONNECTING, transport.connect(&channels)).await;
         let late = |late| ClusterError::new("connecting to the other nodes", late);
         let Connected { connection, heard } = connecting.map_err(late)??;

@@ -151,10 +151,13 @@ impl Seal {
     }
 
     pub(super) fn close(&self, channel: &str, message: &impl Serialize) -> Option<String> {
-        let body = serde_json::to_string(message).ok()?;
-        let mac = self.mac(channel, &body).finalize().into_bytes();
+        Some(self.sign(channel, &serde_json::to_string(message).ok()?))
+    }
+
+    pub(super) fn sign(&self, channel: &str, body: &str) -> String {
+        let mac = self.mac(channel, body).finalize().into_bytes();
         let hex = mac.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
-        Some(format!("{hex}.{body}"))
+        format!("{hex}.{body}")
     }
 
     /// `None` for what was not signed so, or is not understood.

@@ -23,6 +23,9 @@ use crate::observe::nodes;
 mod answers;
 mod bus;
 mod error;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod member;
 #[doc(hidden)]
 pub mod memory;
