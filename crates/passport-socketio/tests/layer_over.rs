@@ -277,6 +277,28 @@ async fn who_is_refused_too_often_in_a_row_is_closed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_socket_let_in_beside_too_many_refusals_keeps_its_connection() {
+    let server = server(true, |builder| {
+        builder.max_refused_connects(3).success(async |candidate: Candidate<User>| {
+            if candidate.namespace() == "/lobby" {
+                return Err(Reject::new("not here"));
+            }
+            sleep(LAST_WORDS / 2).await;
+            Ok(())
+        })
+    });
+    let mut client = Client::of(&server.app, "ann").await;
+    client.send("0").await;
+    for _ in 0..3 {
+        assert_eq!(client.connect("/lobby").await, Err("not here".into()));
+    }
+    client.connected("/").await.unwrap();
+    sleep(4 * LAST_WORDS).await;
+    assert_eq!(server.live.user(42).sockets().len(), 1, "it was cut");
+    assert_eq!(client.request(Method::POST, "3").await.0, StatusCode::OK);
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_it_cannot_be_closed_each_further_attempt_waits_for_a_second() {
     let server = server(false, |builder| builder);
     let mut client = Client::of(&server.app, "unknown").await;

@@ -173,12 +173,19 @@ impl Connection {
         self.transport.close_polling(self.id.get().copied());
     }
 
-    /// Cuts it, once the client has had time to read what it was told last. In a runtime.
-    pub(super) fn cut_soon(self: &Arc<Self>, why: &'static str) {
+    /// Cuts it, once the client has had time to read what it was told last, if there still is a reason
+    /// to. In a runtime.
+    pub(super) fn cut_soon(
+        self: &Arc<Self>,
+        why: &'static str,
+        is_still_so: impl FnOnce(&Self) -> bool + Send + 'static,
+    ) {
         let connection = Arc::downgrade(self);
         tokio::spawn(async move {
             sleep(LAST_WORDS).await;
-            if let Some(connection) = connection.upgrade() {
+            if let Some(connection) = connection.upgrade()
+                && is_still_so(&connection)
+            {
                 connection.cut(why);
             }
         });

@@ -54,7 +54,11 @@ pub(crate) fn after_connect<A: Adapter>(
         return;
     }
     if refused == settings.max_refused_connects {
-        connection.cut_soon("refused too often");
+        // Another CONNECT of the client may be let in meanwhile.
+        let most = settings.max_refused_connects;
+        connection.cut_soon("refused too often", move |connection| {
+            connection.refused.load(Ordering::SeqCst) >= most
+        });
     }
     if !connection.is_watched.swap(true, Ordering::SeqCst) {
         let (weak, io) = (Arc::downgrade(connection), host_of(socket));
