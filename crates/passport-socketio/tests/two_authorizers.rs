@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
-use common::world::{Store, User, auth_over, cookie, ignore, store, user_session};
+use common::world::{SECRET, Store, User, auth_over, cookie, ignore, store, user_session};
 use common::{Client, eventually, soon};
 use express_session::cookie::Signer;
 use http::{Method, StatusCode};
@@ -203,6 +203,50 @@ async fn two_gates_of_one_type_of_user_both_end_the_socket() {
             eventually("both have forgotten her", forgot).await;
         }
     }
+}
+
+/// Ann connects to where both guard, and her login at the first ends while the second is asked.
+async fn ends_at_the_first(second: Authorizer<User>, asked: Arc<Notify>, go: Arc<Notify>) {
+    let first = auth_over(store()).build().unwrap();
+    let (host, io) = SocketIo::new_layer();
+    io.ns("/", ignore.with(second.required()).with(first.required()));
+    let live = first.attach(&io).unwrap();
+    let mut ann = Client::of(&Router::new().layer(host), "ann").await;
+    ann.send("0").await;
+    soon(asked.notified()).await;
+    assert_eq!(live.end_session(&"ann".into(), EndReason::LoggedOut), 1);
+    go.notify_one();
+    assert_eq!(ann.connected("/").await, Err("unauthorized".into()));
+    assert!(io.of("/").unwrap().sockets().is_empty());
+    eventually("forgotten", || format!("{live:?}").contains("sessions: 0, sockets: 0")).await;
+}
+
+#[tokio::test]
+async fn a_login_that_ended_at_the_first_gate_is_not_let_in_by_the_second() {
+    let (asked, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let wait = (asked.clone(), go.clone());
+    let second = auth_over(store()).success(async move |_| {
+        wait.0.notify_one();
+        wait.1.notified().await;
+        Ok(())
+    });
+    ends_at_the_first(second.build().unwrap(), asked, go).await;
+}
+
+#[tokio::test]
+async fn a_login_that_ended_at_the_first_gate_is_no_guest_at_the_second() {
+    let (asked, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let wait = (asked.clone(), go.clone());
+    let second = Authorizer::<User>::builder()
+        .secret(SECRET)
+        .store(store())
+        .deserialize_user(async move |_: i64| {
+            wait.0.notify_one();
+            wait.1.notified().await;
+            Ok::<_, std::io::Error>(None)
+        })
+        .fail(passport_socketio::Failure::guest);
+    ends_at_the_first(second.build().unwrap(), asked, go).await;
 }
 
 #[tokio::test]

@@ -126,7 +126,11 @@ impl Login {
         self.session.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Set before anything else happens when the login ends; never unset.
+    /// Why it is over, if it is. Set before anything else happens when the login ends; never unset.
+    pub(crate) fn over(&self) -> Option<Over> {
+        self.over.get().copied()
+    }
+
     pub(crate) fn has_ended(&self) -> bool {
         self.over.get().is_some()
     }
@@ -229,11 +233,6 @@ impl<U> LiveSocket<U> {
     /// Sets the flag. `false` if it was set before.
     pub(super) fn flag(&self, over: Over) -> bool {
         self.login.over.set(over).is_ok()
-    }
-
-    /// Why the flag is set, if it is.
-    pub(crate) fn over(&self) -> Option<Over> {
-        self.login.over.get().copied()
     }
 
     pub(crate) fn has_ended(&self) -> bool {

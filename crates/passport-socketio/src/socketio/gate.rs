@@ -254,8 +254,9 @@ impl<U: Send + Sync + 'static> Gate<U> {
         LiveUserOf::enter(membership, socket);
         socket
             .join([self.auth.user_room(identity.user_key()), self.auth.session_room(session.id())]);
-        if let Some(over) = live.over() {
-            // In this very moment. The host takes a refused socket out of its rooms.
+        if let Some(over) = SocketSession::over(socket) {
+            // In this very moment; or at another gate, while this one looked. The host takes a refused
+            // socket out of its rooms.
             let ended = over_at_once(over);
             self.auth.observer().refused(subject, &ended);
             return Ok(Err(ended.client_message()));
@@ -278,6 +279,12 @@ impl<U: Send + Sync + 'static> Gate<U> {
         };
         match verdict {
             Answer::Guest if failure.allows_guest() => {
+                // Who was let in at another gate, and whose login has ended since, is no guest either.
+                if let Some(over) = SocketSession::over(socket) {
+                    let ended = over_at_once(over);
+                    self.auth.observer().refused(subject, &ended);
+                    return Err(ended.client_message());
+                }
                 self.auth.observer().guest(subject, &failure);
                 if let Some(session) = session_of_guest(failure) {
                     SocketSession::enter_guest(socket, session);

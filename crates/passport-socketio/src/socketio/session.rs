@@ -8,7 +8,7 @@ use socketioxide::handler::{FromConnectParts, FromDisconnectParts, FromMessagePa
 use socketioxide::socket::{DisconnectReason, Socket};
 
 use crate::Session;
-use crate::live::Login;
+use crate::live::{Login, Over};
 
 /// The socket's session, in its extensions.
 #[derive(Clone)]
@@ -44,6 +44,14 @@ impl SocketSession {
             None => logins.push(login.clone()),
         }
         socket.extensions.insert(Self::Members(logins));
+    }
+
+    /// Why it is over, if a login behind the socket has ended, at whichever authorizer.
+    pub(super) fn over<A: Adapter>(socket: &Socket<A>) -> Option<Over> {
+        match socket.extensions.get()? {
+            Self::Guest(_) => None,
+            Self::Members(logins) => logins.iter().find_map(|login| login.over()),
+        }
     }
 
     /// Whether any login has ended: the socket ends with it.
