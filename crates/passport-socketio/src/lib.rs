@@ -62,6 +62,7 @@ mod admission;
 mod attempt;
 mod auth;
 mod builder;
+mod mutant;
 mod scope;
 
 pub use admission::RateLimit;

@@ -29,6 +29,7 @@ use crate::attempt::Attempt;
 use crate::authorizer::{Answer, Denial, Lookup};
 use crate::handshake::{Connection, Handover, Left, after_connect, before_connect, check_setup};
 use crate::live::{Begun, EndReason, Host, LiveSocket, NotEntered, Over, Registration};
+use crate::mutant::Mutant;
 use crate::observe::{Subject, events};
 use crate::scope::Claim;
 use crate::socketio::logins::LiveUserOf;
@@ -108,6 +109,7 @@ impl<A: Adapter, U: Send + Sync + 'static> ConnectMiddleware<A, GateMarker> for 
         // Before anything is waited for: what is revoked from here on is refused.
         let handshake = self.auth.registry().begin_handshake();
         before_connect(&socket, settings).await;
+        let handshake = self.begun(handshake);
         let admitting = self.admit_claimed(&socket, handshake);
         let admitted = admitting.instrument(events::connect_span(socket.ns())).await;
         after_connect(&socket, settings, admitted.is_ok());
@@ -149,7 +151,8 @@ impl<U: Send + Sync + 'static> Gate<U> {
             Left::Fresh(handshake, attempt) => (handshake, *attempt),
             // It was counted.
             Left::Stale(begun) => {
-                (begun.unwrap_or(handshake), self.attempt_in_a_crowd(request).await)
+                let attempt = self.attempt_in_a_crowd(request).await;
+                (self.begun(begun.unwrap_or(handshake)), attempt)
             }
             Left::Nothing => (handshake, self.auth.attempt(request).await),
         };
@@ -179,7 +182,8 @@ impl<U: Send + Sync + 'static> Gate<U> {
                 self.auth.observer().refused(&subject, &failure);
                 return Err(failure.client_message());
             }
-            let entered = if lookup.is_old(self.auth.live_settings().max_stale) {
+            let is_old = lookup.is_old(self.auth.live_settings().max_stale);
+            let entered = if is_old && !Mutant::OldAnswers.is_here() {
                 Err(NotEntered::Old)
             } else {
                 self.enter(socket, &subject, &identity, lookup, &handshake, &registration)
@@ -208,6 +212,15 @@ impl<U: Send + Sync + 'static> Gate<U> {
             sleep(PAUSE).await;
             let identity = before.as_ref().map(|(identity, _)| identity);
             attempt = self.auth.attempt_again(request, identity).await;
+        }
+    }
+
+    /// The handshake that has begun.
+    fn begun(&self, handshake: Begun<U>) -> Begun<U> {
+        if Mutant::ManyBeginnings.is_here() {
+            self.auth.registry().begin_handshake()
+        } else {
+            handshake
         }
     }
 

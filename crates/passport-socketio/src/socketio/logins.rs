@@ -12,6 +12,7 @@ use socketioxide::socket::Socket;
 use super::session::SocketSession;
 use crate::Identity;
 use crate::live::{LiveSocket, Membership};
+use crate::mutant::Mutant;
 
 /// The socket's places among the live sessions of the authorizers with users of this type.
 pub(super) struct LiveUserOf<U> {
@@ -26,7 +27,7 @@ impl<U: Send + Sync + 'static> LiveUserOf<U> {
         let mut others = match socket.extensions.get::<Self>() {
             Some(Self { last, mut others }) => {
                 others.push(last);
-                others
+                if Mutant::SecondTakesFirst.is_here() { Vec::new() } else { others }
             }
             None => Vec::new(),
         };

@@ -9,6 +9,7 @@ use socketioxide::socket::{DisconnectReason, Socket};
 
 use crate::Session;
 use crate::live::{Login, Over};
+use crate::mutant::Mutant;
 
 /// The socket's session, in its extensions.
 #[derive(Clone)]
@@ -50,6 +51,7 @@ impl SocketSession {
     pub(super) fn over<A: Adapter>(socket: &Socket<A>) -> Option<Over> {
         match socket.extensions.get()? {
             Self::Guest(_) => None,
+            Self::Members(logins) if Mutant::SecondTakesFirst.is_here() => logins.last()?.over(),
             Self::Members(logins) => logins.iter().find_map(|login| login.over()),
         }
     }

@@ -11,9 +11,9 @@ use http_body_util::BodyExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
+use crate::ends;
 use crate::node::{COOKIES, NAMESPACES, Node, SECRET};
 use crate::record::{Connect, ConnectState, Connection};
-use crate::rules;
 use crate::world::{Sid, World, session_id};
 
 impl Node {
@@ -88,7 +88,7 @@ impl Client {
         };
         let namespace = NAMESPACES.into_iter().find(|name| *name == namespace).unwrap();
         if kind == "4" {
-            rules::on_refusal(&self.world, self.number, namespace, rest);
+            ends::on_refusal(&self.world, self.number, namespace, rest);
         }
         let state = match kind {
             "0" => ConnectState::Admitted,

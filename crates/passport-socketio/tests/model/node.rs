@@ -15,9 +15,9 @@ use tokio::time::sleep;
 
 use crate::config::{HookMode, LayerKind, STORE_TIMEOUT};
 use crate::record::{Connection, Key};
-use crate::rules;
 use crate::store::{Feed, Store};
-use crate::world::{Place, UserId, World, WorldClock};
+use crate::world::{Place, UserId, World, WorldClock, sid_of};
+use crate::{admission, ends};
 
 /// The cookies of the authorizers.
 pub(crate) const COOKIES: [&str; 2] = ["connect.sid", "second.sid"];
@@ -53,7 +53,11 @@ pub(crate) fn guards(world: &World, namespace: &str) -> usize {
 impl Node {
     pub(crate) async fn start(world: &Arc<World>, node: usize, bus: Option<&MemoryBus>) -> Self {
         let started = world.now();
-        world.state().record.nodes.insert(node, started);
+        {
+            let record = &mut world.state().record;
+            record.nodes.insert(node, started);
+            record.bus.joins(node, started);
+        }
         let auths: Vec<_> =
             (0..=usize::from(world.config.two)).map(|at| authorizer(world, (node, at))).collect();
         let never = Duration::from_secs(7 * 24 * 3600);
@@ -115,6 +119,8 @@ fn authorizer(world: &Arc<World>, place: Place) -> Authorizer<User> {
         .name(["first", "second"][place.1])
         .cluster_secret(SECRET)
         .secret(SECRET)
+        .name(COOKIES[place.1])
+        .cluster_secret(SECRET.repeat(3))
         .store(Store { world: world.clone(), node: place.0 })
         .store_timeout(STORE_TIMEOUT)
         .clock(Arc::new(WorldClock(world.clone())))
@@ -123,8 +129,8 @@ fn authorizer(world: &Arc<World>, place: Place) -> Authorizer<User> {
         .max_store_loads(config.loads)
         .max_queued_loads(0)
         .deserialize_user(async move |id: UserId| find_user(&finds, id).await)
-        .success(async move |candidate: Candidate<User>| agrees_to(&agrees, candidate.user()).await)
-        .on_session_end(move |ended| rules::on_end(&ends, place, ended));
+        .success(async move |candidate: Candidate<User>| agrees_to(&agrees, place, candidate).await)
+        .on_session_end(move |ended| ends::on_end(&ends, place, ended));
     if config.feed {
         builder = builder.watch(Feed { world: world.clone(), place });
     }
@@ -147,9 +153,13 @@ async fn find_user(world: &World, id: UserId) -> Result<Option<User>, &'static s
     Ok(Some(User { id, version }))
 }
 
-async fn agrees_to(world: &World, user: &User) -> Result<(), Reject> {
+async fn agrees_to(world: &World, place: Place, candidate: Candidate<User>) -> Result<(), Reject> {
     let (mode, is_banned) = {
-        let state = world.state();
+        let mut state = world.state();
+        let user = candidate.user();
+        let sid = sid_of(candidate.session().id()).unwrap();
+        let asked = (place, sid, candidate.namespace().to_owned());
+        state.record.candidates.insert(asked, user.id);
         (state.success, state.banned.contains_key(&user.id))
     };
     if let HookMode::Slow(by) = mode {
@@ -166,7 +176,7 @@ fn admitted(world: &Arc<World>, at: (usize, &'static str), socket: &SocketRef, u
         return world.violated("connections", "a socket of no connection was admitted");
     };
     let key: Key = (node, connection, namespace);
-    rules::on_admission(world, key, user);
+    admission::on_admission(world, key, user);
     let left = world.clone();
-    socket.on_disconnect(async move || rules::on_leave(&left, key));
+    socket.on_disconnect(async move || ends::on_leave(&left, key));
 }

@@ -138,7 +138,8 @@ impl Play {
                     self.next_sid += 1;
                     self.browsers[browser].1 = self.next_sid;
                 }
-                let session = Session { user: Some(user), ends: world.ends_in(millis(life)) };
+                let (user, ends) = (Some(user), world.ends_in(millis(life)));
+                let session = Session { user, ends, written: Duration::ZERO };
                 world.put(self.browsers[browser].1, Some(session));
             }
             Op::Logout { browser, destroys } => self.logout(browser, destroys),
@@ -226,18 +227,36 @@ impl Play {
             Op::Disconnect { node, user, everywhere } => {
                 self.order(node, Ordered::Disconnect(user), everywhere);
             }
+            // With two authorizers only `success` tells who was let in, and a refresh asks it, too.
+            Op::Refresh { .. } if world.config.two => {}
             Op::Refresh { node, user, everywhere } => {
                 let version = world.state().versions.get(&user).copied().unwrap_or_default();
                 self.order(node, Ordered::Refresh(user, version), everywhere);
             }
             Op::Way { node, way } => {
-                if let Some(Some((_, to_bus))) = self.nodes[node].as_ref().map(|it| &it.cluster) {
+                if let Some(node) = &self.nodes[node]
+                    && let Some((_, to_bus)) = &node.cluster
+                {
+                    let mut state = world.state();
+                    let now = state.now;
+                    state.record.bus.is_cut(node.number, way != Way::Open, now);
                     to_bus.set(way);
                 }
             }
-            Op::EmptyBus => self.bus.empty(),
+            Op::EmptyBus => {
+                world.state().bus_is_emptied();
+                self.bus.empty();
+            }
             Op::Replay => self.replay(),
-            Op::BusClock(by) => self.bus.set_time(self.bus.time().saturating_add_signed(by * 1000)),
+            Op::BusClock(by) => {
+                let mut state = world.state();
+                state.bus_is_emptied();
+                if by < 0 {
+                    state.record.bus.put_back = state.record.bus.emptied;
+                }
+                drop(state);
+                self.bus.set_time(self.bus.time().saturating_add_signed(by * 1000));
+            }
             Op::Die { node } => {
                 if let Some(node) = self.nodes[node].take() {
                     node.die(&world).await;

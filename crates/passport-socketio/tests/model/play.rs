@@ -149,9 +149,13 @@ impl Play {
         let (world, live, node) = (self.world.clone(), node.live[0].clone(), node.number);
         let number = {
             let mut state = world.state();
-            let order = Order { node, everywhere, what, given: state.now, done: None };
+            let order =
+                Order { node, everywhere, what, given: state.now, done: None, unknown: Vec::new() };
             state.record.orders.push(order);
-            state.record.orders.len() - 1
+            let number = state.record.orders.len() - 1;
+            let now = state.now;
+            state.record.note_unknown(number, now, &world.config);
+            number
         };
         tokio::spawn(async move {
             let done = match cluster {
@@ -160,6 +164,7 @@ impl Play {
             };
             let mut state = world.state();
             let now = state.now;
+            state.record.note_unknown(number, now, &world.config);
             state.record.orders[number].done = Some((now, done));
         });
     }
@@ -171,6 +176,7 @@ impl Play {
             for node in self.nodes.iter().flatten() {
                 state.set_store(node.number, StoreMode::Up, self.world.config.max_stale);
             }
+            state.hooks_are_unwell();
             state.success = HookMode::Prompt;
             state.deserializer = HookMode::Prompt;
             state.feed = FeedMode::Prompt;

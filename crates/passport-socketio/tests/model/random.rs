@@ -1,4 +1,4 @@
-//! Random sequences of what can happen.
+//! Anything that can happen, at random.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::config::{Config, FeedMode, HookMode, LayerKind, StoreMode};
 use crate::node::NAMESPACES;
 use crate::operations::{BROWSERS, Op};
 
-const USERS: u32 = 2;
+pub(crate) const USERS: u32 = 2;
 
 pub(crate) fn any_config(random: &mut fastrand::Rng) -> Config {
     let max_stale = Duration::from_millis(*pick(random, &[1000, 1000, 2000, 6000]));
@@ -28,82 +28,23 @@ pub(crate) fn any_config(random: &mut fastrand::Rng) -> Config {
     }
 }
 
-fn millis(time: Duration) -> u64 {
+pub(crate) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap()
 }
 
-fn pick<'c, T>(random: &mut fastrand::Rng, choices: &'c [T]) -> &'c T {
+pub(crate) fn pick<'c, T>(random: &mut fastrand::Rng, choices: &'c [T]) -> &'c T {
     &choices[random.usize(..choices.len())]
 }
 
-/// A sequence in which some things happen often and others not at all, so that what takes several of one
-/// kind happens, too; and with what is known to be delicate: something happens while a handshake is under
-/// way, a CONNECT comes late, a store that was away for long is back for a moment.
-pub(crate) fn any_operations(random: &mut fastrand::Rng, config: &Config, most: usize) -> Vec<Op> {
-    let kinds = if config.nodes > 1 { KINDS } else { KINDS_OF_ONE };
-    let mut weights: Vec<u32> = (0..kinds).map(|_| *pick(random, &[0, 0, 1, 1, 2, 4])).collect();
-    for (always, least) in [(0, 2), (OPEN, 3), (5, 5), (20, 5)] {
-        weights[always] = weights[always].max(least);
-    }
-    let any = |random: &mut fastrand::Rng| {
-        let mut at = random.u32(..weights.iter().sum::<u32>());
-        let is_it = |weight: &u32| {
-            let is_it = at < *weight;
-            at = at.saturating_sub(*weight);
-            is_it
-        };
-        any_operation(random, config, weights.iter().position(is_it).unwrap_or_default())
-    };
-    let mut ops: Vec<Op> = (0..BROWSERS)
-        .map(|browser| Op::Login { browser, user: random.u32(..USERS), life: None, renames: true })
-        .collect();
-    let mut is_away = false;
-    while ops.len() < most {
-        let op = any(random);
-        ops.push(op);
-        let one_in = |random: &mut fastrand::Rng, of: u32| random.u32(..of) == 0;
-        match op {
-            Op::Open { .. } if one_in(random, 4) => ops.push(Op::Pass(1100)),
-            Op::Open { .. } => ops.push(any_operation(random, config, CONNECT_AT_ONCE)),
-            Op::Store(mode) => {
-                is_away = matches!(mode, StoreMode::Away | StoreMode::Hanging);
-                if is_away && one_in(random, 3) {
-                    ops.push(Op::Pass(millis(config.grace) * 2));
-                }
-            }
-            _ => {}
-        }
-        if matches!(ops.last(), Some(Op::Connect { .. })) && one_in(random, 4) {
-            let meanwhile = *pick(random, &[0, 1, 11, 16, 17, 18, 19]);
-            ops.push(any_operation(random, config, meanwhile));
-        }
-        if is_away && one_in(random, 8) {
-            ops.push(Op::Store(StoreMode::Up));
-            ops.push(any_operation(random, config, OPEN));
-            ops.push(any_operation(random, config, CONNECT_AT_ONCE));
-            is_away = random.bool();
-            if is_away {
-                ops.push(Op::Store(StoreMode::Away));
-            }
-        }
-        // Troubles pass: most of the time most is well.
-        if one_in(random, 12) {
-            is_away = false;
-            ops.push(Op::Store(StoreMode::Up));
-            ops.push(Op::Success(HookMode::Prompt));
-            ops.push(Op::Deserializer(HookMode::Prompt));
-        }
-    }
-    ops
-}
-
 /// Kinds of operations, for [`any_operation`], and how many concern one node.
-const KINDS: usize = 27;
-const KINDS_OF_ONE: usize = 22;
-const OPEN: usize = 4;
-const CONNECT_AT_ONCE: usize = 99;
+pub(crate) const KINDS: usize = 27;
+pub(crate) const KINDS_OF_ONE: usize = 22;
+pub(crate) const OPEN: usize = 4;
+pub(crate) const CONNECT: usize = 5;
+pub(crate) const LOGIN: usize = 0;
+pub(crate) const PASS: usize = 20;
 
-fn any_operation(random: &mut fastrand::Rng, config: &Config, kind: usize) -> Op {
+pub(crate) fn any_operation(random: &mut fastrand::Rng, config: &Config, kind: usize) -> Op {
     let node = random.usize(..config.nodes);
     let everywhere = config.nodes > 1 && random.u8(..4) > 0;
     let browser = random.usize(..BROWSERS);
@@ -116,13 +57,12 @@ fn any_operation(random: &mut fastrand::Rng, config: &Config, kind: usize) -> Op
     let slow = *pick(random, &[40, stale / 2, stale * 2]);
     let hook = *pick(random, &[HookMode::Prompt, HookMode::Slow(slow)]);
     match kind {
-        0 => Op::Login { browser, user, life, renames: random.u8(..4) > 0 },
+        LOGIN => Op::Login { browser, user, life, renames: random.u8(..4) > 0 },
         1 => Op::Logout { browser, destroys: random.bool() },
         2 => Op::Touch { browser, life },
         3 => Op::WriteLate { browser },
         OPEN => Op::Open { node, browser, old: random.u8(..8) == 0 },
-        CONNECT_AT_ONCE => Op::Connect { connection: 0, namespace },
-        5 => Op::Connect { connection, namespace },
+        CONNECT => Op::Connect { connection, namespace },
         6 => Op::Leave { connection, namespace },
         7 => Op::Close { connection },
         8 => Op::Store(StoreMode::Up),

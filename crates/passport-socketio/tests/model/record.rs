@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use passport_socketio::live::EndReason;
 
+use crate::bus::Bus;
+use crate::config::Config;
 use crate::world::{Moment, Place, Sid, UserId};
 
 /// A socket: its node, its connection (they are numbered), its namespace.
@@ -21,6 +23,9 @@ pub(crate) struct Record {
     pub(crate) orders: Vec<Order>,
     /// The nodes that run, and since when.
     pub(crate) nodes: HashMap<usize, Moment>,
+    pub(crate) bus: Bus,
+    /// Whom `success` was asked about last, at an authorizer, for a session and a namespace.
+    pub(crate) candidates: HashMap<(Place, Sid, String), UserId>,
 }
 
 pub(crate) struct Connection {
@@ -82,6 +87,8 @@ pub(crate) struct Order {
     pub(crate) given: Moment,
     /// When it was done, and how far.
     pub(crate) done: Option<(Moment, Done)>,
+    /// The nodes that the one which gave it may not have known.
+    pub(crate) unknown: Vec<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +109,22 @@ pub(crate) enum Ordered {
     Refresh(UserId, u32),
 }
 
+impl Order {
+    pub(crate) fn was_done_before(&self, moment: Moment) -> bool {
+        self.done.is_some_and(|(done, _)| done < moment)
+    }
+}
+
 impl Record {
+    /// Notes which nodes the one that gives an order may not know.
+    pub(crate) fn note_unknown(&mut self, order: usize, now: Moment, config: &Config) {
+        let by = self.orders[order].node;
+        let others = self.nodes.keys().filter(|node| **node != by);
+        let unknown = others.filter(|node| self.bus.may_not_know(by, **node, config, now));
+        let unknown: Vec<usize> = unknown.copied().collect();
+        self.orders[order].unknown.extend(unknown);
+    }
+
     /// The connection's `n`th last one that is not closed.
     pub(crate) fn open_connection(&self, n: usize) -> Option<usize> {
         let open = (0..self.connections.len()).rev().filter(|at| !self.connections[*at].is_closed);
@@ -114,7 +136,10 @@ impl Record {
     pub(crate) fn orders_to(&self, place: Place) -> impl Iterator<Item = &Order> {
         let started = self.nodes.get(&place.0).copied().unwrap_or_default();
         let concerns = move |order: &&Order| {
-            let comes = order.node == place.0 || (order.everywhere && order.given >= started);
+            // It may still be under way when a node joins; and a node takes for new what was given before
+            // the bus' clock was put back.
+            let is_new = !order.was_done_before(started) || self.bus.put_back > Some(order.given);
+            let comes = order.node == place.0 || (order.everywhere && is_new);
             place.1 == 0 && comes
         };
         self.orders.iter().filter(concerns)
@@ -127,9 +152,11 @@ impl Record {
 
     /// Orders that an authorizer must have obeyed by now.
     pub(crate) fn orders_done(&self, place: Place, now: Moment) -> impl Iterator<Item = &Order> {
+        let started = self.nodes.get(&place.0).copied().unwrap_or_default();
         let is_done = move |order: &&Order| match order.done {
             Some((done, how)) if done < now => {
-                how == Done::Complete || (how == Done::Here && order.node == place.0)
+                let is_known = order.given >= started && !order.unknown.contains(&place.0);
+                order.node == place.0 && how != Done::Failed || how == Done::Complete && is_known
             }
             _ => false,
         };

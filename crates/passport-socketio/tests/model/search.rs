@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use crate::config::Config;
 use crate::operations::Op;
 use crate::play::play;
-use crate::random::{any_config, any_operations};
+use crate::random::any_config;
 use crate::rules::Violation;
+use crate::story::any_story;
 
 /// Operations of one run.
 const LENGTH: usize = 80;
@@ -40,7 +41,7 @@ impl Plan {
         Self {
             seed: seed.unwrap_or_else(|| fastrand::u64(..)),
             only: seed.is_some(),
-            steps: steps.unwrap_or(if is_long { u64::MAX } else { 20_000 }),
+            steps: steps.unwrap_or(if is_long { u64::MAX } else { 40_000 }),
             time: Duration::from_secs(seconds.unwrap_or(if is_long { u64::MAX >> 8 } else { 20 })),
             shows_progress: is_long,
         }
@@ -80,7 +81,7 @@ fn so_far(steps: u64, runs: u64, took: Duration) -> String {
 fn sequence(seed: u64) -> (Config, Vec<Op>) {
     let mut random = fastrand::Rng::with_seed(seed);
     let config = any_config(&mut random);
-    let ops = any_operations(&mut random, &config, LENGTH);
+    let ops = any_story(&mut random, &config, LENGTH);
     (config, ops)
 }
 

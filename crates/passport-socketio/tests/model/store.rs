@@ -1,4 +1,4 @@
-//! The sessions' store and its feed of changes, as the servers see them.
+//! The sessions' store and its feed of changes, as the servers see them; and how well the store does.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -11,8 +11,42 @@ use express_session::store::{DestroySession, Life, SessionStore, StoreError, Sto
 use express_session::watch::{Changes, SessionWatch, WatchError};
 use tokio::time::sleep;
 
-use crate::config::{FeedMode, StoreMode};
+use crate::config::{FeedMode, STORE_TIMEOUT, StoreMode};
 use crate::world::{Ends, Moment, Place, Session, World, sid_of};
+
+/// How the store is for a node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Health {
+    pub(crate) mode: StoreMode,
+    /// Since when it answers, or does not.
+    pub(crate) since: Moment,
+    /// When it was last slow, away or hanging.
+    pub(crate) unwell: Option<Moment>,
+    /// Until when it last answered for so long that every session was looked at.
+    pub(crate) well: Moment,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self { mode: StoreMode::Up, since: Moment::ZERO, unwell: None, well: Moment::ZERO }
+    }
+}
+
+impl Health {
+    pub(crate) fn answers(&self) -> bool {
+        matches!(self.mode, StoreMode::Up | StoreMode::Slow(_))
+    }
+
+    /// Whether it has answered for so long that every session was looked at.
+    pub(crate) fn is_well_at(&self, now: Moment, max_stale: Duration) -> bool {
+        self.answers() && now - self.since > 2 * max_stale + 4 * STORE_TIMEOUT
+    }
+
+    /// When every session had last been looked at.
+    pub(crate) fn last_well(&self, now: Moment, max_stale: Duration) -> Moment {
+        if self.is_well_at(now, max_stale) { now } else { self.well }
+    }
+}
 
 /// The store as a node sees it.
 #[derive(Clone, Debug)]

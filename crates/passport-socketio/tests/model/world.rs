@@ -11,9 +11,10 @@ use express_session::{Clock, SessionId};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-use crate::config::{Config, FeedMode, HookMode, STORE_TIMEOUT, StoreMode};
+use crate::config::{Config, FeedMode, HookMode, StoreMode};
 use crate::record::Record;
 use crate::rules::Violation;
+use crate::store::Health;
 
 /// A session's id, a user, a node: by their numbers.
 pub(crate) type Sid = u32;
@@ -29,40 +30,6 @@ pub(crate) struct Standing {
     pub(crate) down_since: Option<Moment>,
     /// When it came up again.
     pub(crate) up_since: Moment,
-}
-
-/// How the store is for a node.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Health {
-    pub(crate) mode: StoreMode,
-    /// Since when it answers, or does not.
-    pub(crate) since: Moment,
-    /// When it was last slow, away or hanging.
-    pub(crate) unwell: Option<Moment>,
-    /// Until when it last answered for so long that every session was looked at.
-    well: Moment,
-}
-
-impl Default for Health {
-    fn default() -> Self {
-        Self { mode: StoreMode::Up, since: Moment::ZERO, unwell: None, well: Moment::ZERO }
-    }
-}
-
-impl Health {
-    pub(crate) fn answers(&self) -> bool {
-        matches!(self.mode, StoreMode::Up | StoreMode::Slow(_))
-    }
-
-    /// Whether it has answered for so long that every session was looked at.
-    fn is_well_at(&self, now: Moment, max_stale: Duration) -> bool {
-        self.answers() && now - self.since > 2 * max_stale + 4 * STORE_TIMEOUT
-    }
-
-    /// When every session had last been looked at.
-    pub(crate) fn last_well(&self, now: Moment, max_stale: Duration) -> Moment {
-        if self.is_well_at(now, max_stale) { now } else { self.well }
-    }
 }
 
 pub(crate) struct World {
@@ -106,6 +73,7 @@ pub(crate) struct Session {
     pub(crate) user: Option<UserId>,
     /// By the clock, if sessions are dated; else by the store's own count.
     pub(crate) ends: Option<Ends>,
+    pub(crate) written: Moment,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -187,12 +155,16 @@ impl World {
     /// Writes a session, or destroys it, and tells the feeds.
     pub(crate) fn put(self: &Arc<Self>, sid: Sid, session: Option<Session>) {
         let mut state = self.state();
+        let now = state.now;
         match session {
-            Some(session) => state.sessions.insert(sid, session),
+            Some(session) => state.sessions.insert(sid, Session { written: now, ..session }),
             None => state.sessions.remove(&sid),
         };
-        state.settle(sid);
-        let mode = state.feed;
+        let (mode, date) = (state.feed, self.date(state.jump));
+        if session.is_none() {
+            state.set_standing(sid, None, now);
+        }
+        state.let_time_end(now, date);
         drop(state);
         match mode {
             FeedMode::Prompt => self.announce(sid),
@@ -251,6 +223,10 @@ impl State {
         self.stores.insert(node, health);
     }
 
+    pub(crate) fn bus_is_emptied(&mut self) {
+        self.record.bus.emptied = Some(self.now);
+    }
+
     /// A hook is about to change.
     pub(crate) fn hooks_are_unwell(&mut self) {
         self.hooks_unwell = Some(self.now);
@@ -272,33 +248,26 @@ impl State {
 
     fn let_time_end(&mut self, now: Moment, date: SystemTime) {
         let jumped = self.jumped;
-        let ended = |ends: Ends| match ends {
-            Ends::At(at) => (at <= now).then_some(at),
-            Ends::Dated(at) => {
-                date.duration_since(at).ok().map(|ago| now.saturating_sub(ago).max(jumped))
-            }
-        };
-        let ends: Vec<(Sid, Option<Moment>)> = self
-            .sessions
-            .iter()
-            .map(|(sid, session)| (*sid, session.ends.and_then(ended)))
-            .collect();
-        for (sid, ended) in ends {
-            match (ended, self.sessions[&sid].ends) {
-                (Some(at), Some(Ends::At(_))) => {
+        let sessions: Vec<(Sid, Session)> =
+            self.sessions.iter().map(|(sid, session)| (*sid, *session)).collect();
+        for (sid, session) in sessions {
+            let ended = match session.ends {
+                Some(Ends::At(at)) if at <= now => {
                     self.sessions.remove(&sid);
-                    self.set_standing(sid, None, at);
+                    Some(at)
                 }
-                (Some(at), _) => self.set_standing(sid, None, at),
+                Some(Ends::Dated(at)) => {
+                    let ago = date.duration_since(at).ok();
+                    ago.map(|ago| now.saturating_sub(ago).max(jumped))
+                }
+                _ => None,
+            };
+            match ended {
+                Some(at) => self.set_standing(sid, None, at.max(session.written)),
                 // A date may be in the future again.
-                (None, _) => self.set_standing(sid, self.sessions[&sid].user, now),
+                None => self.set_standing(sid, session.user, now),
             }
         }
-    }
-
-    fn settle(&mut self, sid: Sid) {
-        let user = self.sessions.get(&sid).and_then(|session| session.user);
-        self.set_standing(sid, user, self.now);
     }
 
     /// From `at` on, this user is logged in to the session, and no other.
