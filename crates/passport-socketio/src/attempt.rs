@@ -6,8 +6,9 @@ use tokio::time::Instant;
 
 use crate::Authorizer;
 use crate::admission::Admission;
-use crate::authorizer::{Denial, Failure, Identity, Lookup, Trace, Unheard};
+use crate::authorizer::{Lookup, Trace, Unheard};
 use crate::live::Registration;
+use crate::model::{Denial, Failure, Identity};
 use crate::observe::events;
 
 impl<U: Send + Sync + 'static> Authorizer<U> {

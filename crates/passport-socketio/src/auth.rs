@@ -7,14 +7,14 @@ use std::time::Duration;
 use http::request::Parts;
 use tracing::Instrument as _;
 
+use crate::AuthorizerBuilder;
 use crate::admission::Admission;
 use crate::attempt::{Granted, Look};
-use crate::authorizer::{Decider, Decision, Denial, Explanation, Failure, failed_step};
+use crate::authorizer::{Decider, Explanation, failed_step};
 use crate::handshake::{HandshakeSettings, Setup};
 use crate::live::{Keeper, Keeping, LiveSettings, Registry, Toucher};
+use crate::model::{AuthorizeError, Decision, Denial, Failure, Scope};
 use crate::observe::{Observer, Subject, events, metrics};
-use crate::scope::Scope;
-use crate::{AuthorizeError, AuthorizerBuilder};
 
 /// Knows the user behind each request, and which of them are connected.
 ///

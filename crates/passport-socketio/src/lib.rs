@@ -62,18 +62,18 @@ mod admission;
 mod attempt;
 mod auth;
 mod builder;
+mod model;
 mod mutant;
-mod scope;
 
-pub use admission::RateLimit;
 pub use auth::Authorizer;
-pub use authorizer::{
-    AuthorizeError, Candidate, Decision, Denial, DeserializeUser, Failure, Identity, PeerAddr,
-    Reject, Session, UserKey, Verdict,
-};
-pub use builder::{AuthorizerBuilder, ConfigError};
+pub use authorizer::DeserializeUser;
+pub use builder::AuthorizerBuilder;
 pub use express_session::{self, source, store};
 pub use live::Live;
+pub use model::{
+    AuthorizeError, Candidate, ConfigError, Decision, Denial, Failure, Identity, PeerAddr,
+    RateLimit, Reject, Session, UserKey, Verdict,
+};
 pub use observe::{AuditEvent, AuditKind};
 pub use socketio::{Auth, MaybeAuth, MaybeSession, filter_sockets_by_user};
 

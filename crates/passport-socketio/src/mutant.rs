@@ -16,6 +16,7 @@ pub(crate) enum Mutant {
     /// A handshake begins anew whenever it has waited.
     ManyBeginnings = 5,
     /// Only the list of nodes on the bus says who is there.
+    #[cfg(feature = "redis")]
     OnlyTheList = 6,
     /// What a second gate knows of a socket takes the place of what the first one knows.
     SecondTakesFirst = 9,

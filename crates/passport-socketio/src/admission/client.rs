@@ -12,7 +12,7 @@ use http::request::Parts;
 use ipnet::IpNet;
 
 use super::limiter::Key;
-use crate::PeerAddr;
+use crate::model::PeerAddr;
 use crate::observe::events;
 
 /// An IPv4 address, or the first address of an IPv6 network.

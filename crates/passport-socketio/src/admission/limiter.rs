@@ -11,19 +11,20 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use express_session::SidHash;
-use governor::RateLimiter;
 use governor::clock::{Clock, MonotonicClock};
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::state::StateStore;
 use governor::state::keyed::ShrinkableKeyedStateStore;
+use governor::{Quota, RateLimiter};
 
-use super::RateLimit;
+use crate::model::RateLimit;
 
 const BUCKETS: usize = 65_536;
 /// How many of them one group may take.
@@ -50,6 +51,13 @@ pub(super) struct Limiter<K: Key, C: Clock = MonotonicClock> {
     counted: AtomicUsize,
 }
 
+/// `None` for a limit that would never let anything pass.
+fn quota(limit: &RateLimit) -> Option<Quota> {
+    let interval = limit.period.checked_div(limit.times)?;
+    let burst = NonZeroU32::new(limit.burst)?;
+    Some(Quota::with_period(interval)?.allow_burst(burst))
+}
+
 impl<K: Key> Limiter<K> {
     pub(super) fn new(limit: RateLimit) -> Result<Self, RateLimit> {
         Self::with_clock(limit, MonotonicClock)
@@ -58,7 +66,7 @@ impl<K: Key> Limiter<K> {
 
 impl<K: Key, C: Clock> Limiter<K, C> {
     fn with_clock(limit: RateLimit, clock: C) -> Result<Self, RateLimit> {
-        let quota = limit.quota().ok_or(limit)?;
+        let quota = quota(&limit).ok_or(limit)?;
         let limiter = RateLimiter::new(quota, Buckets::new(), clock);
         Ok(Self { limiter, counted: AtomicUsize::new(0) })
     }

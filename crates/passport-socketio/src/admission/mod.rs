@@ -14,7 +14,6 @@
 
 mod client;
 mod limiter;
-mod rate_limit;
 
 use std::fmt;
 use std::time::Duration;
@@ -25,9 +24,7 @@ use ipnet::IpNet;
 
 use self::client::{Network, network_of};
 use self::limiter::Limiter;
-use crate::authorizer::Denial;
-
-pub use rate_limit::RateLimit;
+use crate::model::{Denial, RateLimit};
 
 /// The limits of one authorizer, as the builder was given them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -108,7 +105,7 @@ mod tests {
     use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
     use super::*;
-    use crate::PeerAddr;
+    use crate::model::PeerAddr;
 
     fn from(address: impl Into<IpAddr>) -> Parts {
         let (mut request, ()) = http::Request::get("/").body(()).unwrap().into_parts();

@@ -13,8 +13,10 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
 use super::{
-    AuthorizeError, Candidate, Check, CookieContext, Denial, DeserializeUser, FailHook, Failure,
-    Identity, Limits, Loads, Lookup, OriginPolicy, Readings, Session, SuccessHook, Trace, Unread,
+    CookieContext, DeserializeUser, Limits, Loads, Lookup, OriginPolicy, Readings, Trace, Unread,
+};
+use crate::model::{
+    AuthorizeError, Candidate, Check, Denial, FailHook, Failure, Identity, Session, SuccessHook,
     UserIdHook, UserKey, Verdict,
 };
 use crate::observe::metrics;

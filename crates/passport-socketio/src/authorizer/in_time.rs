@@ -7,7 +7,7 @@ use express_session::store::StoreError;
 use futures_util::FutureExt as _;
 use tokio::time::{Instant, timeout};
 
-use super::AuthorizeError;
+use crate::model::AuthorizeError;
 use crate::observe::metrics;
 
 /// Waits no longer than `after`. A store that panics could not tell.

@@ -7,8 +7,9 @@ use express_session::store::{SessionStore, StoreError, StoredSession};
 use http::request::Parts;
 use serde_json::Value;
 
+use super::Decider;
 use super::in_time::in_time;
-use super::{AuthorizeError, Decider, Session};
+use crate::model::{AuthorizeError, Session};
 
 impl<U: Send + Sync + 'static> Decider<U> {
     /// What a session is now, past the crowd of handshakes.

@@ -44,45 +44,33 @@
 //! store, the deserializer and the clock.
 
 mod decider;
-mod hooks;
-mod identity;
 mod in_time;
 mod later;
 mod limits;
 mod loads;
 mod lookup;
 mod origin;
-mod outcome;
 mod owner;
 mod readings;
-mod reason;
 mod request;
 mod trace;
 mod unread;
 mod user;
-mod user_key;
 
 #[cfg(test)]
 mod tests;
 
-pub use hooks::{Candidate, Reject, Verdict};
-pub use identity::{Identity, Session};
-pub use origin::PeerAddr;
-pub use outcome::{AuthorizeError, Decision, Denial, Failure};
-pub use reason::Reason;
-pub use trace::{Check, Explanation, Step};
+pub use crate::model::{Check, Reason};
+pub use trace::{Explanation, Step};
 pub use user::DeserializeUser;
-pub use user_key::UserKey;
 
 pub(crate) use decider::Decider;
-pub(crate) use hooks::{Answer, FailHook, SuccessHook, UserIdHook, success_hook};
 pub(crate) use limits::Limits;
 pub(crate) use loads::{LoadLimits, Loads};
 pub(crate) use lookup::{Lookup, fresh_for};
 pub(crate) use origin::{Origin, OriginPolicy};
 pub(crate) use owner::{NotOwner, Owner};
-pub(crate) use readings::{Reading, Readings};
-pub(crate) use reason::Reads;
+pub(crate) use readings::Readings;
 pub(crate) use request::CookieContext;
 pub(crate) use trace::{Trace, Unheard, failed_step};
 pub(crate) use unread::Unread;

@@ -18,7 +18,7 @@
 //! ignored.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::Ipv6Addr;
 use std::sync::Once;
 
 use http::HeaderMap;
@@ -27,35 +27,8 @@ use http::request::Parts;
 use http::uri::Authority;
 use ipnet::IpNet;
 
-use super::Denial;
+use crate::model::{Denial, PeerAddr};
 use crate::observe::events;
-
-/// The address of whoever connected to this server, in a request's extensions: put it there where
-/// the server is not axum's (whose `ConnectInfo` is read with the feature `axum`). It is
-/// for [`trust_proxy`](crate::AuthorizerBuilder::trust_proxy) and
-/// [`audit`](crate::AuthorizerBuilder::audit).
-///
-/// ```
-/// use passport_socketio::PeerAddr;
-///
-/// let mut request = http::Request::get("/").body(()).unwrap();
-/// request.extensions_mut().insert(PeerAddr(([127, 0, 0, 1], 40_000).into()));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PeerAddr(pub SocketAddr);
-
-impl PeerAddr {
-    pub(crate) fn of(request: &Parts) -> Option<IpAddr> {
-        let extensions = &request.extensions;
-        #[cfg(feature = "axum")]
-        if let Some(axum::extract::ConnectInfo(peer)) =
-            extensions.get::<axum::extract::ConnectInfo<SocketAddr>>()
-        {
-            return Some(peer.ip());
-        }
-        extensions.get::<Self>().map(|peer| peer.0.ip())
-    }
-}
 
 /// `scheme://host[:port]` (RFC 6454), lower-case, the port always written.
 #[derive(Clone, Debug, PartialEq, Eq)]

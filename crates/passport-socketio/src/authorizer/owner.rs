@@ -4,9 +4,10 @@ use express_session::source::Located;
 use express_session::store::{Life, StoredSession};
 use http::request::Parts;
 
+use super::Decider;
 use super::trace::Known;
-use super::{Decider, Denial, Failure, Session, UserKey};
 use crate::express_session::{SessionId, SidHash};
+use crate::model::{Denial, Failure, Session, UserKey};
 
 /// What every later request of a connection has to show. Found out without a store.
 #[derive(Debug)]

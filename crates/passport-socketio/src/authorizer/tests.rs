@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use testkit::{CountingStore, FakeClock};
 
 use super::*;
+use crate::model::*;
 use crate::{Authorizer, AuthorizerBuilder};
 
 mod denied;

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::{AuthorizeError, Denial, Failure, Session};
+use crate::model::{AuthorizeError, Denial, Failure, Session};
 
 /// Closed, so that who acts on a live session treats each of them, and none as another.
 #[derive(Debug)]

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::{AuthorizerBuilder, ConfigError};
+use super::AuthorizerBuilder;
 #[cfg(doc)]
 use crate::Authorizer;
-use crate::RateLimit;
 use crate::authorizer::LoadLimits;
 use crate::live::LiveSettings;
+use crate::model::{ConfigError, RateLimit};
 
 impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
     /// How many sessions handshakes may load from the store at the same time. 256 by default.

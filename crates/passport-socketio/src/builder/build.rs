@@ -6,14 +6,14 @@ use std::time::Duration;
 use express_session::source::{ExpressSource, SessionSource};
 use express_session::store::SessionStore;
 
-use super::{AuthorizerBuilder, ConfigError, admission};
+use super::{AuthorizerBuilder, admission};
 use crate::Authorizer;
 use crate::admission::Admission;
 use crate::auth::ServerOptions;
 use crate::authorizer::{Decider, Loads, Origin, OriginPolicy, Readings};
 use crate::handshake::normal_path;
+use crate::model::{ConfigError, Scope};
 use crate::observe::events;
-use crate::scope::Scope;
 
 /// How long a connection may last on a session that nobody can end from outside.
 const CARRIED_AGE: Duration = Duration::from_secs(60 * 60);

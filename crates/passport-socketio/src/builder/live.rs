@@ -8,7 +8,8 @@ use express_session::watch::SessionWatch;
 use super::AuthorizerBuilder;
 #[cfg(doc)]
 use crate::Authorizer;
-use crate::live::{Ended, OverLimit};
+use crate::live::OverLimit;
+use crate::model::Ended;
 
 /// As good as for ever, and no clock overflows.
 pub(super) const A_YEAR: Duration = Duration::from_secs(365 * 24 * 3600);

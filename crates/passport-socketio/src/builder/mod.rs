@@ -12,25 +12,22 @@ use serde::de::DeserializeOwned;
 
 #[cfg(doc)]
 use crate::Authorizer;
+use crate::DeserializeUser;
 use crate::admission::AdmissionLimits;
-use crate::authorizer::{
-    AsyncFnDeserializer, BoxError, FailHook, Limits, LoadLimits, SuccessHook, UserIdHook,
-    success_hook,
-};
+use crate::authorizer::{AsyncFnDeserializer, BoxError, Limits, LoadLimits};
 use crate::handshake::HandshakeSettings;
 use crate::live::LiveSettings;
-use crate::scope::ScopeSettings;
-use crate::{Candidate, DeserializeUser, Failure, Reject, UserKey, Verdict};
+use crate::model::{
+    Candidate, FailHook, Failure, Reject, ScopeSettings, SuccessHook, UserIdHook, UserKey, Verdict,
+    success_hook,
+};
 
 mod admission;
 mod build;
 mod cluster;
-mod error;
 mod handshake;
 mod live;
 mod observe;
-
-pub use error::ConfigError;
 
 use live::A_YEAR;
 

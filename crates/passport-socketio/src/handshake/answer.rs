@@ -17,8 +17,7 @@ use http::{HeaderValue, Response, StatusCode, Version};
 
 use super::ResponseBody;
 use super::cors::preflight_headers;
-use crate::authorizer::Reads;
-use crate::{Denial, Failure};
+use crate::model::{Denial, Failure, Reads};
 
 /// Official clients have a jittered backoff of their own; whoever else honours `Retry-After` shall
 /// not come back in one wave.

@@ -8,10 +8,11 @@ use http::request::Parts;
 use tokio::time::sleep;
 
 use super::Connection;
+use crate::Authorizer;
 use crate::attempt::Attempt;
 use crate::authorizer::fresh_for;
 use crate::live::Begun;
-use crate::{Authorizer, Session};
+use crate::model::Session;
 
 /// How long a handshake that began at the layer waits for its first CONNECT: longer than the host does
 /// by default. A CONNECT that comes later begins one of its own.

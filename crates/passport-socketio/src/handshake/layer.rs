@@ -24,9 +24,10 @@ use super::exchange::Exchange;
 use super::future::State;
 use super::handover::Handover;
 use super::{ResponseBody, ResponseFuture};
+use crate::Authorizer;
 use crate::authorizer::{CookieContext, NotOwner};
+use crate::model::Failure;
 use crate::observe::{Subject, events};
-use crate::{Authorizer, Failure};
 
 /// The layer of [`Authorizer::layer`].
 pub struct AuthLayer<U> {

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::authorizer::Reads;
-use crate::{Denial, Failure};
+use crate::model::{Denial, Failure, Reads};
 
 /// What is refused before there is a socket, and how long one may be nobody's.
 #[derive(Clone, Copy, Debug)]

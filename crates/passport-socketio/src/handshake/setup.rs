@@ -17,6 +17,7 @@ use socketioxide::socket::Socket;
 
 use super::{Handover, host_of};
 use crate::Authorizer;
+use crate::model::ConfigError;
 use crate::observe::events;
 
 /// Socket.IO's `maxHttpBufferSize` in Node, in bytes.
@@ -28,11 +29,19 @@ pub(crate) struct Setup {
     has_layer: AtomicBool,
     warned_of_layer: AtomicBool,
     looked_at_limits: AtomicBool,
+    warned_of_claim: AtomicBool,
 }
 
 impl Setup {
     pub(super) fn has_layer(&self) {
         self.has_layer.store(true, Ordering::Relaxed);
+    }
+
+    /// Says why no connect middleware of this authorizer admits anything.
+    pub(crate) fn warn_of_claim(&self, error: &ConfigError) {
+        if !self.warned_of_claim.swap(true, Ordering::Relaxed) {
+            events::not_attached(error);
+        }
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::Session;
 use crate::authorizer::Decider;
+use crate::model::Session;
 use crate::observe::Observer;
 
 /// Touches sessions, each at most once in a while.

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::Registry;
 use super::begun::UnderWay;
 use super::registry::State;
-use crate::UserKey;
+use crate::model::UserKey;
 
 #[derive(Default)]
 pub(super) struct Denied {

@@ -27,6 +27,7 @@ use tokio::time::{Instant, sleep};
 
 use super::socket;
 use crate::handshake::{Connection, SESSION_ENDED, SessionEnded, host_of, sockets_of};
+use crate::model::EndReason;
 
 /// A full buffer empties at the client's speed; a handshake takes a few round trips.
 const FIRST_RETRY: Duration = Duration::from_millis(10);
@@ -34,70 +35,6 @@ const FIRST_RETRY: Duration = Duration::from_millis(10);
 const OFTEN: Duration = Duration::from_millis(500);
 /// An app's own middleware may hold a handshake for as long as it likes, so nobody gives up.
 const SLOWEST_RETRY: Duration = Duration::from_secs(1);
-
-/// Why a live session ends.
-///
-/// ```
-/// use passport_socketio::live::EndReason;
-///
-/// assert_eq!(EndReason::LoggedOut.code(), "logged_out");
-/// assert!(!EndReason::LoggedOut.reconnect());
-/// assert!(EndReason::UserChanged.reconnect());
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum EndReason {
-    /// The user logged out.
-    LoggedOut,
-    /// The session's time is over.
-    Expired,
-    /// An operator ended it.
-    Revoked,
-    /// Another user logged in to the same session, or the user has another key now.
-    UserChanged,
-    /// The connection is as old as it may get on a session that its cookie carries: the client may
-    /// come back with the cookie that it has now.
-    ConnectionAge,
-    /// The user was loaded anew, and was not found, or `success` agreed no longer.
-    Rejected,
-    /// An operator closed it, or the user has more connections than allowed.
-    Evicted,
-    /// The store stayed away for longer than live sessions are trusted.
-    StoreUnavailable,
-    /// For as long as live sessions are trusted it could not be told whether the login stands, though
-    /// the store answers: its record can't be read, or a hook of the app gave no answer when the user
-    /// was loaded anew.
-    CouldNotTell,
-}
-
-impl EndReason {
-    /// The `code` that the client reads.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::LoggedOut => "logged_out",
-            Self::Expired | Self::ConnectionAge => "expired",
-            Self::Revoked => "revoked",
-            Self::UserChanged => "user_changed",
-            Self::Rejected => "rejected",
-            Self::Evicted => "evicted",
-            Self::StoreUnavailable => "store_unavailable",
-            Self::CouldNotTell => "could_not_tell",
-        }
-    }
-
-    /// Whether the client is invited to come back, and be somebody again.
-    pub fn reconnect(self) -> bool {
-        match self {
-            Self::UserChanged
-            | Self::ConnectionAge
-            | Self::StoreUnavailable
-            | Self::CouldNotTell => true,
-            Self::LoggedOut | Self::Expired | Self::Revoked | Self::Rejected | Self::Evicted => {
-                false
-            }
-        }
-    }
-}
 
 /// The host's socket, which must not be kept alive by our knowing of it.
 pub(crate) struct Host<A: Adapter> {

@@ -12,7 +12,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::registry::{Entry, State, end_all};
-use super::{EndReason, LiveSocket, Registry};
+use super::{LiveSocket, Registry};
+use crate::model::EndReason;
 
 /// How long without an answer is too long.
 #[derive(Clone, Copy, Debug)]

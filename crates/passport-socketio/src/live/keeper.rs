@@ -25,9 +25,9 @@ use super::feeds::Feeds;
 use super::grace::Grace;
 use super::schedule::{Due, Finding};
 use super::slots::Manner;
-use super::{EndReason, LiveSettings, Registry};
-use crate::AuthorizeError;
+use super::{LiveSettings, Registry};
 use crate::authorizer::{Decider, Unheard, Unread};
+use crate::model::{AuthorizeError, EndReason};
 use crate::mutant::Mutant;
 use crate::observe::{Promise, events};
 

@@ -12,10 +12,11 @@ use socketioxide::SocketIo;
 use socketioxide::adapter::{Adapter, LocalAdapter};
 use socketioxide::extract::SocketRef;
 
+use crate::Authorizer;
 use crate::handshake::check_limits;
+use crate::model::{ConfigError, UserKey};
 use crate::observe::Observer;
-use crate::scope::Claim;
-use crate::{Authorizer, ConfigError, UserKey};
+use crate::socketio::Claim;
 
 mod activity;
 mod begun;
@@ -36,11 +37,10 @@ mod slots;
 mod socket;
 mod user;
 
-pub use end::EndReason;
+pub use crate::model::{EndReason, Ended};
 pub use refresh::Refreshed;
 pub use revoke::Revoked;
 pub use settings::OverLimit;
-pub use socket::Ended;
 pub use user::LiveUser;
 
 pub(crate) use activity::Toucher;

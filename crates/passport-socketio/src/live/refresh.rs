@@ -8,8 +8,8 @@ use express_session::SessionId;
 use socketioxide::adapter::{Adapter, LocalAdapter};
 use socketioxide::extract::SocketRef;
 
-use super::{EndReason, Live, LiveSocket};
-use crate::{AuthorizeError, Failure, Identity, UserKey};
+use super::{Live, LiveSocket};
+use crate::model::{AuthorizeError, EndReason, Failure, Identity, UserKey};
 
 /// What [`Live::refresh_user`] did, on this node.
 pub struct Refreshed<A: Adapter = LocalAdapter> {

@@ -14,7 +14,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::registry::{Entry, Registry, State, end_all};
-use super::{Begun, EndReason, LiveSocket, Over, OverLimit};
+use super::{Begun, LiveSocket, Over, OverLimit};
+use crate::model::EndReason;
 
 impl<U> Registry<U> {
     /// Enters a session that a handshake is about to load.

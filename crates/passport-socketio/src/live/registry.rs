@@ -15,10 +15,10 @@ use tokio::time::Instant;
 use super::begun::UnderWay;
 use super::denied::{Denied, Moments};
 use super::slots::{Schedule, Slot};
-use super::{EndReason, Ending, LiveSocket};
+use super::{Ending, LiveSocket};
 use crate::authorizer::Loads;
+use crate::model::{EndReason, Session, UserKey};
 use crate::observe::Tally;
-use crate::{Session, UserKey};
 
 /// All live sessions of one authorizer on this node.
 pub(crate) struct Registry<U> {

@@ -6,8 +6,8 @@ use express_session::{SessionId, SidHash};
 use socketioxide::adapter::Adapter;
 use tokio::time::Instant;
 
-use super::{EndReason, Live};
-use crate::UserKey;
+use super::Live;
+use crate::model::{EndReason, UserKey};
 
 /// A request of the app that began before the session was destroyed may write it once more.
 const LATE_WRITERS: Duration = Duration::from_secs(300);

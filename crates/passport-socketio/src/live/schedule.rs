@@ -12,8 +12,8 @@ use tokio::time::Instant;
 
 use super::registry::{Entry, State, end_all};
 use super::slots::{Manner, Schedule};
-use super::{EndReason, LiveSocket, Registry};
-use crate::Session;
+use super::{LiveSocket, Registry};
+use crate::model::{EndReason, Session};
 use crate::observe::metrics;
 
 /// An app writes a session several times in a row, and each write is told.

@@ -1,20 +1,19 @@
 //! One socket of a logged-in user, and how its end begins.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
-use express_session::{SessionId, SidHash};
+use express_session::SessionId;
 use futures_util::future::BoxFuture;
 use socketioxide::socket::Sid;
 use tokio::time::{Instant, sleep};
 
 use super::activity::Activity;
-use super::{EndReason, LiveSettings, Toucher};
+use super::{LiveSettings, Toucher};
+use crate::model::{EndReason, Ended, Identity, Session, UserKey};
 use crate::observe::{Observer, Subject};
-use crate::{Identity, Session, UserKey};
 
 /// A store may end a session a moment before it said.
 const SLACK: Duration = Duration::from_millis(1100);
@@ -58,35 +57,6 @@ pub(crate) enum Over {
     Ended(EndReason),
     /// The socket has left, and nothing is known of its login.
     Left,
-}
-
-/// A socket whose login has ended: what `.on_session_end` is told.
-#[non_exhaustive]
-pub struct Ended<'e> {
-    /// Why.
-    pub reason: EndReason,
-    /// The session. Log its [`hash`](SessionId::hash), never the id.
-    pub session: &'e SessionId,
-    /// Whose it was.
-    pub user: &'e UserKey,
-    /// Where the socket was connected to.
-    pub namespace: &'e str,
-    /// The socket's id. To whoever knows it and can send requests for it, it opens the connection, if
-    /// that is still there: keep it to yourself.
-    pub socket: Sid,
-}
-
-/// With hashes of the user and of the socket's id.
-impl fmt::Debug for Ended<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ended")
-            .field("reason", &self.reason)
-            .field("session", &self.session)
-            .field("user", &self.user)
-            .field("namespace", &self.namespace)
-            .field("socket", &SidHash::of(&self.socket.to_string()))
-            .finish()
-    }
 }
 
 /// The host's socket, with its adapter's type forgotten.

@@ -10,7 +10,7 @@ use socketioxide::extract::SocketRef;
 use socketioxide::operators::BroadcastOperators;
 
 use super::Live;
-use crate::UserKey;
+use crate::model::UserKey;
 
 /// One user. Made by [`Live::user`].
 ///

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use express_session::SidHash;
 use socketioxide::socket::Sid;
 
-use crate::UserKey;
+use crate::model::UserKey;
 
 pub(crate) type AuditHook = Arc<dyn Fn(&AuditEvent<'_>) + Send + Sync>;
 

@@ -13,8 +13,7 @@ use tracing::{Span, debug, debug_span, error, info, warn};
 use super::Subject;
 use super::repeats::{EVERY, Repeats, Warning};
 use super::text::{chain, safe};
-use crate::live::Ended;
-use crate::{AuthorizeError, Failure};
+use crate::model::{AuthorizeError, Ended, Failure};
 
 const DECISION: &str = "passport_socketio::decision";
 const LIVE: &str = "passport_socketio::live";

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::tally::{LISTENING, STORES, Share};
 use super::{Repeats, events, metrics};
-use crate::AuthorizeError;
+use crate::model::AuthorizeError;
 
 /// A store that does not answer, for as long as this lives.
 pub(crate) struct Outage {

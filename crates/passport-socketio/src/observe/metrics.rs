@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use super::recorder::Kind::{self, Counter, Gauge, Histogram};
 use super::recorder::{count, describe, took};
-use crate::AuthorizeError;
-use crate::live::EndReason;
+use crate::model::{AuthorizeError, EndReason};
 
 const DECISIONS: &str = "passport_socketio_decisions_total";
 const STORE: &str = "passport_socketio_store_seconds";

@@ -21,8 +21,7 @@ use express_session::SessionId;
 #[cfg(feature = "redis")]
 use express_session::SidHash;
 
-use crate::live::Ended;
-use crate::{AuthorizeError, Failure, UserKey};
+use crate::model::{AuthorizeError, Ended, Failure, UserKey};
 
 mod audit;
 pub(crate) mod events;

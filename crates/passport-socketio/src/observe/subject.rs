@@ -4,11 +4,10 @@ use std::net::IpAddr;
 
 use express_session::{SessionId, SidHash};
 use http::request::Parts;
-use socketioxide::adapter::Adapter;
-use socketioxide::socket::{Sid, Socket};
+use socketioxide::socket::Sid;
 
 use super::{AuditEvent, AuditKind};
-use crate::{PeerAddr, UserKey};
+use crate::model::{PeerAddr, UserKey};
 
 /// Who asks, and where.
 #[derive(Clone)]
@@ -33,12 +32,8 @@ impl<'s> Subject<'s> {
     }
 
     /// A socket that wants to connect to its namespace.
-    pub(crate) fn of_socket<A: Adapter>(socket: &'s Socket<A>) -> Self {
-        Self {
-            namespace: Some(socket.ns()),
-            socket: Some(socket.id),
-            ..Self::at("namespace", socket.req_parts())
-        }
+    pub(crate) fn of_socket(request: &Parts, namespace: &'s str, socket: Sid) -> Self {
+        Self { namespace: Some(namespace), socket: Some(socket), ..Self::at("namespace", request) }
     }
 
     /// A socket that was connected.

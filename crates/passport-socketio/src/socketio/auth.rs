@@ -9,7 +9,7 @@ use socketioxide::handler::{FromConnectParts, FromMessageParts, Value};
 use socketioxide::socket::Socket;
 
 use super::logins::{LiveUserOf, Logins};
-use crate::{Identity, Session, UserKey};
+use crate::model::{Identity, Session, UserKey};
 
 /// The user behind the socket. Derefs to your user.
 ///

@@ -25,16 +25,17 @@ use tokio::time::{Instant, sleep};
 use tracing::Instrument as _;
 
 use super::again::Again;
+use super::claim::Claim;
+use crate::Authorizer;
 use crate::attempt::Attempt;
-use crate::authorizer::{Answer, Denial, Lookup};
+use crate::authorizer::Lookup;
 use crate::handshake::{Connection, Handover, Left, after_connect, before_connect, check_setup};
-use crate::live::{Begun, EndReason, Host, LiveSocket, NotEntered, Over, Registration};
+use crate::live::{Begun, Host, LiveSocket, NotEntered, Over, Registration};
+use crate::model::{Answer, AuthorizeError, Denial, EndReason, Failure, Identity, Session};
 use crate::mutant::Mutant;
 use crate::observe::{Subject, events};
-use crate::scope::Claim;
 use crate::socketio::logins::LiveUserOf;
 use crate::socketio::session::SocketSession;
-use crate::{AuthorizeError, Authorizer, Failure, Identity, Session};
 
 /// How long who was let through by the layer waits for another look, while there are too many: as long
 /// as an official client waits for its connection. Refused here it would not come back by itself.
@@ -126,7 +127,7 @@ impl<U: Send + Sync + 'static> Gate<U> {
     ) -> Result<(), Cow<'static, str>> {
         let Ok(io) = SocketIo::from_connect_parts(socket, &None);
         let claim = Claim::on(&io, self.auth.scope()).map_err(|error| {
-            self.auth.scope().warn(&error);
+            self.auth.setup().warn_of_claim(&error);
             "server_error"
         })?;
         self.admit(socket, handshake).await?;
@@ -143,7 +144,7 @@ impl<U: Send + Sync + 'static> Gate<U> {
         handshake: Begun<U>,
     ) -> Result<(), Cow<'static, str>> {
         let request = socket.req_parts();
-        let mut subject = Subject::of_socket(&**socket);
+        let mut subject = Subject::of_socket(request, socket.ns(), socket.id);
         if let Err(limited) = self.auth.count_connect(request) {
             return self.refuse(socket, &subject, limited.into());
         }

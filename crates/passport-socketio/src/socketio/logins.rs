@@ -10,8 +10,8 @@ use socketioxide::adapter::Adapter;
 use socketioxide::socket::Socket;
 
 use super::session::SocketSession;
-use crate::Identity;
 use crate::live::{LiveSocket, Membership};
+use crate::model::Identity;
 use crate::mutant::Mutant;
 
 /// The socket's places among the live sessions of the authorizers with users of this type.

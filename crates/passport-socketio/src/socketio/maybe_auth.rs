@@ -10,7 +10,7 @@ use socketioxide::socket::{DisconnectReason, Socket};
 
 use super::NotAuthorized;
 use super::logins::{LiveUserOf, Logins};
-use crate::Identity;
+use crate::model::Identity;
 
 /// The user behind the socket, if there is one: for namespaces that let guests in, and for
 /// disconnect handlers.

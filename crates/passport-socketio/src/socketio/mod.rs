@@ -10,6 +10,7 @@
 
 mod again;
 mod auth;
+mod claim;
 mod filter;
 mod gate;
 mod guard;
@@ -19,8 +20,10 @@ mod rooms;
 mod session;
 
 pub use auth::{Auth, NotAuthorized};
+pub(crate) use claim::Claim;
 pub use filter::filter_sockets_by_user;
 pub use gate::{Gate, GateMarker};
 pub use guard::Guard;
 pub use maybe_auth::MaybeAuth;
+
 pub use session::{MaybeSession, NoSession};

@@ -6,7 +6,8 @@
 use express_session::SidHash;
 use socketioxide::adapter::Adapter;
 
-use crate::{Authorizer, Live, UserKey};
+use crate::model::UserKey;
+use crate::{Authorizer, Live};
 
 impl<U: Send + Sync + 'static> Authorizer<U> {
     /// The room of all sockets of a user, in each namespace that this authorizer lets them into.

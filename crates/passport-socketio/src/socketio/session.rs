@@ -7,8 +7,8 @@ use socketioxide::adapter::Adapter;
 use socketioxide::handler::{FromConnectParts, FromDisconnectParts, FromMessageParts, Value};
 use socketioxide::socket::{DisconnectReason, Socket};
 
-use crate::Session;
 use crate::live::{Login, Over};
+use crate::model::Session;
 use crate::mutant::Mutant;
 
 /// The socket's session, in its extensions.

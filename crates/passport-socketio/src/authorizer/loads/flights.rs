@@ -11,7 +11,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::kept::Kept;
-use super::{Answer, AuthorizeError, LoadLimits};
+use super::{Answer, LoadLimits};
+use crate::model::AuthorizeError;
 
 pub(super) struct Flights {
     by_session: HashMap<SidHash, Flight>,

@@ -36,8 +36,8 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use self::flights::{Asked, Flights, Next};
-use super::AuthorizeError;
 use super::in_time::in_time;
+use crate::model::AuthorizeError;
 
 /// How many loads, and for how long.
 #[derive(Clone, Copy, Debug)]

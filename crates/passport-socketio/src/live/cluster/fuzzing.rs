@@ -7,7 +7,7 @@ use super::bus::Bus;
 use super::memory::MemoryBus;
 use super::message::Seal;
 use super::transport::Heard;
-use crate::scope::{Scope, ScopeSettings};
+use crate::model::{Scope, ScopeSettings};
 
 /// A node hears this on each of its channels and reads it in the list of nodes: signed by a node of its
 /// cluster, and then as it is.

@@ -13,8 +13,8 @@ use serde_json::Value;
 use sha2::Sha256;
 
 use super::presence::Acquaintance;
-use crate::UserKey;
 use crate::live::Revoked;
+use crate::model::UserKey;
 
 /// The name of a node, new with each process.
 ///

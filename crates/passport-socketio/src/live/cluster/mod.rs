@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use super::revoke::after_late_writers;
 use super::{Live, Revoked};
-use crate::UserKey;
+use crate::model::UserKey;
 use crate::observe::nodes;
 
 mod answers;

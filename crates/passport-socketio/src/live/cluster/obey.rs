@@ -4,9 +4,9 @@ use express_session::SidHash;
 use socketioxide::adapter::Adapter;
 
 use super::message::{Order, Report, to_hashes, to_value};
-use crate::UserKey;
 use crate::live::revoke::after_late_writers;
-use crate::live::{EndReason, Live, Revoked};
+use crate::live::{Live, Revoked};
+use crate::model::{EndReason, UserKey};
 
 impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
     /// What another node's operator wants of this one. `None` if it could not tell.

@@ -9,7 +9,7 @@ use super::*;
 use crate::authorizer::LoadLimits;
 use crate::live::socket::Connection;
 use crate::live::{LiveSettings, NotEntered};
-use crate::{Identity, Session};
+use crate::model::{Identity, Session};
 
 struct Connected;
 

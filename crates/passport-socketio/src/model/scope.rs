@@ -3,20 +3,11 @@
 //! The name is equal on all nodes. The secret is the cluster's, or a random one where none was given:
 //! then nothing of this authorizer is known on another node, and no other authorizer has its rooms.
 
-mod claim;
-
-use std::any::TypeId;
-use std::sync::Once;
-
 use express_session::SidHash;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
-use socketioxide::adapter::{Adapter, LocalAdapter};
 
-use crate::observe::events;
-use crate::{ConfigError, UserKey};
-
-pub(crate) use claim::Claim;
+use super::{ConfigError, UserKey};
 
 /// The names of the library's own rooms begin so.
 const ROOM: &str = "passport:";
@@ -25,13 +16,14 @@ const SHOWN: usize = 16;
 
 pub(crate) struct Scope {
     authorizer: Box<str>,
+    #[cfg(feature = "redis")]
     cluster: Box<str>,
     is_shared: bool,
     id: [u8; SHOWN],
     /// With the names in it, and no room yet.
     rooms: Hmac<Sha256>,
+    #[cfg(feature = "redis")]
     orders: Hmac<Sha256>,
-    warned: Once,
 }
 
 /// What the builder was told.
@@ -76,12 +68,13 @@ impl Scope {
         let rooms = keyed("passport-socketio rooms")?;
         Ok(Self {
             id: shown(keyed("passport-socketio id")?),
+            #[cfg(feature = "redis")]
             orders: keyed("passport-socketio orders")?,
             rooms,
             authorizer: authorizer.into(),
+            #[cfg(feature = "redis")]
             cluster: cluster.into(),
             is_shared,
-            warned: Once::new(),
         })
     }
 
@@ -131,16 +124,6 @@ impl Scope {
     /// Whether another authorizer may have the same rooms: on another node, or by mistake here.
     pub(crate) fn is_shared(&self) -> bool {
         self.is_shared
-    }
-
-    /// Whether its rooms are the same on every node that the host's adapter reaches.
-    pub(crate) fn fits<A: Adapter>(&self) -> bool {
-        self.is_shared || TypeId::of::<A>() == TypeId::of::<LocalAdapter>()
-    }
-
-    /// Says once why nobody is let in.
-    pub(crate) fn warn(&self, error: &ConfigError) {
-        self.warned.call_once(|| events::not_attached(error));
     }
 }
 

@@ -3,16 +3,16 @@
 //! Two with one name and one cluster secret would be mistaken for each other: what is sent to user 42
 //! of one reaches the other's. On different servers they are nodes of one cluster, and should be.
 
+use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use socketioxide::SocketIo;
-use socketioxide::adapter::Adapter;
+use socketioxide::adapter::{Adapter, LocalAdapter};
 
-use super::Scope;
-use crate::ConfigError;
+use crate::model::{ConfigError, Scope};
 
 /// By the server and the scope's id: whose it is, and how many claims it has.
 static CLAIMS: Mutex<BTreeMap<Key, (usize, usize)>> = Mutex::new(BTreeMap::new());
@@ -35,7 +35,7 @@ impl Claim {
         io: &SocketIo<A>,
         scope: &Arc<Scope>,
     ) -> Result<Option<Self>, ConfigError> {
-        if !scope.fits::<A>() {
+        if !rooms_fit::<A>(scope) {
             return Err(ConfigError::AdapterNeedsClusterSecret);
         }
         if !scope.is_shared() {
@@ -63,6 +63,11 @@ impl Drop for Claim {
             }
         }
     }
+}
+
+/// Whether the rooms have the same names on every node that the adapter reaches.
+fn rooms_fit<A: Adapter>(scope: &Scope) -> bool {
+    scope.is_shared() || TypeId::of::<A>() == TypeId::of::<LocalAdapter>()
 }
 
 /// No code that holds the lock can panic, so a poisoned one is whole.

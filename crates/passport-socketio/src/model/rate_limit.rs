@@ -1,9 +1,6 @@
 //! How often.
 
-use std::num::NonZeroU32;
 use std::time::Duration;
-
-use governor::Quota;
 
 /// How often something may happen: a bucket that is full at first, gives one token for each time,
 /// and is refilled evenly.
@@ -19,9 +16,9 @@ use governor::Quota;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
-    times: u32,
-    period: Duration,
-    burst: u32,
+    pub(crate) times: u32,
+    pub(crate) period: Duration,
+    pub(crate) burst: u32,
 }
 
 impl RateLimit {
@@ -47,12 +44,5 @@ impl RateLimit {
     /// How often at once, by who has not been there for a while.
     pub const fn burst(self, times: u32) -> Self {
         Self { burst: times, ..self }
-    }
-
-    /// `None` if it would never let anybody in.
-    pub(super) fn quota(&self) -> Option<Quota> {
-        let interval = self.period.checked_div(self.times)?;
-        let burst = NonZeroU32::new(self.burst)?;
-        Some(Quota::with_period(interval)?.allow_burst(burst))
     }
 }
