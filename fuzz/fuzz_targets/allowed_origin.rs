@@ -52,31 +52,36 @@ async fn check(
         return;
     }
     let origin = parse(origin).expect("what is let through is an origin");
-    if is_listed && parse(listed).as_ref() == Some(&origin) {
+    if is_listed && (parse(listed).as_ref() == Some(&origin) || is_below(&origin, listed)) {
         return;
     }
     assert!(origin.0 == "https" || !is_listed, "cleartext beside https://");
     let own = if from_proxy {
         // Of several entries the first counts.
         let first = |text: &str| text.split(',').next().unwrap_or_default().trim().to_owned();
-        let scheme = match &*first(scheme) {
-            "ws" => "http".to_owned(),
-            "wss" => "https".to_owned(),
-            scheme => scheme.to_owned(),
-        };
-        format!("{scheme}://{}", first(forwarded))
+        format!("{}://{}", first(scheme), first(forwarded))
     } else {
         format!("http://{name}")
     };
     assert_eq!(parse(&own), Some(origin));
 }
 
+/// Whether the listed origin is a pattern, and means this one.
+fn is_below(origin: &Parsed, listed: &str) -> bool {
+    let pattern = listed.strip_prefix("https://*.").and_then(|at| parse(&format!("https://{at}")));
+    pattern.is_some_and(|(scheme, host, port)| {
+        let labels = origin.1.strip_suffix(&host).and_then(|labels| labels.strip_suffix('.'));
+        let is_whole = labels.is_some_and(|labels| labels.split('.').all(|label| !label.is_empty()));
+        is_whole && (&origin.0, origin.2) == (&scheme, port)
+    })
+}
+
 /// Written for this test: how it is compared, with the port.
 fn parse(origin: &str) -> Option<Parsed> {
     let (scheme, rest) = origin.split_once("://")?;
-    let default = match scheme {
-        "http" => 80,
-        "https" => 443,
+    let (scheme, default) = match scheme {
+        "http" | "ws" => ("http", 80),
+        "https" | "wss" => ("https", 443),
         _ => return None,
     };
     let (host, port) = match rest.rsplit_once(':') {

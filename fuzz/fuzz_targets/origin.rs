@@ -12,7 +12,7 @@ use tower::Layer as _;
 fuzz_target!(|input: (&str, &str, &str, &str, &str)| unit(|| {
     let (name, before, after, scheme, forwarded) = input;
     // Nearly nothing that does not begin so is an origin at all.
-    for begin in ["", "http://"] {
+    for begin in ["", "http://", "ws://"] {
         check(name, &format!("{begin}{before}{name}{after}"), scheme, forwarded);
     }
 }));
@@ -25,7 +25,8 @@ fn check(name: &str, origin: &str, scheme: &str, forwarded: &str) {
         let server = authorizer(|builder| builder).layer().layer(host(Vec::new()));
         let Some(request) = get(STRANGER, OPEN, &direct) else { return };
         let allowed = ask(&server, request).await.0 == 200;
-        let theirs = origin.strip_prefix("http://").map(host_and_port);
+        let theirs = origin.strip_prefix("http://").or(origin.strip_prefix("ws://"));
+        let theirs = theirs.map(host_and_port);
         assert!(!allowed || theirs == Some(host_and_port(name)));
         if let Some(request) = get(STRANGER, OPEN, &proxied) {
             assert_eq!(ask(&server, request).await.0 == 200, allowed);

@@ -65,8 +65,9 @@ pub(crate) struct DemoArgs {
     #[command(flatten)]
     pub(crate) sessions: SessionArgs,
 
-    /// Another origin whose pages may connect, such as https://app.example.com. Repeat it for several.
-    /// Beside an https:// origin the server's own is no longer allowed as http://: name it, too
+    /// Another origin whose pages may connect, such as https://app.example.com, https://*.example.com or
+    /// capacitor://localhost. Repeat it for several. Beside an https:// origin the server's own is no
+    /// longer allowed as http://: name it, too
     #[arg(long = "origin", value_name = "URL")]
     pub(crate) origins: Vec<String>,
 
@@ -98,6 +99,10 @@ pub(crate) struct DemoArgs {
         hide_env_values = true
     )]
     pub(crate) cluster_secret: Option<String>,
+
+    /// Also allow pages that have no origin (`null`, file://). Any site can make such a page in a frame!
+    #[arg(long)]
+    pub(crate) insecure_null_origin: bool,
 
     /// Also accept the signed session id from the query `session_id`. URLs end up in logs!
     #[arg(long)]
@@ -159,6 +164,10 @@ pub(crate) struct DoctorArgs {
     /// An origin that your server allows besides its own. Repeat it for several
     #[arg(long = "allow-origin", value_name = "URL")]
     pub(crate) allowed_origins: Vec<String>,
+
+    /// Your server allows pages that have no origin, too (`null`, file://)
+    #[arg(long)]
+    pub(crate) insecure_null_origin: bool,
 
     /// One JSON document on stdout, for programs
     #[arg(long)]

@@ -85,13 +85,20 @@ fn a_source_of_its_own_leaves_nothing_to_say_about_the_built_in_one() {
 
 #[test]
 fn an_origin_is_written_as_browsers_write_it() {
-    for origin in ["https://app.example.com", "http://localhost:3000", "http://[::1]:3000"] {
+    for origin in [
+        "https://app.example.com",
+        "http://localhost:3000",
+        "http://[::1]:3000",
+        "wss://app.example.com",
+        "ws://localhost:3000",
+        "https://*.example.com",
+        "capacitor://localhost",
+        "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+    ] {
         assert!(complete().origin(origin).build().is_ok(), "{origin}");
     }
     for origin in [
         "",
-        "*",
-        "null",
         "app.example.com",
         "//app.example.com",
         "https://",
@@ -101,15 +108,33 @@ fn an_origin_is_written_as_browsers_write_it() {
         "https://app.example.com:",
         "https://app.example.com:99999",
         "https://ann@app.example.com",
-        "https://*.example.com",
         "https://żółw.example",
         "https://app.example.com https://b.example.com",
-        "ws://app.example.com",
+        "htps://app.example.com",
         "HTTPS://app.example.com",
     ] {
         let builder = complete().origin("https://ok.example").origin(origin);
         let error = builder.build().err();
         assert_eq!(error, Some(ConfigError::Origin(origin.into())), "{origin}");
+    }
+}
+
+#[test]
+fn what_can_not_be_listed_is_refused_with_what_to_do() {
+    type Why = fn(String) -> ConfigError;
+    let cases: [(&str, Why, &str); 7] = [
+        ("*", ConfigError::OriginPattern, "https://*.example.com"),
+        ("http://*.example.com", ConfigError::OriginPattern, ".origin_if(…)"),
+        ("https://*", ConfigError::OriginPublicSuffix, "name each origin of yours"),
+        ("https://*.vercel.app", ConfigError::OriginPublicSuffix, ".origin_if(…)"),
+        ("https://*.co.uk", ConfigError::OriginPublicSuffix, ".origin_if(…)"),
+        ("null", ConfigError::OriginOpaque, ".insecure_null_origin()"),
+        ("file://", ConfigError::OriginOpaque, ".insecure_null_origin()"),
+    ];
+    for (origin, why, says) in cases {
+        let error = error(complete().origin(origin));
+        assert_eq!(error, why(origin.into()));
+        assert!(error.to_string().contains(says), "{error}");
     }
 }
 

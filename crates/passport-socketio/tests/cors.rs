@@ -5,10 +5,13 @@ mod common;
 
 use axum::Router;
 use axum::body::Body;
-use common::world::{Server, cookie, ignore};
+use common::world::{Server, User, cookie, ignore};
 use http::{HeaderMap, Method, Request, StatusCode};
+use passport_socketio::AuthorizerBuilder;
 use socketioxide::handler::ConnectHandler as _;
 use tower::ServiceExt as _;
+
+type Builder = AuthorizerBuilder<User>;
 
 const APP: &str = "https://app.example";
 const EVIL: &str = "https://evil.example";
@@ -72,6 +75,48 @@ async fn nobody_else_is_told_anything() {
         assert_eq!(answer.0, status);
         assert!(!mentions_cors(&answer.1), "{headers:?}");
     }
+}
+
+#[tokio::test]
+async fn what_is_allowed_by_a_rule_may_read_the_answers_and_no_neighbour_of_it() {
+    type Rule = fn(Builder) -> Builder;
+    let rules: [(Rule, &str, &str); 5] = [
+        (|b| b.origin("https://*.app.example"), "https://a.b.app.example", "https://app.example"),
+        (|b| b.origin("capacitor://localhost"), "capacitor://localhost", "ionic://localhost"),
+        (|b| b.origin("wss://app.example"), "wss://app.example", "ws://app.example"),
+        (|b| b.origin_if(|origin| origin == "https://a.vercel.app"), "https://a.vercel.app", EVIL),
+        (|b| b.insecure_null_origin(), "null", "file://x"),
+    ];
+    for (rule, allowed, neighbour) in rules {
+        let server = Server::with(true, rule);
+        server.io.ns("/", ignore.with(server.auth.required()));
+        let preflight = ("access-control-request-method", "POST");
+        for method in [Method::GET, Method::OPTIONS] {
+            let ask = async |origin| {
+                ask(&server.app, method.clone(), OPEN, &[("origin", origin), preflight]).await
+            };
+            let (status, headers) = ask(allowed).await;
+            assert!(status.is_success(), "{allowed}");
+            assert_eq!(headers["access-control-allow-origin"], allowed);
+            assert_eq!(headers["access-control-allow-credentials"], "true");
+            let (status, headers) = ask(neighbour).await;
+            assert_eq!(status, StatusCode::FORBIDDEN, "{neighbour}");
+            assert!(!mentions_cors(&headers), "{neighbour}");
+            assert_eq!(headers["vary"], "Origin", "{neighbour}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_panic_of_the_function_for_origins_refuses_and_is_no_denial() {
+    let server = Server::with(true, |builder| builder.origin_if(|_| panic!("origin_if panics")));
+    server.io.ns("/", ignore.with(server.auth.required()));
+    for method in [Method::GET, Method::OPTIONS] {
+        let (status, headers) = ask(&server.app, method, OPEN, &[("origin", APP)]).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(!mentions_cors(&headers));
+    }
+    assert_eq!(server.store.loads(), 0);
 }
 
 #[tokio::test]

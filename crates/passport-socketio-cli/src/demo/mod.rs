@@ -64,6 +64,9 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failed> {
     if let Some(store) = store {
         auth = auth.store(store);
     }
+    if args.insecure_null_origin {
+        auth = auth.insecure_null_origin();
+    }
     if args.insecure_session_id_query {
         auth = auth.insecure_session_id_query();
     }

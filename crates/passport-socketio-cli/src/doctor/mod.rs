@@ -37,7 +37,10 @@ pub(crate) async fn run(args: &DoctorArgs) -> Result<ExitCode, Failed> {
         .store(store)
         // The app's own deserializer can't be asked from here: whoever is logged in is somebody.
         .deserialize_user(async |key: Value| Ok::<_, Infallible>(Some(key)));
-    let auth = args.allowed_origins.iter().fold(auth, AuthorizerBuilder::origin);
+    let mut auth = args.allowed_origins.iter().fold(auth, AuthorizerBuilder::origin);
+    if args.insecure_null_origin {
+        auth = auth.insecure_null_origin();
+    }
     let explanation = auth.build()?.explain(&case.request).await;
     let hints = hints::of(&case, &explanation).await;
     if args.json {

@@ -72,7 +72,7 @@ impl<U: Send + Sync + 'static> Decider<U> {
         if matches!(located, Ok(_) | Err(CookieFault::BadSignature)) {
             trace.passed(Check::CookieForm, String::new);
         }
-        let cross_origin = provenance.cross_origin;
+        let cross_origin = provenance.is_cross_origin();
         let located = located.map_err(|fault| {
             fault.fold(
                 || Denial::NoSessionCookie { cross_origin },

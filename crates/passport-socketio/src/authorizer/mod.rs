@@ -6,6 +6,7 @@
 //! | # | check | code | kind | the client reads | guest? |
 //! |---|---|---|---|---|---|
 //! | 1 | the origin is allowed | `origin_not_allowed` | denied | `forbidden` | never |
+//! | 1 | `origin_if` does not panic | `origin_panicked` | error | `try_again` | never |
 //! | 2 | there is a session cookie | `no_session_cookie` | denied | `unauthorized` | yes |
 //! | 3 | it is well formed, within limits | `malformed_cookie` | denied | `unauthorized` | yes |
 //! | 4 | one of the secrets signed it | `bad_signature` | denied | `unauthorized` | yes |
@@ -68,7 +69,7 @@ pub(crate) use decider::Decider;
 pub(crate) use limits::Limits;
 pub(crate) use loads::{LoadLimits, Loads};
 pub(crate) use lookup::{Lookup, fresh_for};
-pub(crate) use origin::{Origin, OriginPolicy};
+pub(crate) use origin::{AllowedOrigins, Listed, NotListed, OriginPolicy};
 pub(crate) use owner::{NotOwner, Owner};
 pub(crate) use readings::Readings;
 pub(crate) use request::CookieContext;

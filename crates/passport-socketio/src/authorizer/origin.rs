@@ -5,7 +5,10 @@
 //! (cross-site WebSocket hijacking).
 //!
 //! 1. `Origin` is there: it must be the server's own (scheme, host and port), or in the allow-list.
-//!    `null` and anything else that is no origin never is. Several are none. Once the list has an
+//!    Clients outside browsers send the URL they connect to: `ws://` counts as `http://`, `wss://` as
+//!    `https://`. The list can hold the pages of apps (`capacitor://localhost`), and all names below a
+//!    domain (`https://*.example.com`); a function of the app's comes last. `null` and `file://`, which
+//!    pages of any site can have, are allowed only by a setting of their own. Several are none. Once the list has an
 //!    `https://` origin, the server's own is allowed as `https://` only: a page on `http://` may come from
 //!    whoever sits on the wire, and would use the cookies of the real site. (A server that is reached over
 //!    cleartext all the same, such as one under development, has its own origin listed.)
@@ -18,100 +21,50 @@
 //! ignored.
 
 use std::fmt;
-use std::net::Ipv6Addr;
 use std::sync::Once;
 
 use http::HeaderMap;
 use http::header::{HOST, ORIGIN};
 use http::request::Parts;
-use http::uri::Authority;
 use ipnet::IpNet;
 
-use crate::model::{Denial, PeerAddr};
+use crate::model::{AuthorizeError, Denial, Failure, PeerAddr};
 use crate::observe::events;
 
-/// `scheme://host[:port]` (RFC 6454), lower-case, the port always written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Origin {
-    scheme: Scheme,
-    host: String,
-    port: u16,
-}
+mod allowed;
+mod page;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Scheme {
-    Http,
-    Https,
-}
-
-impl Scheme {
-    fn parse(text: &str) -> Option<Self> {
-        match text {
-            "http" => Some(Self::Http),
-            "https" => Some(Self::Https),
-            _ => None,
-        }
-    }
-
-    fn default_port(self) -> u16 {
-        match self {
-            Self::Http => 80,
-            Self::Https => 443,
-        }
-    }
-}
-
-impl Origin {
-    /// An origin as browsers write it: no path, no user, nothing around it.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (scheme, authority) = text.split_once("://")?;
-        Self::new(Scheme::parse(scheme)?, authority)
-    }
-
-    fn new(scheme: Scheme, authority: &str) -> Option<Self> {
-        // No user, and no wildcard either: it would be accepted, and match nothing.
-        if authority.contains(['@', '*']) {
-            return None;
-        }
-        let authority: Authority = authority.parse().ok()?;
-        let host = authority.host();
-        let port = match authority.as_str().strip_prefix(host)? {
-            "" => scheme.default_port(),
-            port => parse_port(port.strip_prefix(':')?)?,
-        };
-        Some(Self { scheme, host: parse_host(host)?, port })
-    }
-}
-
-/// As it is compared: a name in lower case, or an address of IPv6 however it was shortened.
-fn parse_host(host: &str) -> Option<String> {
-    if let Some(address) = host.strip_prefix('[') {
-        let address: Ipv6Addr = address.strip_suffix(']')?.parse().ok()?;
-        return Some(format!("[{address}]"));
-    }
-    (!host.is_empty()).then(|| host.to_ascii_lowercase())
-}
-
-/// As browsers write it, and in no other way: `parse` alone would take `+443` and `0443`.
-fn parse_port(port: &str) -> Option<u16> {
-    let number: u16 = port.parse().ok().filter(|number| *number != 0)?;
-    (number.to_string() == port).then_some(number)
-}
+pub(crate) use allowed::{AllowedOrigins, Listed, NotListed};
+pub(crate) use page::{Origin, Page, Scheme};
 
 /// Where an allowed request came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Provenance {
-    pub(crate) cross_origin: bool,
-    /// Whether the request had an `Origin`.
-    named: bool,
+pub(crate) enum Provenance {
+    /// It has no `Origin`, and no browser says that another site asks.
+    Unnamed,
+    Own,
+    Listed,
+    ByHook,
+    Opaque,
+}
+
+impl Provenance {
+    pub(crate) fn is_cross_origin(self) -> bool {
+        match self {
+            Self::Unnamed | Self::Own => false,
+            Self::Listed | Self::ByHook | Self::Opaque => true,
+        }
+    }
 }
 
 impl fmt::Display for Provenance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match (self.named, self.cross_origin) {
-            (false, _) => "no Origin header: not another site's page",
-            (true, false) => "the server's own",
-            (true, true) => "in the list of allowed origins",
+        f.write_str(match self {
+            Self::Unnamed => "no Origin header: not another site's page",
+            Self::Own => "the server's own",
+            Self::Listed => "in the list of allowed origins",
+            Self::ByHook => "allowed by the app's function",
+            Self::Opaque => "none that could be compared, which is allowed (insecure)",
         })
     }
 }
@@ -119,31 +72,36 @@ impl fmt::Display for Provenance {
 /// The origins that may ask, and the proxies that may say what the server's own is.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OriginPolicy {
-    pub(crate) allowed: Vec<Origin>,
+    pub(crate) allowed: AllowedOrigins,
     pub(crate) trusted_proxies: Vec<IpNet>,
 }
 
 impl OriginPolicy {
-    pub(crate) fn check(&self, request: &Parts) -> Result<Provenance, Denial> {
+    pub(crate) fn check(&self, request: &Parts) -> Result<Provenance, Failure> {
         let mut origins = request.headers.get_all(ORIGIN).iter();
         match (origins.next(), origins.next()) {
-            (None, _) => check_fetch_site(&request.headers),
-            (Some(_), Some(_)) => Err(Denial::OriginNotAllowed { origin: None }),
+            (None, _) => Ok(check_fetch_site(&request.headers)?),
+            (Some(_), Some(_)) => Err(Denial::OriginNotAllowed { origin: None }.into()),
             (Some(origin), None) => {
                 let text = origin.to_str().ok();
-                self.check_origin(text.and_then(Origin::parse), request)
-                    .ok_or_else(|| Denial::OriginNotAllowed { origin: text.map(shorten) })
+                let provenance = match text.and_then(Page::parse) {
+                    Some(page) => self.find(&page, request)?,
+                    None => None,
+                };
+                let denial = || Denial::OriginNotAllowed { origin: text.map(shorten) };
+                Ok(provenance.ok_or_else(denial)?)
             }
         }
     }
 
-    fn check_origin(&self, origin: Option<Origin>, request: &Parts) -> Option<Provenance> {
-        let origin = origin?;
-        let own = self.own_origin(request);
-        if own.as_ref() == Some(&origin) && !self.is_cleartext_beside_https(&origin) {
-            return Some(Provenance { cross_origin: false, named: true });
+    fn find(&self, page: &Page, request: &Parts) -> Result<Option<Provenance>, AuthorizeError> {
+        if let (Page::Web(origin), Some(own)) = (page, self.own_origin(request))
+            && *origin == own
+            && !self.is_cleartext_beside_https(origin)
+        {
+            return Ok(Some(Provenance::Own));
         }
-        self.allowed.contains(&origin).then_some(Provenance { cross_origin: true, named: true })
+        self.allowed.find(page)
     }
 
     /// Whether this is cleartext where the app's pages are known to come over TLS.
@@ -151,19 +109,12 @@ impl OriginPolicy {
     /// Whatever its host: behind a proxy that terminates TLS, and is not trusted, the server can't see
     /// that its own pages are `https://`, and takes `http://` for its own origin.
     fn is_cleartext_beside_https(&self, origin: &Origin) -> bool {
-        let lists_https = || self.allowed.iter().any(|allowed| allowed.scheme == Scheme::Https);
-        origin.scheme == Scheme::Http && lists_https()
+        origin.scheme == Scheme::Http && self.allowed.have_https()
     }
 
     fn own_origin(&self, request: &Parts) -> Option<Origin> {
         let forwarded = self.forwarded(request);
         let scheme = forwarded.and_then(|headers| first_value(headers, "x-forwarded-proto"));
-        let scheme = scheme.map(|scheme| match scheme {
-            // What some proxies say of a WebSocket.
-            "ws" => "http",
-            "wss" => "https",
-            scheme => scheme,
-        });
         let host = forwarded.and_then(|headers| first_value(headers, "x-forwarded-host"));
         let scheme = scheme.or(request.uri.scheme_str()).unwrap_or("http");
         let host = match (host, request.uri.authority()) {
@@ -194,9 +145,7 @@ impl OriginPolicy {
 fn check_fetch_site(headers: &HeaderMap) -> Result<Provenance, Denial> {
     let mut sites = headers.get_all("sec-fetch-site").iter();
     match (sites.next().map(http::HeaderValue::as_bytes), sites.next()) {
-        (None | Some(b"same-origin" | b"none"), None) => {
-            Ok(Provenance { cross_origin: false, named: false })
-        }
+        (None | Some(b"same-origin" | b"none"), None) => Ok(Provenance::Unnamed),
         _ => Err(Denial::OriginNotAllowed {
             origin: Some("(none, but asked by another site)".into()),
         }),

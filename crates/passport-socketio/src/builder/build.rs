@@ -10,7 +10,9 @@ use super::{AuthorizerBuilder, admission};
 use crate::Authorizer;
 use crate::admission::Admission;
 use crate::auth::ServerOptions;
-use crate::authorizer::{Decider, Loads, Origin, OriginPolicy, Readings};
+use crate::authorizer::{
+    AllowedOrigins, Decider, Listed, Loads, NotListed, OriginPolicy, Readings,
+};
 use crate::handshake::normal_path;
 use crate::model::{ConfigError, Scope};
 use crate::observe::events;
@@ -37,6 +39,9 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
         if self.query {
             events::insecure_query();
         }
+        if self.opaque_origins {
+            events::insecure_null_origin();
+        }
         let store = match self.store {
             None if source.needs_store() => return Err(ConfigError::MissingStore),
             // It would know nothing of sessions that the cookie carries, and every look end them.
@@ -61,7 +66,11 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
         let decider = Decider {
             readings: Readings::default(),
             origins: OriginPolicy {
-                allowed: parse_all(self.origins, Origin::parse, ConfigError::Origin)?,
+                allowed: AllowedOrigins {
+                    listed: listed(self.origins)?,
+                    hook: self.origin_hook,
+                    opaque: self.opaque_origins,
+                },
                 trusted_proxies: parse_all(self.proxies, parse_network, ConfigError::Proxy)?,
             },
             source,
@@ -93,6 +102,18 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
             source
         }))
     }
+}
+
+fn listed(origins: Vec<String>) -> Result<Vec<Listed>, ConfigError> {
+    let parse = |text: String| {
+        Listed::parse(&text).map_err(|why| match why {
+            NotListed::NoOrigin => ConfigError::Origin(text),
+            NotListed::Pattern => ConfigError::OriginPattern(text),
+            NotListed::PublicSuffix => ConfigError::OriginPublicSuffix(text),
+            NotListed::Opaque => ConfigError::OriginOpaque(text),
+        })
+    };
+    origins.into_iter().map(parse).collect()
 }
 
 fn parse_all<T>(

@@ -18,8 +18,8 @@ use crate::authorizer::{AsyncFnDeserializer, BoxError, Limits, LoadLimits};
 use crate::handshake::HandshakeSettings;
 use crate::live::LiveSettings;
 use crate::model::{
-    Candidate, FailHook, Failure, Reject, ScopeSettings, SuccessHook, UserIdHook, UserKey, Verdict,
-    success_hook,
+    Candidate, FailHook, Failure, OriginHook, Reject, ScopeSettings, SuccessHook, UserIdHook,
+    UserKey, Verdict, success_hook,
 };
 
 mod admission;
@@ -28,6 +28,7 @@ mod cluster;
 mod handshake;
 mod live;
 mod observe;
+mod origin;
 
 use live::A_YEAR;
 
@@ -53,6 +54,8 @@ pub struct AuthorizerBuilder<U> {
     success: Option<SuccessHook<U>>,
     fail: Option<FailHook>,
     origins: Vec<String>,
+    origin_hook: Option<OriginHook>,
+    opaque_origins: bool,
     proxies: Vec<String>,
     limits: Limits,
     loads: LoadLimits,
@@ -80,6 +83,8 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
             success: None,
             fail: None,
             origins: Vec::new(),
+            origin_hook: None,
+            opaque_origins: false,
             proxies: Vec::new(),
             limits: Limits::default(),
             loads: LoadLimits::default(),
@@ -181,44 +186,6 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
     /// was rejected by `success`, nor about a request on somebody else's connection.
     pub fn fail(mut self, hook: impl Fn(&Failure) -> Verdict + Send + Sync + 'static) -> Self {
         self.fail = Some(Arc::new(hook));
-        self
-    }
-
-    /// Allows pages of this origin, besides the server's own. May be called several times.
-    ///
-    /// ```
-    /// # use passport_socketio::{Authorizer, ConfigError, Decision, Denial, store::MemoryStore};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let builder = || Authorizer::<i64>::builder().secret("s").store(MemoryStore::for_tests())
-    /// #     .deserialize_user(async |id: i64| Ok::<_, std::io::Error>(Some(id)));
-    /// let auth = builder().origin("https://app.example.com").build()?;
-    /// let from = |origin: &str| {
-    ///     let request = http::Request::get("/").header("host", "api.example.com");
-    ///     request.header("origin", origin).body(()).unwrap().into_parts().0
-    /// };
-    /// let refused = auth.authorize(&from("http://api.example.com")).await?;
-    /// assert!(matches!(refused, Decision::Denied(Denial::OriginNotAllowed { .. })));
-    /// let goes_on = auth.authorize(&from("https://app.example.com")).await?;
-    /// assert!(matches!(goes_on, Decision::Denied(Denial::NoSessionCookie { .. })));
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Security
-    /// Beside an `https://` origin, the server's own is not allowed as `http://`: whoever sits on the wire
-    /// can serve a page there. Under development name it, too: `.origin("http://127.0.0.1:3000")`.
-    pub fn origin(mut self, origin: impl Into<String>) -> Self {
-        self.origins.push(origin.into());
-        self
-    }
-
-    /// Believes `X-Forwarded-Proto` and `X-Forwarded-Host` from these addresses (CIDRs): the proxies
-    /// in front of this server. Nobody by default.
-    ///
-    /// Needs the peer's address: axum's `ConnectInfo` (feature `axum`) or
-    /// [`PeerAddr`](crate::PeerAddr).
-    pub fn trust_proxy(mut self, networks: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.proxies.extend(networks.into_iter().map(Into::into));
         self
     }
 

@@ -113,11 +113,11 @@ where
         let (mut parts, body) = request.into_parts();
         let deadline = Deadline::of(&parts);
         let origins = &self.auth.decider().origins;
-        let others_are_allowed = !origins.allowed.is_empty();
+        let others_are_allowed = !origins.allowed.are_none();
         let cors = match origins.check(&parts) {
-            Ok(from) => Cors::of(&parts, from.cross_origin, others_are_allowed),
-            Err(denial) => {
-                let answer = Some(self.refuse(&parts, &denial.into()));
+            Ok(from) => Cors::of(&parts, from.is_cross_origin(), others_are_allowed),
+            Err(failure) => {
+                let answer = Some(self.refuse(&parts, &failure));
                 let cors = Cors::of(&parts, false, others_are_allowed);
                 return ResponseFuture::new(State::Answered { answer }, cors);
             }

@@ -29,9 +29,24 @@ pub enum ConfigError {
     SourceAndSecret,
     /// An origin is none.
     #[error(
-        "{0:?} is no origin: write https://app.example.com, with a port where it is not the default one, and nothing behind it"
+        "{0:?} is no origin: write https://app.example.com, with a port where it is not the default one, and nothing behind it; for the pages of an app or an extension what its client sends, such as capacitor://localhost"
     )]
     Origin(String),
+    /// An origin has a `*` where none can be.
+    #[error(
+        "{0:?} is no pattern of origins: `*` stands for whole labels, at the beginning of a name and over https only, as in https://*.example.com; for anything else give `.origin_if(…)` a function"
+    )]
+    OriginPattern(String),
+    /// An origin's `*` stands for names that anybody can have.
+    #[error(
+        "{0:?} allows the pages of strangers, who can have names there, too: name each origin of yours, or give `.origin_if(…)` a function that knows which are yours"
+    )]
+    OriginPublicSuffix(String),
+    /// `null` or `file://` was listed.
+    #[error(
+        "{0:?} is what pages of any site can send: serve the page from an origin of its own, or, where its users have nothing to lose, use `.insecure_null_origin()`"
+    )]
+    OriginOpaque(String),
     /// A proxy's network is none.
     #[error("{0:?} is no network: write an address or a CIDR such as 10.0.0.0/8")]
     Proxy(String),

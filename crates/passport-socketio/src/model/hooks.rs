@@ -12,6 +12,8 @@ use super::{Failure, Identity, Session, UserKey};
 pub(crate) type SuccessHook<U> =
     Arc<dyn Fn(Candidate<U>) -> BoxFuture<'static, Result<(), Reject>> + Send + Sync>;
 pub(crate) type UserIdHook<U> = Arc<dyn Fn(&U) -> UserKey + Send + Sync>;
+/// It is given an origin as browsers write it.
+pub(crate) type OriginHook = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 pub(crate) type FailHook = Arc<dyn Fn(&Failure) -> Verdict + Send + Sync>;
 
 pub(crate) fn success_hook<U, F, Fut>(hook: F) -> SuccessHook<U>

@@ -24,7 +24,7 @@ pub use rate_limit::RateLimit;
 pub use reason::Reason;
 pub use user_key::UserKey;
 
-pub(crate) use hooks::{Answer, FailHook, SuccessHook, UserIdHook, success_hook};
+pub(crate) use hooks::{Answer, FailHook, OriginHook, SuccessHook, UserIdHook, success_hook};
 pub(crate) use reading::Reading;
 pub(crate) use reason::Reads;
 pub(crate) use scope::{Scope, ScopeSettings};

@@ -94,6 +94,9 @@ pub enum Denial {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthorizeError {
+    /// 1. The app's function for origins (`origin_if`) panicked.
+    #[error("`origin_if` panicked")]
+    OriginPanicked,
     /// 2 to 8. The session source panicked.
     #[error("the session source panicked")]
     SourcePanicked {
@@ -241,6 +244,7 @@ impl AuthorizeError {
     /// Which reason it is, without its details.
     pub fn reason(&self) -> Reason {
         match self {
+            Self::OriginPanicked => Reason::OriginPanicked,
             Self::SourcePanicked { .. } => Reason::SourcePanicked,
             Self::StoreUnavailable(_) => Reason::StoreUnavailable,
             Self::StoreTimeout { .. } => Reason::StoreTimeout,
@@ -268,6 +272,7 @@ impl AuthorizeError {
     /// The check that could not be made.
     pub fn check(&self) -> Check {
         match self {
+            Self::OriginPanicked => Check::Origin,
             Self::SourcePanicked { check } => *check,
             Self::StoreUnavailable(_)
             | Self::StoreTimeout { .. }

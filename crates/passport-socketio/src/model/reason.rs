@@ -81,6 +81,7 @@ reasons! {
     /// ```
     // reason, code, kind, what the client reads, whether it may become a guest
     OriginNotAllowed     "origin_not_allowed"     Denied Forbidden    Never;
+    OriginPanicked       "origin_panicked"        Error  TryAgain     Never;
     NoSessionCookie      "no_session_cookie"      Denied Unauthorized May;
     MalformedCookie      "malformed_cookie"       Denied Unauthorized May;
     BadSignature         "bad_signature"          Denied Unauthorized May;

@@ -318,6 +318,13 @@ pub(crate) fn insecure_query() {
     );
 }
 
+pub(crate) fn insecure_null_origin() {
+    warn!(
+        target: CONFIG,
+        "pages without an origin are allowed (insecure_null_origin): any site can make one in a frame"
+    );
+}
+
 /// Of the layer that holds socketioxide's. `path` is without the slash at its end.
 pub(crate) fn another_path(path: &str) {
     error!(

@@ -12,6 +12,9 @@ pub(super) fn usual(reason: Reason) -> Hint {
             "the page is of another origin than the server, and that origin is not allowed",
             "allow it, if it is yours: .origin(\"https://app.example.com\")",
         ),
+        Reason::OriginPanicked => {
+            ("your `origin_if` function panicked", "look for the panic in the server's stderr")
+        }
         Reason::NoSessionCookie => (
             "the client sends no session cookie, or one of another name",
             "compare with the cookies of the site in the browser's developer tools",

@@ -1,6 +1,8 @@
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::*;
+use crate::model::OriginHook;
 
 fn request(headers: &[(&str, &str)]) -> Parts {
     let mut request = http::Request::get("/socket.io/?EIO=4");
@@ -11,7 +13,16 @@ fn request(headers: &[(&str, &str)]) -> Parts {
 }
 
 fn allowed(policy: &OriginPolicy, headers: &[(&str, &str)]) -> Option<bool> {
-    policy.check(&request(headers)).ok().map(|from| from.cross_origin)
+    policy.check(&request(headers)).ok().map(Provenance::is_cross_origin)
+}
+
+fn listing(origins: &[&str]) -> AllowedOrigins {
+    let listed = origins.iter().map(|origin| Listed::parse(origin).unwrap()).collect();
+    AllowedOrigins { listed, ..AllowedOrigins::default() }
+}
+
+fn policy(allowed: AllowedOrigins) -> OriginPolicy {
+    OriginPolicy { allowed, ..OriginPolicy::default() }
 }
 
 #[test]
@@ -74,10 +85,8 @@ fn a_missing_origin_is_allowed_unless_the_browser_says_another_site_asks() {
 
 #[test]
 fn the_allow_list_is_exact_and_known_to_be_cross_origin() {
-    let policy = OriginPolicy {
-        allowed: vec![Origin::parse("https://app.example.com").unwrap()],
-        ..OriginPolicy::default()
-    };
+    let policy =
+        OriginPolicy { allowed: listing(&["https://app.example.com"]), ..OriginPolicy::default() };
     let from = |origin| allowed(&policy, &[("host", "rt.example.com"), ("origin", origin)]);
     assert_eq!(from("https://app.example.com"), Some(true));
     assert_eq!(from("https://app.example.com:443"), Some(true));
@@ -87,10 +96,8 @@ fn the_allow_list_is_exact_and_known_to_be_cross_origin() {
 
 #[test]
 fn a_site_allowed_as_https_is_not_its_own_origin_as_http() {
-    let policy = OriginPolicy {
-        allowed: vec![Origin::parse("https://app.example.com").unwrap()],
-        ..OriginPolicy::default()
-    };
+    let policy =
+        OriginPolicy { allowed: listing(&["https://app.example.com"]), ..OriginPolicy::default() };
     let from = |host, origin| allowed(&policy, &[("host", host), ("origin", origin)]);
     assert_eq!(from("app.example.com", "http://app.example.com"), None);
     assert_eq!(from("app.example.com", "https://app.example.com"), Some(true));
@@ -99,7 +106,7 @@ fn a_site_allowed_as_https_is_not_its_own_origin_as_http() {
 #[test]
 fn beside_an_https_list_no_own_http_origin_is_left() {
     let list = |origins: &[&str]| OriginPolicy {
-        allowed: origins.iter().map(|origin| Origin::parse(origin).unwrap()).collect(),
+        allowed: listing(origins),
         trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
     };
     let secure = list(&["https://app.example.com"]);
@@ -134,14 +141,14 @@ fn beside_an_https_list_no_own_http_origin_is_left() {
             ("origin", &origin),
         ]);
         request.extensions.insert(PeerAddr(([10, 0, 0, 1], 1).into()));
-        let from = secure.check(&request).ok().map(|from| from.cross_origin);
+        let from = secure.check(&request).ok().map(Provenance::is_cross_origin);
         assert_eq!(from, expected, "{scheme}");
     }
 }
 
 #[test]
 fn a_port_is_written_as_browsers_write_it_or_it_is_none() {
-    let parse = |authority: &str| Origin::parse(&format!("https://{authority}"));
+    let parse = |authority: &str| Page::parse(&format!("https://{authority}"));
     for port in ["443", "80", "1", "65535", "8443"] {
         assert!(parse(&format!("a.example:{port}")).is_some(), "{port}");
         assert!(parse(&format!("[::1]:{port}")).is_some(), "{port}");
@@ -154,7 +161,7 @@ fn a_port_is_written_as_browsers_write_it_or_it_is_none() {
 
 #[test]
 fn an_ipv6_host_is_an_address_in_brackets() {
-    let parse = |host: &str| Origin::parse(&format!("http://{host}:3000"));
+    let parse = |host: &str| Page::parse(&format!("http://{host}:3000"));
     assert_eq!(parse("[::1]"), parse("[0:0:0:0:0:0:0:1]"));
     assert_eq!(parse("[2001:DB8::a]"), parse("[2001:db8::A]"));
     assert_eq!(parse("[::ffff:1.2.3.4]"), parse("[::ffff:102:304]"));
@@ -185,7 +192,7 @@ fn an_origin_without_a_host_or_with_more_than_one_is_none() {
         "//a.example",
         "http://*.example",
     ] {
-        assert_eq!(Origin::parse(text), None, "{text}");
+        assert_eq!(Page::parse(text), None, "{text}");
     }
 }
 
@@ -230,4 +237,258 @@ fn a_server_whose_own_name_is_unknown_has_no_own_origin() {
     let twice = [("host", "a.example"), ("host", "a.example"), ("origin", "http://a.example")];
     assert_eq!(allowed(&OriginPolicy::default(), &twice), None);
     assert_eq!(allowed(&OriginPolicy::default(), &[("origin", "http://a.example")]), None);
+}
+
+#[test]
+fn ws_and_wss_are_http_and_https_in_every_rule() {
+    let own = |origin| {
+        let headers = [("host", "app.example.com:3000"), ("origin", origin)];
+        allowed(&OriginPolicy::default(), &headers)
+    };
+    assert_eq!(own("ws://app.example.com:3000"), Some(false));
+    assert_eq!(own("wss://app.example.com:3000"), None);
+    // The default port is that of the scheme it stands for.
+    let headers = [("host", "a.example"), ("origin", "ws://a.example:80")];
+    assert_eq!(allowed(&OriginPolicy::default(), &headers), Some(false));
+    for listed in ["https://app.example.com", "wss://app.example.com", "wss://app.example.com:443"]
+    {
+        let policy = policy(listing(&[listed]));
+        let from = |origin| allowed(&policy, &[("host", "rt.example.com"), ("origin", origin)]);
+        for origin in ["https://app.example.com", "wss://app.example.com"] {
+            assert_eq!(from(origin), Some(true), "{listed}, {origin}");
+        }
+        for cleartext in ["http://app.example.com", "ws://app.example.com"] {
+            assert_eq!(from(cleartext), None, "{listed}, {cleartext}");
+        }
+        // The own origin over cleartext, beside a list with TLS.
+        for own in ["http://rt.example.com", "ws://rt.example.com"] {
+            assert_eq!(from(own), None, "{listed}, {own}");
+        }
+    }
+    let mut proxied = request(&[
+        ("host", "a.example"),
+        ("x-forwarded-proto", "wss"),
+        ("origin", "wss://a.example"),
+    ]);
+    proxied.extensions.insert(PeerAddr(([10, 0, 0, 1], 1).into()));
+    let policy = OriginPolicy {
+        trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+        ..OriginPolicy::default()
+    };
+    assert!(policy.check(&proxied).is_ok());
+}
+
+#[test]
+fn pages_of_apps_and_extensions_are_allowed_by_their_exact_name() {
+    let id = "abcdefghijklmnopabcdefghijklmnop";
+    for origin in [
+        "capacitor://localhost",
+        "ionic://localhost",
+        "tauri://localhost",
+        "app://-",
+        "app://bundle:8080",
+        "com.example.app://localhost",
+        &format!("chrome-extension://{id}"),
+        "moz-extension://5b2b2f9c-9f0b-4b1e-8a54-1b7d0d6a0a51",
+        "safari-web-extension://5B2B2F9C-9F0B-4B1E-8A54-1B7D0D6A0A51",
+    ] {
+        let from = |policy: &OriginPolicy, origin: &str| {
+            allowed(policy, &[("host", "localhost"), ("origin", origin)])
+        };
+        assert_eq!(from(&OriginPolicy::default(), origin), None, "{origin}");
+        let policy = policy(listing(&[origin]));
+        assert_eq!(from(&policy, origin), Some(true), "{origin}");
+        for other in [
+            "http://localhost:1",
+            "https://localhost",
+            "capacitor://evil",
+            "other://localhost",
+            "null",
+            "file://",
+            &format!("{origin}.evil.io"),
+            &format!("{origin}/"),
+            &format!("{origin}:1"),
+            &format!("x{origin}"),
+            &origin[..origin.len() - 1],
+        ] {
+            assert_eq!(from(&policy, other), None, "{origin}, {other}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_origin_can_not_be_listed_and_each_error_says_why() {
+    use NotListed::{NoOrigin, Opaque, Pattern, PublicSuffix};
+    for (text, why) in [
+        ("", NoOrigin),
+        ("app.example.com", NoOrigin),
+        ("https://app.example.com/", NoOrigin),
+        ("https://app.example.com/path", NoOrigin),
+        ("https://u@app.example.com", NoOrigin),
+        ("https://", NoOrigin),
+        ("HTTPS://app.example.com", NoOrigin),
+        ("htps://app.example.com", NoOrigin),
+        ("httpss://app.example.com", NoOrigin),
+        ("ftp://app.example.com", NoOrigin),
+        ("data://x", NoOrigin),
+        ("javascript://x", NoOrigin),
+        ("capacitor://", NoOrigin),
+        ("capacitor://localhost/", NoOrigin),
+        ("capacitor:localhost", NoOrigin),
+        ("chrome-extension://a b", NoOrigin),
+        ("null", Opaque),
+        ("file://", Opaque),
+        ("file:///app/index.html", Opaque),
+        ("*", Pattern),
+        ("*.example.com", Pattern),
+        ("http://*.example.com", Pattern),
+        ("ws://*.example.com", Pattern),
+        ("chrome-extension://*", Pattern),
+        ("app://*.localhost", Pattern),
+        ("https://*example.com", Pattern),
+        ("https://a*.example.com", Pattern),
+        ("https://*.*.example.com", Pattern),
+        ("https://a.*.example.com", Pattern),
+        ("https://example.*", Pattern),
+        ("https://*.", Pattern),
+        ("https://*..example.com", Pattern),
+        ("https://*.example.com.", Pattern),
+        ("https://*.example.com/", Pattern),
+        ("https://*.example.com:*", Pattern),
+        ("https://*.example.com:0443", Pattern),
+        ("https://*@evil.example", Pattern),
+        ("https://*.1.2.3.4", Pattern),
+        ("https://*.[::1]", Pattern),
+        ("https://*", PublicSuffix),
+        ("https://*.com", PublicSuffix),
+        ("https://*.COM", PublicSuffix),
+        ("https://*.co.uk", PublicSuffix),
+        ("https://*.localhost", PublicSuffix),
+        ("https://*.internal", PublicSuffix),
+        ("https://*.vercel.app", PublicSuffix),
+        ("wss://*.vercel.app:443", PublicSuffix),
+        ("https://*.github.io", PublicSuffix),
+        ("https://*.netlify.app", PublicSuffix),
+        ("https://*.pages.dev", PublicSuffix),
+        ("https://*.herokuapp.com", PublicSuffix),
+        ("https://*.s3.amazonaws.com", PublicSuffix),
+        ("https://*.kobe.jp", PublicSuffix),
+        ("https://*.x.kobe.jp", PublicSuffix),
+    ] {
+        assert_eq!(Listed::parse(text), Err(why), "{text}");
+    }
+}
+
+#[test]
+fn a_wildcard_stands_for_whole_labels_below_a_domain_of_ones_own() {
+    let policy = policy(listing(&["https://*.example.com", "https://*.acme.vercel.app:8443"]));
+    let from = |origin| allowed(&policy, &[("host", "rt.example.com"), ("origin", origin)]);
+    for origin in [
+        "https://a.example.com",
+        "https://A.Example.com",
+        "https://a.b.example.com",
+        "https://a_b.example.com:443",
+        "wss://a.example.com",
+        "https://preview.acme.vercel.app:8443",
+    ] {
+        assert_eq!(from(origin), Some(true), "{origin}");
+    }
+    for origin in [
+        "https://example.com",
+        "https://.example.com",
+        "https://a..example.com",
+        "https://evilexample.com",
+        "https://example.com.evil.io",
+        "https://a.example.com.evil.io",
+        "https://a.example.com.",
+        "https://a.example.com:8443",
+        "http://a.example.com",
+        "ws://a.example.com",
+        "app://a.example.com",
+        "https://u@a.example.com",
+        "https://a!b.example.com",
+        "https://a%2fb.example.com",
+        "https://*.example.com",
+        "https://acme.vercel.app:8443",
+        "https://preview.acme.vercel.app",
+        "https://evil.vercel.app:8443",
+        "null",
+    ] {
+        assert_eq!(from(origin), None, "{origin}");
+    }
+    // It is an https:// origin, so the own one is not allowed over cleartext.
+    assert_eq!(from("http://rt.example.com"), None);
+}
+
+#[test]
+fn a_wildcard_ends_where_strangers_can_have_names() {
+    // `amazonaws.com` is somebody's, `s3.amazonaws.com` anybody's.
+    let policy = policy(listing(&["https://*.amazonaws.com"]));
+    let from = |origin| allowed(&policy, &[("host", "rt.example.com"), ("origin", origin)]);
+    assert_eq!(from("https://console.amazonaws.com"), Some(true));
+    assert_eq!(from("https://s3.amazonaws.com"), None);
+    assert_eq!(from("https://evil.s3.amazonaws.com"), None);
+}
+
+#[test]
+fn a_function_is_asked_last_and_in_the_form_that_browsers_write() {
+    let asked = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = asked.clone();
+    let hook: OriginHook = Arc::new(move |origin| {
+        seen.lock().unwrap().push(origin.to_owned());
+        origin.ends_with("-acme.vercel.app")
+    });
+    let allowed_too = AllowedOrigins { hook: Some(hook), ..listing(&["https://a.example"]) };
+    let policy = policy(allowed_too);
+    let from = |origin| allowed(&policy, &[("host", "rt.example"), ("origin", origin)]);
+    assert_eq!(from("https://a.example"), Some(true));
+    for origin in
+        ["null", "file://", "", "https://u@x-acme.vercel.app", "https://x acme.vercel.app"]
+    {
+        assert_eq!(from(origin), None, "{origin}");
+    }
+    assert_eq!(*asked.lock().unwrap(), [""; 0]);
+    assert_eq!(from("wss://Shop-1-acme.vercel.app:443"), Some(true));
+    assert_eq!(from("https://shop.vercel.app:8443"), None);
+    assert_eq!(from("app://Bundle"), None);
+    let asked = asked.lock().unwrap();
+    let expected =
+        ["https://shop-1-acme.vercel.app", "https://shop.vercel.app:8443", "app://Bundle"];
+    assert_eq!(*asked, expected);
+}
+
+#[test]
+fn a_function_that_panics_could_not_tell_and_lets_nobody_in() {
+    let hook: OriginHook = Arc::new(|_| panic!("origin_if panics"));
+    let policy = policy(AllowedOrigins { hook: Some(hook), ..AllowedOrigins::default() });
+    let foreign = request(&[("host", "rt.example"), ("origin", "https://a.example")]);
+    let failure = policy.check(&foreign).unwrap_err();
+    assert_eq!((failure.code(), failure.is_error()), ("origin_panicked", true));
+    assert!(!failure.allows_guest());
+    // The own origin needs no function.
+    assert_eq!(
+        allowed(&policy, &[("host", "a.example"), ("origin", "http://a.example")]),
+        Some(false)
+    );
+}
+
+#[test]
+fn null_and_file_pages_are_allowed_only_by_their_own_setting() {
+    let insecure = policy(AllowedOrigins { opaque: true, ..AllowedOrigins::default() });
+    for origin in ["null", "file://"] {
+        let headers = [("host", "rt.example"), ("origin", origin)];
+        assert_eq!(allowed(&OriginPolicy::default(), &headers), None, "{origin}");
+        assert_eq!(allowed(&insecure, &headers), Some(true), "{origin}");
+    }
+    for other in
+        ["NULL", "file:///", "file://x", "null, null", "https://a.example", "data:", "about:blank"]
+    {
+        assert_eq!(
+            allowed(&insecure, &[("host", "rt.example"), ("origin", other)]),
+            None,
+            "{other}"
+        );
+    }
+    let twice = [("host", "rt.example"), ("origin", "null"), ("origin", "null")];
+    assert_eq!(allowed(&insecure, &twice), None);
 }

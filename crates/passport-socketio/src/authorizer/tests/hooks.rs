@@ -17,6 +17,7 @@ fn every_failure() -> Vec<(Failure, bool)> {
     let down = || Arc::from(BoxError::from("down"));
     vec![
         denied(Denial::OriginNotAllowed { origin: None }, false),
+        error(AuthorizeError::OriginPanicked),
         denied(Denial::NoSessionCookie { cross_origin: true }, true),
         denied(Denial::MalformedCookie("why"), true),
         denied(Denial::BadSignature, true),
