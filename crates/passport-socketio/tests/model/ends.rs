@@ -5,7 +5,7 @@ use passport_socketio::live::{EndReason, Ended};
 use crate::config::{HookMode, STORE_TIMEOUT, StoreMode};
 use crate::node::{NAMESPACES, guards};
 use crate::record::{ConnectState, Connection, Key, Login, Ordered, Socket};
-use crate::rules::{LAST_WORDS, REFUSALS, asked, latency};
+use crate::rules::{LAST_WORDS, REFUSALS, ROUNDED, asked, latency};
 use crate::world::{Moment, State, UserId, World, sid_of};
 
 /// An authorizer says that it ended a socket.
@@ -55,7 +55,12 @@ fn may_end(
     };
     let mut orders = state.record.orders_to(place);
     match reason {
-        EndReason::LoggedOut | EndReason::Expired => was_down(login.sid, login.user),
+        EndReason::LoggedOut => was_down(login.sid, login.user),
+        // What the store said of its date is read by the clock as it is when the answer comes.
+        EndReason::Expired => {
+            let slow = latency(world, state, place.0);
+            was_down(login.sid, login.user) || now - state.jumped <= slow + ROUNDED
+        }
         EndReason::UserChanged => {
             let is_refresh = |what| matches!(what, Ordered::Refresh(user, _) if user == login.user);
             was_down(login.sid, login.user) || orders.any(|order| is_refresh(order.what))
