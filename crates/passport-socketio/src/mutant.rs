@@ -20,6 +20,8 @@ pub(crate) enum Mutant {
     OnlyTheList = 6,
     /// What a second gate knows of a socket takes the place of what the first one knows.
     SecondTakesFirst = 9,
+    /// A node obeys orders that were not given to it.
+    OrdersToAll = 11,
 }
 
 impl Mutant {

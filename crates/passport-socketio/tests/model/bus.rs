@@ -21,10 +21,8 @@ pub(crate) struct Bus {
     cut: HashMap<usize, Moment>,
     /// When a node last heard of another one.
     heard: HashMap<(usize, usize), Moment>,
-    /// When it last lost its list, or its clock jumped.
+    /// When it last lost its list, or its clock was put forward.
     pub(crate) emptied: Option<Moment>,
-    /// When its clock was last put back.
-    pub(crate) put_back: Option<Moment>,
 }
 
 impl Bus {
@@ -69,8 +67,8 @@ impl Bus {
         now: Moment,
     ) -> bool {
         let is_there = |node: usize| self.there.get(&node).is_some_and(|there| *there <= now);
-        // Its last word may have been said a beat before, and heard by a clock that was put back meanwhile.
-        let remembered = config.grace + config.max_stale + ALIVE - 2 * BEAT;
+        // Its last word may have been said a beat before.
+        let remembered = config.grace + config.max_stale + ALIVE - BEAT;
         let heard = self.heard.get(&(by, node)).copied();
         !(is_there(by) && is_there(node)) && heard.is_none_or(|heard| now - heard > remembered)
     }

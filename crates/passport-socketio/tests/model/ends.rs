@@ -71,8 +71,7 @@ fn may_end(
             _ => false,
         }),
         EndReason::Evicted => orders.any(|order| {
-            let is_late =
-                order.was_done_before(connect.sent) && state.record.bus.put_back.is_none();
+            let is_late = order.was_done_before(connect.sent);
             order.what == Ordered::Disconnect(login.user) && !is_late
         }),
         EndReason::Rejected => {

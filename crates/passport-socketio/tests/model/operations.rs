@@ -249,12 +249,10 @@ impl Play {
             }
             Op::Replay => self.replay(),
             Op::BusClock(by) => {
-                let mut state = world.state();
-                state.bus_is_emptied();
-                if by < 0 {
-                    state.record.bus.put_back = state.record.bus.emptied;
+                // By a clock that was put forward, what stands in the list is too old.
+                if by > 0 {
+                    world.state().bus_is_emptied();
                 }
-                drop(state);
                 self.bus.set_time(self.bus.time().saturating_add_signed(by * 1000));
             }
             Op::Die { node } => {

@@ -136,9 +136,8 @@ impl Record {
     pub(crate) fn orders_to(&self, place: Place) -> impl Iterator<Item = &Order> {
         let started = self.nodes.get(&place.0).copied().unwrap_or_default();
         let concerns = move |order: &&Order| {
-            // It may still be under way when a node joins; and a node takes for new what was given before
-            // the bus' clock was put back.
-            let is_new = !order.was_done_before(started) || self.bus.put_back > Some(order.given);
+            // It may still be under way when a node joins.
+            let is_new = !order.was_done_before(started);
             let comes = order.node == place.0 || (order.everywhere && is_new);
             place.1 == 0 && comes
         };

@@ -25,7 +25,7 @@ pub struct Answers<T> {
     /// waited for, and named until they have learned from the store what they missed, or have closed
     /// their sockets because it is away too: for 6 s, the outage grace and `max_stale`.
     pub missing: Vec<NodeId>,
-    /// Whether the others could be asked at all.
+    /// Whether the others could be asked at all, and heard.
     pub is_reached: bool,
 }
 

@@ -1,7 +1,9 @@
 //! The nodes' channel over their [transport](super::transport): orders to all, answers to one.
 //!
-//! An order is published to all, each answers on the asker's own channel, and the asker waits until all
-//! that were [there](super::presence) have answered. A node that fell silent is not waited for, and yet
+//! An order is published to all, addressed to those that are known to be [there](super::presence); each
+//! answers on the asker's own channel, and the asker waits until all have answered. It waits for the
+//! order itself to come back, too: by then it has heard of all that were there when it was given. Those
+//! it did not know are given the order once more. A node that fell silent is not waited for, and yet
 //! named: it may be cut off, and serve on. Each answer says whom its node knows: so is named whom only
 //! another node has ever heard of. A node without a [connection](super::member) still does what
 //! it is told itself, and says that it reached nobody.
@@ -17,7 +19,7 @@ use tokio::time::{Instant, timeout};
 
 use super::ClusterError;
 use super::message::{Answer, NodeId, Order, Report, Request, Seal, random};
-use super::presence::{Others, Presence, SILENCE};
+use super::presence::{Addressees, FRESH, Others, Presence, SILENCE};
 use super::transport::{Connected, Connection, Heard, Transport};
 use crate::observe::{Repeats, nodes};
 
@@ -25,8 +27,6 @@ use crate::observe::{Repeats, nodes};
 pub(super) const BEAT: Duration = Duration::from_secs(2);
 /// A transport that takes longer to connect is as good as gone.
 const CONNECTING: Duration = Duration::from_secs(5);
-/// How old, or how far in the future, an order may be. In milliseconds.
-const FRESH_MS: u64 = 30_000;
 
 /// Does what a node is ordered.
 pub(super) type Obey = Box<dyn Fn(Order) -> BoxFuture<'static, Option<Report>> + Send + Sync>;
@@ -45,10 +45,17 @@ pub(super) struct Bus {
 
 #[derive(Default)]
 struct State {
-    /// Orders of this node, and who collects their answers.
-    asked: HashMap<String, mpsc::UnboundedSender<Answer>>,
+    /// Orders of this node, and who collects what comes of them.
+    asked: HashMap<String, mpsc::UnboundedSender<Came>>,
     /// Orders that were obeyed already: nobody repeats them.
     obeyed: HashMap<String, Instant>,
+}
+
+/// What comes of an order.
+enum Came {
+    /// The order itself, as it comes to all.
+    Back,
+    Answer(Answer),
 }
 
 struct Names {
@@ -97,24 +104,37 @@ impl Bus {
         let id = random();
         let (collect, mut collected) = mpsc::unbounded_channel();
         let _asked = Asked::new(self, &id, collect);
-        let before = self.presence.others();
-        let published = timeout(patience, self.publish_order(&id, order)).await;
-        let at = published.as_ref().ok().and_then(|published| published.as_ref().ok()).copied();
-        let mut expected: HashSet<NodeId> = before.alive.into_iter().chain(before.silent).collect();
-        let mut reports = HashMap::new();
-        while let Some(at) = at {
-            let Others { alive, silent } = self.presence.others_at(at, &expected);
-            let is_complete = alive.iter().all(|node| reports.contains_key(node));
+        let published = timeout(patience, self.publish_order(&id, &order)).await;
+        let mut addressed = match &published {
+            Ok(Ok(to)) => Some(to.clone()),
+            _ => None,
+        };
+        let Others { alive, silent } = self.presence.others();
+        let mut expected: HashSet<NodeId> = alive.into_iter().chain(silent).collect();
+        let (mut reports, mut is_back) = (HashMap::new(), false);
+        while let Some(addressed) = &mut addressed {
+            let more = self.presence.addressees(addressed);
+            if !more.is_empty() {
+                // If it does not get through, they will not answer.
+                let _ = timeout(SILENCE, self.publish_to(&id, &order, &more)).await;
+                addressed.extend(more);
+            }
+            let Others { alive, silent } = self.presence.others();
+            let is_complete = is_back && alive.iter().all(|node| reports.contains_key(node));
             expected.extend(alive.into_iter().chain(silent));
             let left = until.saturating_duration_since(Instant::now());
             if is_complete || left.is_zero() {
                 break;
             }
             // Every now and then, some that were there may have fallen silent.
-            if let Ok(answer) = timeout(left.min(BEAT), collected.recv()).await {
-                let Some(Answer { from, report, knows, .. }) = answer else { break };
-                self.presence.introduce(knows);
-                reports.entry(from).or_insert(report);
+            match timeout(left.min(BEAT), collected.recv()).await {
+                Ok(Some(Came::Back)) => is_back = true,
+                Ok(Some(Came::Answer(Answer { from, report, knows, .. }))) => {
+                    self.presence.introduce(knows);
+                    reports.entry(from).or_insert(report);
+                }
+                Ok(None) => break,
+                Err(_late) => {}
             }
         }
         let is_missing =
@@ -124,23 +144,34 @@ impl Bus {
         if let Ok(Err(error)) = published {
             nodes::not_reached(&error, &self.repeats);
         }
-        Collected { reports: reports.into_iter().collect(), missing, is_reached: at.is_some() }
+        Collected { reports: reports.into_iter().collect(), missing, is_reached: is_back }
     }
 
     /// Tells the other nodes something that needs no answer.
     pub(super) async fn tell(&self, order: Order) {
-        if !matches!(timeout(SILENCE, self.publish_order(&random(), order)).await, Ok(Ok(_))) {
+        if !matches!(timeout(SILENCE, self.publish_order(&random(), &order)).await, Ok(Ok(_))) {
             nodes::not_told(&self.repeats);
         }
     }
 
-    /// When that was, by the shared clock.
-    async fn publish_order(&self, id: &str, order: Order) -> Result<u64, ClusterError> {
+    /// To whom.
+    async fn publish_order(&self, id: &str, order: &Order) -> Result<Addressees, ClusterError> {
         let connection = self.connection()?;
-        let at = self.beat(&*connection).await?;
-        let request = Request { id: id.to_owned(), from: self.node().clone(), at, order };
-        self.publish(&*connection, &self.names.orders, &request).await?;
-        Ok(at)
+        self.beat(&*connection).await?;
+        let to = self.presence.addressees(&Addressees::new());
+        self.publish_to(id, order, &to).await?;
+        Ok(to)
+    }
+
+    async fn publish_to(
+        &self,
+        id: &str,
+        order: &Order,
+        to: &Addressees,
+    ) -> Result<(), ClusterError> {
+        let (id, from) = (id.to_owned(), self.node().clone());
+        let request = Request { id, from, to: to.clone(), order: order.clone() };
+        self.publish(&*self.connection()?, &self.names.orders, &request).await
     }
 
     async fn publish(
@@ -183,13 +214,13 @@ impl Bus {
         Ok(heard)
     }
 
-    /// Says that this node is there. The shared clock's time.
-    pub(super) async fn beat(&self, connection: &dyn Connection) -> Result<u64, ClusterError> {
+    /// Says that this node is there.
+    pub(super) async fn beat(&self, connection: &dyn Connection) -> Result<(), ClusterError> {
         let before = self.presence.unsigned();
-        let now = self.presence.beat(connection).await?;
+        self.presence.beat(connection).await?;
         // Counted once, not with each heartbeat.
         (before..self.presence.unsigned()).for_each(|_| self.ignore());
-        Ok(now)
+        Ok(())
     }
 
     pub(super) fn hear(self: &Arc<Self>, heard: Heard) {
@@ -203,12 +234,12 @@ impl Bus {
             }
         } else if channel == self.names.answers {
             match self.seal.open::<Answer>(&channel, &sealed) {
-                Some(answer) => self.hear_answer(answer),
+                Some(answer) => self.came(&answer.id.clone(), Came::Answer(answer)),
                 None => self.ignore(),
             }
         } else {
             match self.seal.open::<Request>(&channel, &sealed) {
-                Some(request) if request.from == *self.node() => {}
+                Some(request) if request.from == *self.node() => self.came(&request.id, Came::Back),
                 Some(request) if self.is_new(&request) => self.clone().obey(request),
                 _ => self.ignore(),
             }
@@ -220,21 +251,20 @@ impl Bus {
         nodes::message_ignored(&self.repeats);
     }
 
-    fn hear_answer(&self, answer: Answer) {
-        if let Some(collect) = self.state().asked.get(&answer.id) {
+    fn came(&self, id: &str, what: Came) {
+        if let Some(collect) = self.state().asked.get(id) {
             // Whoever asked may have gone.
-            let _ = collect.send(answer);
+            let _ = collect.send(what);
         }
     }
 
-    /// Not older than half a minute, not given before this node listened, and not heard before.
+    /// Given to this node as it is now, and not heard before.
     fn is_new(&self, request: &Request) -> bool {
         let now = Instant::now();
         let mut state = self.state();
-        let fresh = self.presence.time().is_some_and(|time| time.abs_diff(request.at) <= FRESH_MS);
-        state.obeyed.retain(|_, obeyed| now - *obeyed < Duration::from_millis(3 * FRESH_MS));
-        let heard = self.presence.listened_at(request.at);
-        fresh && heard && state.obeyed.insert(request.id.clone(), now).is_none()
+        state.obeyed.retain(|_, obeyed| now - *obeyed < 3 * FRESH);
+        self.presence.is_addressed(&request.to)
+            && state.obeyed.insert(request.id.clone(), now).is_none()
     }
 
     fn obey(self: Arc<Self>, request: Request) {
@@ -267,7 +297,7 @@ struct Asked<'b> {
 }
 
 impl<'b> Asked<'b> {
-    fn new(bus: &'b Bus, id: &'b str, collect: mpsc::UnboundedSender<Answer>) -> Self {
+    fn new(bus: &'b Bus, id: &'b str, collect: mpsc::UnboundedSender<Came>) -> Self {
         bus.state().asked.insert(id.to_owned(), collect);
         Self { bus, id }
     }

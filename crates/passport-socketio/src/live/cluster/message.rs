@@ -1,4 +1,4 @@
-//! What nodes say to each other: signed, and good for half a minute.
+//! What nodes say to each other: signed, and orders addressed to the nodes as they are at that moment.
 //!
 //! `hex(HMAC-SHA256(secret, channel NUL body)) "." body`, the body in JSON. User keys go as they are
 //! (the sessions in the same Redis hold them); session ids go as hashes.
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::Sha256;
 
-use super::presence::Acquaintance;
+use super::presence::{Acquaintance, Addressees};
 use crate::live::Revoked;
 use crate::model::UserKey;
 
@@ -126,8 +126,8 @@ pub(super) enum Report {
 pub(super) struct Request {
     pub(super) id: String,
     pub(super) from: NodeId,
-    /// By Redis' clock, in milliseconds since 1970.
-    pub(super) at: u64,
+    /// All others ignore it.
+    pub(super) to: Addressees,
     pub(super) order: Order,
 }
 

@@ -3,9 +3,13 @@
 //! What is heard makes a node known; the list tells those that join later. Only its own signed word
 //! makes a node leave. One that falls silent may be cut off, and serve on: each node remembers whom it
 //! has known for as long as that one may have sockets, whatever becomes of the list.
+//!
+//! A node numbers its words, and an order names the latest word that its giver knows of each node. A
+//! node obeys it only if it said that word within the last half minute, on this connection. So an order
+//! that was recorded is of no use later, nor to a node that joined or came back later. The clock that
+//! all nodes share may jump: it only says how old the entries of the list are.
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,6 +27,10 @@ use crate::mutant::Mutant;
 pub(super) const ALIVE: Duration = Duration::from_secs(6);
 /// A Redis that takes longer for a heartbeat is as good as gone.
 pub(super) const SILENCE: Duration = Duration::from_secs(2);
+/// A word that is older is good for no order.
+pub(super) const FRESH: Duration = Duration::from_secs(30);
+/// So many words of unknown nodes wait for the clock to be read.
+const DOUBTFUL: usize = 256;
 /// The longest that a node may ask to be remembered.
 const A_YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -44,9 +52,12 @@ struct State {
     others: HashMap<NodeId, Seen>,
     /// The shared clock at a moment of ours.
     time: Option<(u64, Instant)>,
-    /// When this node first listened, and since when it listens on this connection: by that clock.
-    joined: Option<u64>,
-    since: Option<u64>,
+    /// This node's words since it listens on this connection, and when it said them: the first one, and
+    /// the fresh ones.
+    since: u64,
+    said: VecDeque<(u64, Instant)>,
+    /// Words of unknown nodes that seem too old: until the clock is read once more.
+    doubtful: Vec<Word>,
     /// How many connections heard its last word.
     hearers: u64,
     /// Entries of the list that no node has signed.
@@ -57,13 +68,15 @@ struct State {
 
 /// What is known of another node.
 struct Seen {
+    /// Its latest word, and its first one since it listens on its connection.
     count: u64,
+    since: u64,
     has_left: bool,
-    /// How old its word was when it was heard.
+    /// How old its word was when it was heard, as far as the shared clock tells.
     age: Duration,
     heard: Instant,
-    joined: u64,
-    remember: Duration,
+    /// It is remembered until then. No clock but our own may shorten that.
+    until: Instant,
 }
 
 /// What a node says of itself.
@@ -72,9 +85,10 @@ struct Word {
     node: NodeId,
     /// Later ones are greater.
     count: u64,
+    /// Its first one since it listens on this connection.
+    since: u64,
     /// By the shared clock, in milliseconds since 1970.
     at: u64,
-    joined: u64,
     /// For how many milliseconds after it fell silent it may have sockets of a login that ended.
     remember: u64,
     left: bool,
@@ -84,11 +98,15 @@ struct Word {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Acquaintance {
     node: NodeId,
-    /// In milliseconds.
+    count: u64,
+    since: u64,
+    /// In milliseconds: for how long it has been, and for how long it is to be remembered yet.
     silent: u64,
-    joined: u64,
     remember: u64,
 }
+
+/// The nodes that an order is given to, each by the latest word that is known of it.
+pub(super) type Addressees = HashMap<NodeId, u64>;
 
 /// The other nodes, as far as is known.
 #[derive(Debug, Default)]
@@ -104,7 +122,12 @@ impl Seen {
 
     /// Nothing needs to be known of it any more.
     fn is_over(&self) -> bool {
-        self.silent() > self.remember.saturating_add(ALIVE)
+        self.until < Instant::now()
+    }
+
+    /// Whether an order may reach it, or it may have sockets.
+    fn counts(&self) -> bool {
+        !self.has_left && !self.is_over()
     }
 }
 
@@ -134,24 +157,33 @@ impl Presence {
 
     /// All that may have sockets.
     pub(super) fn others(&self) -> Others {
-        self.others_where(|_, _| true)
-    }
-
-    /// Those that an order was given to at that time: these, and all that had joined by then.
-    pub(super) fn others_at(&self, time: u64, these: &HashSet<NodeId>) -> Others {
-        self.others_where(|node, seen| seen.joined <= time || these.contains(node))
-    }
-
-    fn others_where(&self, count: impl Fn(&NodeId, &Seen) -> bool) -> Others {
         let mut others = Others::default();
-        for (node, seen) in &self.state().others {
-            if seen.has_left || seen.is_over() || !count(node, seen) {
-                continue;
-            }
+        for (node, seen) in self.state().others.iter().filter(|(_, seen)| seen.counts()) {
             let is_alive = seen.silent() <= ALIVE;
             (if is_alive { &mut others.alive } else { &mut others.silent }).push(node.clone());
         }
         others
+    }
+
+    /// Those of them to whom an order has yet to be given that was given to `already`: to them as they
+    /// are now.
+    pub(super) fn addressees(&self, already: &Addressees) -> Addressees {
+        let state = self.state();
+        let is_new = |(node, seen): &(&NodeId, &Seen)| {
+            seen.counts() && already.get(*node).is_none_or(|count| *count < seen.since)
+        };
+        state.others.iter().filter(is_new).map(|(node, seen)| (node.clone(), seen.count)).collect()
+    }
+
+    /// Whether an order is given to this node as it is now.
+    pub(super) fn is_addressed(&self, to: &Addressees) -> bool {
+        if Mutant::OrdersToAll.is_here() {
+            return true;
+        }
+        let Some(word) = to.get(&self.node) else { return false };
+        let state = self.state();
+        let mut said = state.said.iter();
+        said.any(|(count, said)| count == word && said.elapsed() <= FRESH)
     }
 
     /// Whether it said so itself.
@@ -159,38 +191,38 @@ impl Presence {
         self.state().others.get(node).is_some_and(|seen| seen.has_left)
     }
 
-    /// The shared clock's time, as far as is known.
-    pub(super) fn time(&self) -> Option<u64> {
-        self.state().now()
-    }
-
-    /// Whether this node listened already when something was said.
-    pub(super) fn listened_at(&self, time: u64) -> bool {
-        self.state().since.is_some_and(|since| since <= time)
-    }
-
-    /// A heartbeat. The shared clock's time.
-    pub(super) async fn beat(&self, connection: &dyn Connection) -> Result<u64, ClusterError> {
+    /// A heartbeat.
+    pub(super) async fn beat(&self, connection: &dyn Connection) -> Result<(), ClusterError> {
         let beaten = timeout(SILENCE, self.try_beat(connection)).await;
         beaten.map_err(|late| ClusterError::new("a heartbeat", late))?
     }
 
     /// The first heartbeat on a connection that listens.
     pub(super) async fn first_beat(&self, connection: &dyn Connection) -> Result<(), ClusterError> {
-        self.state().since = None;
-        self.beat(connection).await.map(|_| ())
+        {
+            let mut state = self.state();
+            state.since = self.words.load(Ordering::SeqCst) + 1;
+            state.said.clear();
+        }
+        self.beat(connection).await
     }
 
-    async fn try_beat(&self, connection: &dyn Connection) -> Result<u64, ClusterError> {
+    async fn try_beat(&self, connection: &dyn Connection) -> Result<(), ClusterError> {
         let now = connection.time().await?;
-        self.state().set_time(now);
+        {
+            let mut state = self.state();
+            state.set_time(now);
+            for word in std::mem::take(&mut state.doubtful) {
+                state.learn(&self.node, word);
+            }
+        }
         let is_here = !self.has_left.load(Ordering::SeqCst);
         self.say(connection, is_here.then(|| self.word(now, false)).flatten()).await?;
         if is_here && self.has_left.load(Ordering::SeqCst) {
             // It left meanwhile, and its last word may have been overwritten.
             self.say(connection, self.word(now, true)).await?;
         }
-        Ok(now)
+        Ok(())
     }
 
     /// Leaves the others, who then forget this one.
@@ -240,14 +272,14 @@ impl Presence {
     }
 
     fn word(&self, now: u64, left: bool) -> Option<String> {
-        let word = Word {
-            node: self.node.clone(),
-            count: self.words.fetch_add(1, Ordering::SeqCst) + 1,
-            at: now,
-            joined: self.state().joined.unwrap_or(now),
-            remember: millis(self.remember),
-            left,
-        };
+        let (node, remember) = (self.node.clone(), millis(self.remember));
+        let mut state = self.state();
+        let count = self.words.fetch_add(1, Ordering::SeqCst) + 1;
+        state.said.retain(|(_, said)| said.elapsed() <= FRESH);
+        state.said.push_back((count, Instant::now()));
+        let since = state.since;
+        drop(state);
+        let word = Word { node, count, since, at: now, remember, left };
         self.seal.close(&self.list, &word)
     }
 
@@ -256,7 +288,7 @@ impl Presence {
         let word = self.seal.open::<Word>(&self.list, sealed);
         let is_signed = word.is_some();
         if let Some(word) = word {
-            self.state().learn(&self.node, word);
+            self.state().hear(&self.node, word);
         }
         is_signed
     }
@@ -272,10 +304,10 @@ impl Presence {
             let word = word.and_then(|text| self.seal.open::<Word>(&self.list, text));
             match word.filter(|word| word.node.as_str().as_bytes() == name) {
                 Some(word) => {
-                    if state.is_over(&word) {
-                        state.outdated.push(word.node.as_str().to_owned());
+                    let name = word.node.as_str().to_owned();
+                    if !state.learn(&self.node, word) {
+                        state.outdated.push(name);
                     }
-                    state.learn(&self.node, word);
                 }
                 None => unsigned += 1,
             }
@@ -292,12 +324,13 @@ impl Presence {
     /// Whom this node knows, for another one that may not.
     pub(super) fn acquaintances(&self) -> Vec<Acquaintance> {
         let state = self.state();
-        let known = state.others.iter().filter(|(_, seen)| !seen.has_left && !seen.is_over());
+        let known = state.others.iter().filter(|(_, seen)| seen.counts());
         let known = known.map(|(node, seen)| Acquaintance {
             node: node.clone(),
+            count: seen.count,
+            since: seen.since,
             silent: millis(seen.silent()),
-            joined: seen.joined,
-            remember: millis(seen.remember),
+            remember: millis(seen.until.duration_since(Instant::now())),
         });
         known.collect()
     }
@@ -308,17 +341,14 @@ impl Presence {
         if Mutant::OnlyTheList.is_here() {
             return;
         }
-        for Acquaintance { node, silent, joined, remember } in acquaintances {
-            let seen = Seen {
-                count: 0,
-                has_left: false,
-                age: Duration::from_millis(silent),
-                heard: Instant::now(),
-                joined,
-                remember: Duration::from_millis(remember).min(A_YEAR),
-            };
-            if node != self.node && !seen.is_over() {
-                state.others.entry(node).or_insert(seen);
+        for Acquaintance { node, count, since, silent, remember } in acquaintances {
+            let heard = Instant::now();
+            let until = heard + Duration::from_millis(remember).min(A_YEAR);
+            let age = Duration::from_millis(silent);
+            let seen = Seen { count, since, has_left: false, age, heard, until };
+            let is_news = |known: &Seen| known.is_over() && !known.has_left;
+            if node != self.node && state.others.get(&node).is_none_or(is_news) {
+                state.others.insert(node, seen);
             }
         }
     }
@@ -336,46 +366,50 @@ impl State {
 
     fn set_time(&mut self, now: u64) {
         self.time = Some((now, Instant::now()));
-        self.joined.get_or_insert(now);
-        // It listened before it asked: where that is later, the clock was put back.
-        self.since = Some(self.since.map_or(now, |since| since.min(now)));
     }
 
-    fn age(&self, word: &Word) -> Duration {
-        Duration::from_millis(self.now().unwrap_or(word.at).saturating_sub(word.at))
+    /// What a node has just said, or somebody who has recorded it says again.
+    fn hear(&mut self, this: &NodeId, word: Word) {
+        if let Err(word) = self.learn_of(this, word, true)
+            && self.doubtful.len() < DOUBTFUL
+        {
+            // The clock may have been put back a moment ago.
+            self.doubtful.push(word);
+        }
     }
 
-    fn is_over(&self, word: &Word) -> bool {
-        self.age(word) > ALIVE.saturating_add(Duration::from_millis(word.remember))
+    /// What stands in the list. Whether it is of any use yet.
+    fn learn(&mut self, this: &NodeId, word: Word) -> bool {
+        self.learn_of(this, word, false).is_ok()
     }
 
-    fn learn(&mut self, this: &NodeId, word: Word) {
+    /// The error is a word that is too old, of a node that is not known.
+    fn learn_of(&mut self, this: &NodeId, word: Word, is_heard: bool) -> Result<(), Word> {
         if word.node == *this {
-            return;
+            return Ok(());
         }
-        let mut seen = Seen {
-            count: word.count,
-            has_left: word.left,
-            age: self.age(&word),
-            heard: Instant::now(),
-            joined: word.joined,
-            remember: Duration::from_millis(word.remember).min(A_YEAR),
-        };
-        match self.others.entry(word.node) {
-            Entry::Vacant(entry) => {
-                if !seen.is_over() {
-                    entry.insert(seen);
-                }
+        let heard = Instant::now();
+        let age = self.now().unwrap_or(word.at).saturating_sub(word.at);
+        let age = Duration::from_millis(age);
+        let remember = Duration::from_millis(word.remember).min(A_YEAR).saturating_add(ALIVE);
+        let Word { count, since, left: has_left, .. } = word;
+        let seen = Seen { count, since, has_left, age, heard, until: heard + remember };
+        match self.others.get_mut(&word.node) {
+            Some(known) if seen.count > known.count && !known.has_left => {
+                // It is later than the one before, whatever the clock says.
+                let age = if is_heard { Duration::ZERO } else { seen.age.min(known.silent()) };
+                *known = Seen { age, ..seen };
             }
-            Entry::Occupied(mut known) => {
-                let known = known.get_mut();
-                if seen.count > known.count && !known.has_left {
-                    // It is later than the one before, whatever the clock says.
-                    seen.age = seen.age.min(known.silent());
-                    *known = seen;
+            Some(known) if known.is_over() => return Err(word),
+            Some(_) => {}
+            None => match remember.checked_sub(age) {
+                Some(left) => {
+                    self.others.insert(word.node, Seen { until: heard + left, ..seen });
                 }
-            }
+                None => return Err(word),
+            },
         }
+        Ok(())
     }
 }
 
