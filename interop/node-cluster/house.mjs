@@ -21,7 +21,7 @@ export async function rustServer(args, env = {}) {
 }
 
 /** Both emitters on one Redis, and how to say goodbye to them. */
-export async function emitters(url, socket = {}) {
+export async function emitters(url, socket = {}, options = {}) {
   const client = createClient({ url, socket });
   client.on('error', () => {});
   await client.connect();
@@ -29,7 +29,7 @@ export async function emitters(url, socket = {}) {
   const publish = (channel, message) => void client.publish(channel, message).catch(() => {});
   // The legacy one knows a client by this method's old name.
   const old = { hset() {}, publish };
-  return { client, emitter: new Emitter(old), legacy: legacyEmitter(old), close: () => client.destroy() };
+  return { client, emitter: new Emitter(old, options), legacy: legacyEmitter(old, options), close: () => client.destroy() };
 }
 
 /** A client of one namespace that keeps what it hears. `kind`: 4, 3, 2.5, 4-polling, 4-msgpack. */

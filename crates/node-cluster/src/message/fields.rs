@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::value::from_signed;
 use crate::{Limits, Malformed, Value};
 
 /// Events that only the library itself may send.
@@ -122,8 +123,8 @@ impl Target {
 
     pub(super) fn write(&self, with_flags: bool) -> Value {
         let mut fields = vec![
-            ("rooms".into(), write_names(&self.rooms)),
-            ("except".into(), write_names(&self.except)),
+            ("rooms".into(), write_names_of_either(&self.rooms)),
+            ("except".into(), write_names_of_either(&self.except)),
         ];
         if with_flags {
             let mut flags = Vec::new();
@@ -148,14 +149,36 @@ pub(super) fn names(value: Option<&Value>, limits: &Limits) -> Result<Vec<String
         Some(Value::Array(items)) => items,
         Some(_) => return Err(Malformed::UnknownShape),
     };
-    if items.len() > limits.rooms {
+    // Twice as many, for those that name each room as text and as a number.
+    if items.len() > limits.rooms.saturating_mul(2) {
         return Err(Malformed::TooManyRooms);
     }
-    items.iter().map(|item| name(Some(item), limits)).collect()
+    let mut names: Vec<String> =
+        items.iter().map(|item| name(Some(item), limits)).collect::<Result<_, _>>()?;
+    names.dedup();
+    if names.len() > limits.rooms { Err(Malformed::TooManyRooms) } else { Ok(names) }
 }
 
 pub(super) fn write_names(names: &[String]) -> Value {
     Value::Array(names.iter().cloned().map(Value::Str).collect())
+}
+
+/// The same where sockets are meant that are in these rooms: to Node the rooms `7` and `"7"` are two, and its
+/// sockets may be in either.
+pub(super) fn write_names_of_either(names: &[String]) -> Value {
+    let either = names
+        .iter()
+        .flat_map(|name| [Some(Value::Str(name.clone())), number(name)].into_iter().flatten());
+    Value::Array(either.collect())
+}
+
+/// The whole number that JavaScript writes like this.
+fn number(name: &str) -> Option<Value> {
+    let number: i64 = name.parse().ok()?;
+    match from_signed(number) {
+        Value::Int(_) if number.to_string() == name => Some(Value::Int(number)),
+        _ => None,
+    }
 }
 
 /// A name that has to be there.

@@ -1,7 +1,9 @@
 //! What servers ask each other for: a JSON object, or msgpack where binary may be inside.
 
 use super::broadcast::{read_packet, write_packet};
-use super::fields::{Event, Target, name, names, optional_name, read, write_names};
+use super::fields::{
+    Event, Target, name, names, optional_name, read, write_names, write_names_of_either,
+};
 use crate::{Limits, Malformed, Value};
 
 /// What a server, or an emitter, asks of all servers.
@@ -193,8 +195,11 @@ impl RequestKind {
         let fields = match self {
             Self::Sockets { rooms } => vec![("rooms", write_names(rooms))],
             Self::AllRooms => vec![],
-            Self::Join { target, rooms } | Self::Leave { target, rooms } => {
+            Self::Join { target, rooms } => {
                 vec![("opts", target.write(false)), ("rooms", write_names(rooms))]
+            }
+            Self::Leave { target, rooms } => {
+                vec![("opts", target.write(false)), ("rooms", write_names_of_either(rooms))]
             }
             Self::Disconnect { target, close } => {
                 vec![("opts", target.write(false)), ("close", Value::Bool(*close))]

@@ -208,6 +208,33 @@ fn every_message_that_is_written_is_read_again() {
 }
 
 #[test]
+fn rooms_that_look_like_numbers_are_named_as_both() {
+    let written = |rooms: &[&str]| {
+        let kind = RequestKind::FetchSockets { target: target(rooms, &["-7"]) };
+        let request = Request { sender: None, id: None, kind };
+        assert_eq!(Request::read(&request.write(), &limits()).unwrap(), request);
+        String::from_utf8(request.write()).unwrap()
+    };
+    let opts =
+        |rooms: &str| format!(r#"{{"type":5,"opts":{{"rooms":[{rooms}],"except":["-7",-7]}}}}"#);
+    assert_eq!(written(&["7", "a"]), opts(r#""7",7,"a""#));
+    let others = ["", "07", "+7", "-0", "7.0", "1e3", "9007199254740993"];
+    let as_they_are = others.map(|room| format!("\"{room}\"")).join(",");
+    assert_eq!(written(&others), opts(&as_they_are));
+    let leave = RequestKind::Leave { target: Target::default(), rooms: names(&["7"]) };
+    let text = Request { sender: None, id: None, kind: leave }.write();
+    assert_eq!(text, br#"{"type":3,"opts":{"rooms":[],"except":[]},"rooms":["7",7]}"#);
+    let many: Vec<String> = (0..1000).map(|room: u32| room.to_string()).collect();
+    let kind = RequestKind::Sockets { rooms: vec![] };
+    let kind_of_many =
+        RequestKind::FetchSockets { target: Target { rooms: many, ..Target::default() } };
+    for kind in [kind, kind_of_many] {
+        let request = Request { sender: None, id: Some("r".into()), kind };
+        assert_eq!(Request::read(&request.write(), &limits()).unwrap(), request);
+    }
+}
+
+#[test]
 fn requests_of_older_servers_name_one_socket() {
     let text = br#"{"requestId":"r","type":2,"sid":"abc","room":"a"}"#;
     let read = Request::read(text, &limits()).unwrap();
