@@ -130,7 +130,8 @@ describe('a command line that can not be right', { skip }, () => {
   for (const [what, args, says] of [
     ['a store without a secret', ['--store', 'redis://127.0.0.1:1/'], /--secret \(or SESSION_SECRET\)/],
     ['a store that nobody knows', ['--store', 'dbase:x', '--secret', 's'], /redis:\/\/HOST.*sqlite:PATH/],
-    ['a store that is not there', ['--store', 'sqlite:./nowhere', '--secret', 's'], /nowhere/],
+    ['a store of an unknown layout', ['--store', 'sqlite:./nowhere?layout=prisma', '--secret', 's'], /connect-sqlite3, better-sqlite3, knex/],
+    ['a store whose password is no URL', ['--store', 'redis://:a/b@127.0.0.1/', '--secret', 's'], /%2F/],
     ['an origin with a path', ['--store', 'memory:', '--origin', 'https://a.example/x'], /is no origin/],
     ['a proxy that is no network', ['--store', 'memory:', '--trust-proxy', 'nginx'], /is no network/],
     ['a name that no cookie has', ['--store', 'memory:', '--cookie-name', 'a b'], /cookie's name/],

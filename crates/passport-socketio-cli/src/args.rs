@@ -58,7 +58,9 @@ pub(crate) struct DemoArgs {
 
     /// Where your app keeps its sessions: redis://, rediss://, postgres://, mysql://, mongodb://,
     /// memcached://, sqlite:PATH, file:DIR; with ?prefix=, ?layout=, ?table= where it is not usual
-    /// [default: the demo's own sessions, in ./demo.db; memory: keeps them nowhere]
+    /// [default: the demo's own sessions, in ./demo.db; memory: keeps them nowhere].
+    /// What is not there yet, such as a server that is down, or a table that your app has still to
+    /// create, is waited for
     #[arg(long, value_name = "URL")]
     pub(crate) store: Option<String>,
 

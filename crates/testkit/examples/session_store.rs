@@ -35,7 +35,7 @@ enum Command {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let url = std::env::args().nth(1).ok_or("the URL of a store is needed")?;
-    let store = store::open(&url).await.map_err(|error| told(&error))?;
+    let store = store::open_now(&url).await.map_err(|error| told(&error))?;
     println!("open");
     for line in std::io::stdin().lock().lines() {
         let command: Command = serde_json::from_str(&line?)?;

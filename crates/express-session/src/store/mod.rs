@@ -15,10 +15,9 @@
 //! | [`RedisStore`](redis::RedisStore) | `redis` | connect-redis | yes | yes |
 //! | [`SqliteStore`](sqlite::SqliteStore) | `sqlite` | connect-sqlite3, better-sqlite3-session-store, connect-session-knex | yes | yes |
 //!
-//! [`open`] opens any of them by its URL.
+//! [`open`] opens any of them by its URL, now or as soon as it is there; [`open_later`] does the same
+//! for one of its own type.
 
-use std::borrow::Cow;
-use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -45,15 +44,19 @@ pub mod redis;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
+mod error;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod json_column;
+mod later;
 mod open;
 #[cfg(any(feature = "mongodb", feature = "mysql", feature = "postgres", feature = "redis"))]
 mod parameters;
 mod url;
 
+pub use error::StoreError;
+pub use later::open_later;
 pub use memory::MemoryStore;
-pub use open::open;
+pub use open::{open, open_now};
 pub use url::StoreUrl;
 
 /// Loads that [`SessionStore::load_many`] has under way at once, unless a backend has a better way.
@@ -246,51 +249,6 @@ impl Life {
             Self::Until(end) if end <= now => Some(end),
             _ => None,
         }
-    }
-}
-
-/// A store could not tell.
-///
-/// `Display` names the operation only; the reason is its [`source`](StdError::source), for logs.
-#[derive(Clone, Debug)]
-pub struct StoreError {
-    operation: Cow<'static, str>,
-    source: Option<Arc<dyn StdError + Send + Sync>>,
-}
-
-impl StoreError {
-    /// `operation` failed because of `source`.
-    ///
-    /// # Security
-    /// `source` reaches logs: it must not hold a password or a session id.
-    pub fn new(
-        operation: impl Into<Cow<'static, str>>,
-        source: impl Into<Box<dyn StdError + Send + Sync>>,
-    ) -> Self {
-        Self { operation: operation.into(), source: Some(source.into().into()) }
-    }
-
-    /// `operation` failed, and nothing more is known.
-    pub fn message(operation: impl Into<Cow<'static, str>>) -> Self {
-        Self { operation: operation.into(), source: None }
-    }
-
-    /// What failed, and why.
-    #[doc(hidden)]
-    pub fn into_parts(self) -> (Cow<'static, str>, Option<Arc<dyn StdError + Send + Sync>>) {
-        (self.operation, self.source)
-    }
-}
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "session store: {}", self.operation)
-    }
-}
-
-impl StdError for StoreError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_deref().map(|source| source as _)
     }
 }
 

@@ -14,7 +14,7 @@
 
 use std::sync::Arc;
 
-use super::{SessionStore, StoreError, StoreUrl};
+use super::{SessionStore, StoreError, StoreUrl, open_later};
 
 /// Each scheme, and the feature that it needs.
 const SCHEMES: [(&str, &str); 15] = [
@@ -40,9 +40,11 @@ const FORMS: &str = "redis://HOST, rediss://HOST, postgres://HOST/DATABASE, mysq
     mongodb://HOST/DATABASE, memcached://HOST, sqlite:PATH and file:DIR";
 
 /// Opens the store that a URL names, such as `redis://127.0.0.1/?prefix=myapp:` or
-/// `sqlite:./sessions`, for programs that are told at run time where their sessions are.
+/// `sqlite:./sessions`, for servers that are told when they start where their sessions are.
 ///
-/// Connects, so that a wrong address, password, table or layout is found at the start.
+/// Connects, so that a wrong address, password or layout is found at the start. What is only not
+/// there yet (a server that is down; a database, table, collection, file or folder that the app has
+/// not created) is waited for, see [`open_later`]; [`open_now`] does not wait.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -50,13 +52,37 @@ const FORMS: &str = "redis://HOST, rediss://HOST, postgres://HOST/DATABASE, mysq
 ///
 /// let error = store::open("oracle://db/").await.unwrap_err();
 /// assert!(error.to_string().contains("no such kind of store: oracle"));
+/// assert!(store::open("file:./not-there-yet").await.is_ok());
 /// # }
 /// ```
 ///
 /// # Errors
 /// [`StoreError`] if there is no such scheme; if the feature that it needs is missing, which the
-/// message names; or what the store's own `connect` says. None shows a password.
+/// message names; or what the store's own `connect` says, if waiting can't help. None shows a
+/// password.
 pub async fn open(url: &str) -> Result<Arc<dyn SessionStore>, StoreError> {
+    let url = url.to_owned();
+    open_later(move || {
+        let url = url.clone();
+        async move { open_now(&url).await }
+    })
+    .await
+}
+
+/// The same, and whatever is not there is an error: for programs that look into a store and end.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use express_session::store;
+///
+/// let error = store::open_now("file:./not-there-yet").await.unwrap_err();
+/// assert!(error.appears().unwrap().contains("its app creates it"));
+/// # }
+/// ```
+///
+/// # Errors
+/// As [`open`]; also if the store [is not there yet](StoreError::appears).
+pub async fn open_now(url: &str) -> Result<Arc<dyn SessionStore>, StoreError> {
     match StoreUrl::new(url).scheme() {
         #[cfg(feature = "redis")]
         "redis" | "rediss" | "valkey" | "valkeys" | "redis+unix" | "unix" => {

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "file")]
 mod file;
+mod later;
 #[cfg(feature = "memcached")]
 mod memcached;
 mod memory;

@@ -21,7 +21,7 @@ impl LazyStore {
 
     async fn open(&self) -> Result<Arc<dyn SessionStore>, StoreError> {
         let url = self.url.as_ref().ok_or_else(|| StoreError::message("no --store was given"))?;
-        open_store::open(url, self.prefix).await
+        open_store::open_now(url, self.prefix).await
     }
 }
 

@@ -97,9 +97,16 @@ impl FileStore {
     async fn start(files: Files) -> Result<Self, StoreError> {
         let places = Arc::new(Semaphore::new(THREADS));
         let store = Self { files: files.into(), places, clock: Arc::new(SystemClock) };
-        store
-            .run("opening the folder of sessions", |files| std::fs::read_dir(&files.dir).map(drop))
+        let is_there = store
+            .run("opening the folder of sessions", |files| match std::fs::read_dir(&files.dir) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+                opened => opened.map(|_| true),
+            })
             .await?;
+        if !is_there {
+            let named = format!("the folder {} is not there", store.files.dir.display());
+            return Err(StoreError::message(named).no_file());
+        }
         Ok(store)
     }
 

@@ -20,6 +20,7 @@ use async_trait::async_trait;
 
 use self::pool::Pool;
 use self::protocol::{Answer, Commands, Found, Key, is_word};
+use super::error::is_network_kind;
 use super::{
     DestroySession, Life, SessionStore, StoreError, StoreUrl, StoredSession, TouchSession,
 };
@@ -90,9 +91,10 @@ impl MemcachedStore {
         commands: Commands,
     ) -> Result<Vec<Answer>, StoreError> {
         let asked = tokio::time::timeout(BACKSTOP, self.pool.ask(&commands)).await;
-        asked
-            .map_err(|late| StoreError::new(operation, late))?
-            .map_err(|error| StoreError::new(operation, error))
+        asked.map_err(|late| StoreError::new(operation, late).server_away())?.map_err(|error| {
+            let is_away = is_network_kind(error.kind());
+            StoreError::new(operation, error).server_away_if(is_away)
+        })
     }
 
     /// Asks one thing about what may be there.

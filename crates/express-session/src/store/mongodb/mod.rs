@@ -135,11 +135,13 @@ impl MongoStore {
 async fn options(url: &str) -> Result<ClientOptions, StoreError> {
     let mut options = ClientOptions::parse(url).await.map_err(|error| {
         // It may quote the URL.
-        if url.contains('@') {
+        let is_away = matches!(*error.kind, ErrorKind::DnsResolve { .. });
+        let failed = if url.contains('@') {
             StoreError::message("this is no URL of MongoDB (it has a password: why is not told)")
         } else {
             StoreError::new("reading the MongoDB URL", error)
-        }
+        };
+        failed.server_away_if(is_away)
     })?;
     options.app_name.get_or_insert_with(|| "express-session".to_owned());
     options.connect_timeout.get_or_insert(CONNECT_TIMEOUT);
@@ -155,9 +157,10 @@ async fn find(database: &Database, collection: &str) -> Result<(), StoreError> {
     match listing.await {
         Ok(known) if known.iter().any(|name| name == collection) => Ok(()),
         Ok(_) => Err(StoreError::message(format!(
-            "the database {:?} has no collection {collection:?}: the app makes it when it starts",
+            "the database {:?} has no collection {collection:?}",
             database.name(),
-        ))),
+        ))
+        .not_there_yet("its app creates the collection, most often when it starts")),
         Err(error) => match &*error.kind {
             ErrorKind::Command(refused) if refused.code == UNAUTHORIZED => Ok(()),
             _ => Err(told("connecting to MongoDB", error)),
@@ -191,6 +194,11 @@ fn told(operation: &'static str, error: ::mongodb::error::Error) -> StoreError {
         ErrorKind::BsonDeserialization(_) | ErrorKind::InvalidResponse { .. } => {
             StoreError::new(operation, "what was answered is no answer of MongoDB")
         }
+        ErrorKind::ServerSelection { .. }
+        | ErrorKind::Io(_)
+        | ErrorKind::ConnectionPoolCleared { .. } => {
+            StoreError::new(operation, error).server_away()
+        }
         _ => StoreError::new(operation, error),
     }
 }
@@ -201,7 +209,7 @@ async fn in_time<T>(
     asking: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
     let answer = tokio::time::timeout(BACKSTOP, asking).await;
-    answer.unwrap_or_else(|late| Err(StoreError::new(operation, late)))
+    answer.unwrap_or_else(|late| Err(StoreError::new(operation, late).server_away()))
 }
 
 /// Without the address: its URL can hold a password.

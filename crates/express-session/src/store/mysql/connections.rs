@@ -95,7 +95,7 @@ impl Connections {
         let answer = timeout(CALL_TIMEOUT, asking).await;
         answer
             .unwrap_or(Err(Failure::NoAnswer(CALL_TIMEOUT)))
-            .map_err(|failure| StoreError::new(operation, failure))
+            .map_err(|failure| failure.of(operation))
     }
 
     async fn connection(&self) -> Result<Conn, Failure> {

@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use mysql_async::{Error, IoError, ServerError};
+use mysql_async::{DriverError, Error, IoError, ServerError};
+
+use crate::store::StoreError;
+use crate::store::error::is_network_kind;
 
 /// Errors about connections, rights, databases, tables, columns, locks and limits. Others say
 /// "Incorrect string value: '…'", or "Duplicate entry '…'".
@@ -27,6 +30,9 @@ pub(super) enum Failure {
     /// What the driver says: its text alone.
     #[error("{0}")]
     Driver(String),
+    /// The same, because the server has closed the connection.
+    #[error("{0}")]
+    Closed(String),
     #[error("no connection within {0:?}")]
     NoConnection(Duration),
     #[error("no answer within {0:?}")]
@@ -35,12 +41,41 @@ pub(super) enum Failure {
     Waiting,
 }
 
+impl Failure {
+    /// `operation` failed because of it.
+    pub(super) fn of(self, operation: &'static str) -> StoreError {
+        /// "No such table", "unknown database", and: too many connections, shutting down, a packet
+        /// that could not be read or written.
+        const NO_TABLE: u16 = 1146;
+        const NO_DATABASE: u16 = 1049;
+        const FOR_NOW: [u16; 6] = [1040, 1053, 1158, 1159, 1161, 1203];
+        let code = match &self {
+            Self::Server(ServerError { code, .. }) | Self::Quoting { code, .. } => Some(*code),
+            _ => None,
+        };
+        let is_away = match &self {
+            Self::Io(IoError::Io(error)) => is_network_kind(error.kind()),
+            Self::Closed(_) | Self::NoConnection(_) | Self::NoAnswer(_) | Self::Waiting => true,
+            _ => code.is_some_and(|code| FOR_NOW.contains(&code)),
+        };
+        let failed = StoreError::new(operation, self);
+        match code {
+            Some(NO_TABLE) => failed.no_table(),
+            Some(NO_DATABASE) => failed.no_database(),
+            _ => failed.server_away_if(is_away),
+        }
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
             Error::Io(error) => Self::Io(error),
             Error::Server(error) if WITHOUT_ROWS.contains(&error.code) => Self::Server(error),
             Error::Server(ServerError { code, state, .. }) => Self::Quoting { code, state },
+            Error::Driver(DriverError::ConnectionClosed | DriverError::PoolDisconnected) => {
+                Self::Closed(error.to_string())
+            }
             Error::Driver(_) | Error::Other(_) | Error::Url(_) => Self::Driver(error.to_string()),
         }
     }

@@ -9,6 +9,7 @@ use tokio_postgres::Error as DriverError;
 use tokio_postgres::error::{DbError, SqlState};
 
 use super::super::StoreError;
+use super::super::error::is_network;
 use super::table::Table;
 
 /// Values that are wrong: "data exception".
@@ -35,16 +36,37 @@ impl From<&DbError> for Refusal {
 
 /// `operation` failed.
 pub(super) fn failed(operation: String, error: DriverError) -> StoreError {
-    match error.as_db_error() {
+    let code = error.code().cloned();
+    let is_away = error.is_closed() || is_network(&error);
+    let failed = match error.as_db_error() {
         Some(error) => StoreError::new(operation, Refusal::from(error)),
         None => StoreError::new(operation, error),
+    };
+    match code {
+        Some(SqlState::UNDEFINED_TABLE | SqlState::INVALID_SCHEMA_NAME) => failed.no_table(),
+        Some(SqlState::INVALID_CATALOG_NAME) => failed.no_database(),
+        Some(code) => failed.server_away_if(is_for_now(&code)),
+        None => failed.server_away_if(is_away),
     }
+}
+
+/// It starts, stops, or has no connection left.
+fn is_for_now(code: &SqlState) -> bool {
+    const CONNECTION_EXCEPTION: &str = "08";
+    let such = [
+        SqlState::ADMIN_SHUTDOWN,
+        SqlState::CRASH_SHUTDOWN,
+        SqlState::CANNOT_CONNECT_NOW,
+        SqlState::TOO_MANY_CONNECTIONS,
+    ];
+    such.contains(code) || code.code().starts_with(CONNECTION_EXCEPTION)
 }
 
 /// `operation` got no connection.
 pub(super) fn no_connection(operation: String, error: PoolError) -> StoreError {
     match error {
         PoolError::Backend(error) => failed(operation, error),
+        error @ PoolError::Timeout(_) => StoreError::new(operation, error).server_away(),
         error => StoreError::new(operation, error),
     }
 }

@@ -166,7 +166,7 @@ async fn within<T>(
 ) -> Result<T, StoreError> {
     match tokio::time::timeout(CALL_TIMEOUT, call).await {
         Ok(answer) => answer,
-        Err(elapsed) => Err(StoreError::new(operation, elapsed)),
+        Err(elapsed) => Err(StoreError::new(operation, elapsed).server_away()),
     }
 }
 

@@ -146,7 +146,7 @@ impl Address {
         };
         match timeout(2 * CONNECT_TIMEOUT, connecting).await {
             Ok(connected) => connected.map_err(|error| told("connecting to Redis", error)),
-            Err(late) => Err(StoreError::new("connecting to Redis", late)),
+            Err(late) => Err(StoreError::new("connecting to Redis", late).server_away()),
         }
     }
 }

@@ -203,7 +203,7 @@ async fn patiently<T>(
 ) -> Result<T, StoreError> {
     match timeout(PATIENCE, asking).await {
         Ok(answer) => answer,
-        Err(late) => Err(StoreError::new(ASKING, late)),
+        Err(late) => Err(StoreError::new(ASKING, late).server_away()),
     }
 }
 

@@ -8,10 +8,30 @@ use std::error::Error as StdError;
 use ::redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use super::super::StoreError;
+use super::super::error::is_network;
 
 /// The driver's error, without what it must not say.
 pub(super) fn told(operation: &'static str, error: RedisError) -> StoreError {
-    StoreError::new(operation, harmless(error))
+    let is_away = is_away(&error);
+    StoreError::new(operation, harmless(error)).server_away_if(is_away)
+}
+
+/// Whether nothing answers there, or a server that is not ready to.
+fn is_away(error: &RedisError) -> bool {
+    match error.kind() {
+        ErrorKind::Server(kind) => {
+            use ServerErrorKind::{BusyLoading, ClusterDown, MasterDown, TryAgain};
+            matches!(kind, BusyLoading | ClusterDown | MasterDown | TryAgain)
+                || is_full_for_now(error)
+        }
+        ErrorKind::Extension => is_full_for_now(error),
+        ErrorKind::ClusterConnectionNotFound => true,
+        _ => error.is_timeout() || error.is_connection_dropped() || is_network(error),
+    }
+}
+
+fn is_full_for_now(error: &RedisError) -> bool {
+    error.detail().is_some_and(|detail| detail.contains("max number of clients"))
 }
 
 /// The driver's error, without what it must not say.
@@ -58,7 +78,6 @@ pub(super) fn blames_connection(error: &RedisError) -> bool {
 /// Whether a server refuses RESP3 itself, because it is older than 6.0 or permits no `HELLO`. A
 /// server that is busy for a moment refuses every connection alike.
 pub(super) fn refuses_resp3(error: &RedisError) -> bool {
-    let is_for_now = error.detail().is_some_and(|detail| detail.contains("max number of clients"));
     match error.kind() {
         ErrorKind::RESP3NotSupported | ErrorKind::Extension => true,
         ErrorKind::Server(kind) => match kind {
@@ -67,7 +86,7 @@ pub(super) fn refuses_resp3(error: &RedisError) -> bool {
             | ServerErrorKind::MasterDown
             | ServerErrorKind::ReadOnly
             | ServerErrorKind::TryAgain => false,
-            _ => !is_for_now,
+            _ => !is_full_for_now(error),
         },
         _ => false,
     }

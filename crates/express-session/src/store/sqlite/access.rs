@@ -34,7 +34,23 @@ pub(super) fn told(operation: &'static str, error: rusqlite::Error) -> StoreErro
     match (error.sqlite_error_code(), extended) {
         // SQLITE_READONLY_DIRECTORY and SQLITE_READONLY_CANTINIT.
         (Some(ErrorCode::ReadOnly), Some(1544 | 1288)) => refused(),
+        // SQLite has no code of its own for it.
+        _ if error.to_string().starts_with("no such table") => {
+            StoreError::new(operation, error).no_table()
+        }
         _ => StoreError::new(operation, error),
+    }
+}
+
+/// There is no such file.
+pub(super) fn check_is_there(path: &Path) -> Result<(), StoreError> {
+    match path.try_exists() {
+        Ok(false) => {
+            let named = format!("the database {} is not there", path.display());
+            Err(StoreError::message(named).no_file())
+        }
+        // Anything else is for SQLite to tell.
+        Ok(true) | Err(_) => Ok(()),
     }
 }
 

@@ -106,6 +106,7 @@ impl SqliteStore {
     }
 
     async fn open_layout(path: &Path, layout: Layout, table: &str) -> Result<Self, StoreError> {
+        access::check_is_there(path)?;
         access::check(path)?;
         let store = Self::start(path, layout, table, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         // Asks for a row that can't be there: finds out that the table and its columns are.

@@ -56,6 +56,7 @@ async fn looked_for(case: &Case<'_>, failure: &Failure) -> Vec<Hint> {
                 "give --store what your app uses, such as redis://127.0.0.1/",
             )]
         }
+        Failure::Error(AuthorizeError::StoreUnavailable(error)) => session::not_there_yet(error),
         Failure::Denied(_) | Failure::Error(_) => Vec::new(),
     }
 }

@@ -1,7 +1,8 @@
-//! Checks 6 to 9: something is wrong with the session.
+//! Checks 5 to 9: something is wrong with the store, or with the session.
 
 use express_session::{SessionId, SessionRequest};
 use passport_socketio::Session;
+use passport_socketio::store::StoreError;
 use serde_json::Value;
 
 use super::{Case, Hint, hint};
@@ -35,6 +36,17 @@ pub(super) async fn session_not_found(case: &Case<'_>) -> Vec<Hint> {
         "compare with the `store` of the app's express-session; MemoryStore can't be read from outside",
     ));
     hints
+}
+
+/// A store that a server would wait for.
+pub(super) fn not_there_yet(error: &StoreError) -> Vec<Hint> {
+    let Some(appears) = error.appears() else {
+        return Vec::new();
+    };
+    vec![hint(
+        format!("{error}: it can't be reached, or is not there yet; {appears}"),
+        "check the URL; if it is right, start the server: it refuses with `try_again` until the store is there, and needs no restart then",
+    )]
 }
 
 pub(super) fn not_logged_in(case: &Case<'_>, session: &Session) -> Vec<Hint> {
