@@ -57,9 +57,9 @@ async fn check(
     }
     assert!(origin.0 == "https" || !is_listed, "cleartext beside https://");
     let own = if from_proxy {
-        // Of several entries the first counts.
-        let first = |text: &str| text.split(',').next().unwrap_or_default().trim().to_owned();
-        format!("{}://{}", first(scheme), first(forwarded))
+        // Of several entries the last is the proxy's.
+        let last = |text: &str| text.split(',').next_back().unwrap_or_default().trim().to_owned();
+        format!("{}://{}", last(scheme).to_ascii_lowercase(), last(forwarded))
     } else {
         format!("http://{name}")
     };

@@ -1,6 +1,6 @@
 #![no_main]
-//! Whatever `X-Forwarded-For` says: of a stranger nothing counts, of a proxy the last entry, so nobody gets
-//! another allowance by making something up.
+//! Whatever `X-Forwarded-For` and `Forwarded` say: of a stranger nothing counts, of a proxy the last entry, so
+//! no client gets another allowance by making something up, but that of its proxy.
 
 use fuzz::handshake::{OPEN, PROXY, STRANGER, ask, authorizer, get, host, run};
 use fuzz::unit;

@@ -73,7 +73,8 @@ pub(crate) struct DemoArgs {
     #[arg(long = "origin", value_name = "URL")]
     pub(crate) origins: Vec<String>,
 
-    /// A proxy whose X-Forwarded-Proto and X-Forwarded-Host are believed, such as 10.0.0.0/8
+    /// A proxy whose X-Forwarded-For, -Proto, -Host and -Port, and Forwarded, are believed, such as
+    /// 10.0.0.0/8. Repeat it for several
     #[arg(long = "trust-proxy", value_name = "CIDR")]
     pub(crate) trusted_proxies: Vec<String>,
 

@@ -161,12 +161,12 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
 
     /// One more connection is opened.
     pub(crate) fn count_handshake(&self, request: &Parts) -> Result<(), Denial> {
-        self.inner.admission.handshake(request, &self.decider().origins.trusted_proxies)
+        self.inner.admission.handshake(request, &self.decider().origins.proxies)
     }
 
     /// One more CONNECT packet has come.
     pub(crate) fn count_connect(&self, request: &Parts) -> Result<(), Denial> {
-        self.inner.admission.connect(request, &self.decider().origins.trusted_proxies)
+        self.inner.admission.connect(request, &self.decider().origins.proxies)
     }
 
     pub(crate) fn registry(&self) -> &Arc<Registry<U>> {

@@ -209,3 +209,49 @@ async fn times_may_be_as_long_as_can_be_written() {
     server.io.ns("/", ignore.with(server.auth.required()));
     Client::of(&server.app, "ann").await.connect("/").await.unwrap();
 }
+
+/// One handshake over HTTP, with these headers.
+async fn open_through(server: &Server, peer: &str, headers: &[(&str, &str)]) -> StatusCode {
+    let mut request = Request::get("/socket.io/?EIO=4&transport=polling").header("peer", peer);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Body::empty()).unwrap();
+    server.app.clone().oneshot(request).await.unwrap().status()
+}
+
+#[tokio::test]
+async fn pages_behind_a_proxy_are_let_in_by_what_it_says_and_by_nobody_elses_word() {
+    let server = server(true, |builder| builder.trust_proxy(["10.0.0.0/8"]));
+    let page = ("origin", "https://app.example:8443");
+    for said in [
+        &[("host", "app.example:8443"), ("x-forwarded-proto", "HTTPS")][..],
+        &[("host", "app.example"), ("x-forwarded-proto", "https"), ("x-forwarded-port", "8443")],
+        &[("host", "in"), ("x-forwarded-proto", "wss"), ("x-forwarded-host", "app.example:8443")],
+        &[("host", "in"), ("forwarded", r#"proto=https;host="app.example:8443""#)],
+    ] {
+        let headers = [said, &[page]].concat();
+        assert_eq!(open_through(&server, "10.0.0.1", &headers).await, StatusCode::OK, "{said:?}");
+        for stranger in ["192.0.2.1", "::1", "::ffff:192.0.2.1"] {
+            let answer = open_through(&server, stranger, &headers).await;
+            assert_eq!(answer, StatusCode::FORBIDDEN, "{stranger}: {said:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn behind_a_proxy_that_writes_forwarded_the_clients_are_counted() {
+    let set = |builder: Builder| {
+        builder.trust_proxy(["10.0.0.0/8"]).limit_handshakes_per_ip(RateLimit::per_hour(1))
+    };
+    let server = server(true, set);
+    let open = async |said: &str| {
+        open_through(&server, "10.0.0.1", &[("host", "a.example"), ("forwarded", said)]).await
+    };
+    for client in 1..5 {
+        let made_up = format!("for=6.6.6.{client}, for=198.51.100.7");
+        let expected = if client == 1 { StatusCode::OK } else { StatusCode::TOO_MANY_REQUESTS };
+        assert_eq!(open(&made_up).await, expected);
+        assert_eq!(open(&format!("for=198.51.101.{client}")).await, StatusCode::OK);
+    }
+}

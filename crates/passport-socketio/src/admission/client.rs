@@ -1,18 +1,15 @@
 //! Whose address counts.
 //!
-//! The peer's. Where that is a proxy that is trusted (`.trust_proxy`), the one that it names last in
-//! `X-Forwarded-For`, and so on for as long as that is a trusted proxy, too: the rightmost address
-//! that nobody trusted vouches for. What stands left of it may be made up. Of IPv6 the /64 counts,
+//! The [client's](Sent::client), as far as trusted proxies say it (`.trust_proxy`). Of IPv6 the /64 counts,
 //! which is what one customer is given at least.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Once;
 
 use http::request::Parts;
-use ipnet::IpNet;
 
 use super::limiter::Key;
-use crate::model::PeerAddr;
+use crate::authorizer::{Sent, TrustedProxies};
 use crate::observe::events;
 
 /// An IPv4 address, or the first address of an IPv6 network.
@@ -20,24 +17,12 @@ use crate::observe::events;
 pub(super) struct Network(IpAddr);
 
 /// `None` if the server does not say who connected to it, which is warned of once.
-pub(super) fn network_of(request: &Parts, proxies: &[IpNet]) -> Option<Network> {
-    let Some(peer) = PeerAddr::of(request) else {
+pub(super) fn network_of(request: &Parts, proxies: &TrustedProxies) -> Option<Network> {
+    let Some(Sent { client, .. }) = proxies.sent(request) else {
         static ONCE: Once = Once::new();
         ONCE.call_once(events::no_address_to_count);
         return None;
     };
-    let mut client = peer.to_canonical();
-    let forwarded = request.headers.get_all("x-forwarded-for").iter().rev();
-    for said in forwarded.flat_map(|header| header.as_bytes().rsplit(|byte| *byte == b',')) {
-        if !proxies.iter().any(|proxy| proxy.contains(&client)) {
-            break;
-        }
-        match address(said) {
-            Some(address) => client = address.to_canonical(),
-            // A proxy that does not know its client answers for it.
-            None => break,
-        }
-    }
     Some(Network::of(client))
 }
 
@@ -60,16 +45,12 @@ impl Key for Network {
     }
 }
 
-/// An address as proxies write it: alone, in brackets, or with a port.
-fn address(said: &[u8]) -> Option<IpAddr> {
-    let said = std::str::from_utf8(said).ok()?.trim_matches([' ', '\t']);
-    let alone = said.strip_prefix('[').and_then(|said| said.strip_suffix(']')).unwrap_or(said);
-    alone.parse().ok().or_else(|| said.parse::<SocketAddr>().ok().map(|addr| addr.ip()))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
+    use crate::PeerAddr;
 
     fn client(peer: &str, forwarded: &[&str]) -> String {
         let mut request = http::Request::get("/");
@@ -79,7 +60,7 @@ mod tests {
         let (mut request, ()) = request.body(()).unwrap().into_parts();
         request.extensions.insert(PeerAddr(SocketAddr::new(peer.parse().unwrap(), 1)));
         let proxies = ["10.0.0.0/8", "fd00::/8"].map(|proxy| proxy.parse().unwrap());
-        network_of(&request, &proxies).unwrap().0.to_string()
+        network_of(&request, &TrustedProxies::new(proxies.into())).unwrap().0.to_string()
     }
 
     #[test]

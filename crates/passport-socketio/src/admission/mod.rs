@@ -20,10 +20,10 @@ use std::time::Duration;
 
 use express_session::{SessionId, SidHash};
 use http::request::Parts;
-use ipnet::IpNet;
 
 use self::client::{Network, network_of};
 use self::limiter::Limiter;
+use crate::authorizer::TrustedProxies;
 use crate::model::{Denial, RateLimit};
 
 /// The limits of one authorizer, as the builder was given them.
@@ -52,12 +52,16 @@ impl Admission {
     }
 
     /// One more connection is opened.
-    pub(crate) fn handshake(&self, request: &Parts, proxies: &[IpNet]) -> Result<(), Denial> {
+    pub(crate) fn handshake(
+        &self,
+        request: &Parts,
+        proxies: &TrustedProxies,
+    ) -> Result<(), Denial> {
         by_address(self.handshakes_per_ip.as_ref(), request, proxies, "handshakes of the address")
     }
 
     /// One more CONNECT packet has come.
-    pub(crate) fn connect(&self, request: &Parts, proxies: &[IpNet]) -> Result<(), Denial> {
+    pub(crate) fn connect(&self, request: &Parts, proxies: &TrustedProxies) -> Result<(), Denial> {
         by_address(self.connects_per_ip.as_ref(), request, proxies, "CONNECTs of the address")
     }
 
@@ -73,7 +77,7 @@ impl Admission {
 fn by_address(
     limiter: Option<&Limiter<Network>>,
     request: &Parts,
-    proxies: &[IpNet],
+    proxies: &TrustedProxies,
     what: &'static str,
 ) -> Result<(), Denial> {
     let Some(limiter) = limiter else {
@@ -123,7 +127,9 @@ mod tests {
         let limit = Some(RateLimit::per_hour(10));
         let limits = AdmissionLimits { handshakes_per_ip: limit, ..AdmissionLimits::default() };
         let admission = Admission::new(&limits).unwrap();
-        let may = |address: IpAddr| admission.handshake(&from(address), &[]).is_ok();
+        let may = |address: IpAddr| {
+            admission.handshake(&from(address), &TrustedProxies::default()).is_ok()
+        };
         let counted = (0..=u16::MAX).filter(|number| may(network(1, *number).into())).count();
         assert!(counted <= 4096 + 10, "one /48 was let in {counted} times");
         for newcomer in 0..200 {

@@ -16,19 +16,18 @@
 //!    Allowed, unless `Sec-Fetch-Site` says that another site asks: same-origin polling sends no
 //!    `Origin`, programs send neither.
 //!
-//! The server's own origin is `http://` and the `Host` header. Behind a proxy that is trusted (by
-//! its address), `X-Forwarded-Proto` and `X-Forwarded-Host` say more; from anybody else they are
-//! ignored.
+//! The server's own origin is `http://` and the `Host` header, and behind trusted proxies what
+//! [they say](super::proxies) of the request.
 
 use std::fmt;
 use std::sync::Once;
 
 use http::HeaderMap;
-use http::header::{HOST, ORIGIN};
+use http::header::ORIGIN;
 use http::request::Parts;
-use ipnet::IpNet;
 
-use crate::model::{AuthorizeError, Denial, Failure, PeerAddr};
+use super::proxies::{self, TrustedProxies};
+use crate::model::{AuthorizeError, Denial, Failure};
 use crate::observe::events;
 
 mod allowed;
@@ -73,7 +72,7 @@ impl fmt::Display for Provenance {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OriginPolicy {
     pub(crate) allowed: AllowedOrigins,
-    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) proxies: TrustedProxies,
 }
 
 impl OriginPolicy {
@@ -113,33 +112,20 @@ impl OriginPolicy {
     }
 
     fn own_origin(&self, request: &Parts) -> Option<Origin> {
-        let forwarded = self.forwarded(request);
-        let scheme = forwarded.and_then(|headers| first_value(headers, "x-forwarded-proto"));
-        let host = forwarded.and_then(|headers| first_value(headers, "x-forwarded-host"));
-        let scheme = scheme.or(request.uri.scheme_str()).unwrap_or("http");
-        let host = match (host, request.uri.authority()) {
-            (Some(host), _) => host,
-            (None, Some(authority)) => authority.as_str(),
-            (None, None) => only_value(&request.headers, HOST.as_str())?,
-        };
-        Origin::new(Scheme::parse(scheme)?, host)
-    }
-
-    /// The headers, if whoever connected may say `X-Forwarded-*`.
-    fn forwarded<'r>(&self, request: &'r Parts) -> Option<&'r HeaderMap> {
-        if self.trusted_proxies.is_empty() {
-            return None;
+        if self.proxies.are_none() {
+            return proxies::own_origin(request);
         }
-        let Some(peer) = PeerAddr::of(request) else {
-            static ONCE: Once = Once::new();
-            ONCE.call_once(|| {
-                events::no_peer_to_trust();
-            });
-            return None;
-        };
-        let peer = peer.to_canonical();
-        self.trusted_proxies.iter().any(|net| net.contains(&peer)).then_some(&request.headers)
+        if let Some(sent) = self.proxies.sent(request) {
+            return sent.own_origin;
+        }
+        warn_of_unknown_peers();
+        proxies::own_origin(request)
     }
+}
+
+fn warn_of_unknown_peers() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(events::no_peer_to_trust);
 }
 
 fn check_fetch_site(headers: &HeaderMap) -> Result<Provenance, Denial> {
@@ -149,20 +135,6 @@ fn check_fetch_site(headers: &HeaderMap) -> Result<Provenance, Denial> {
         _ => Err(Denial::OriginNotAllowed {
             origin: Some("(none, but asked by another site)".into()),
         }),
-    }
-}
-
-/// A header's first entry, as Express' `req.protocol` and `req.hostname` take it.
-fn first_value<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let value = headers.get(name)?.to_str().ok()?;
-    Some(value.split(',').next().unwrap_or(value).trim())
-}
-
-fn only_value<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (Some(value), None) => value.to_str().ok(),
-        _ => None,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::Authorizer;
 use crate::admission::Admission;
 use crate::auth::ServerOptions;
 use crate::authorizer::{
-    AllowedOrigins, Decider, Listed, Loads, NotListed, OriginPolicy, Readings,
+    AllowedOrigins, Decider, Listed, Loads, NotListed, OriginPolicy, Readings, TrustedProxies,
 };
 use crate::handshake::normal_path;
 use crate::model::{ConfigError, Scope};
@@ -71,7 +71,11 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
                     hook: self.origin_hook,
                     opaque: self.opaque_origins,
                 },
-                trusted_proxies: parse_all(self.proxies, parse_network, ConfigError::Proxy)?,
+                proxies: TrustedProxies::new(parse_all(
+                    self.proxies,
+                    parse_network,
+                    ConfigError::Proxy,
+                )?),
             },
             source,
             loads: Loads::new(store.clone(), self.limits.store_timeout, self.loads),

@@ -118,8 +118,37 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
         self
     }
 
-    /// Believes `X-Forwarded-Proto` and `X-Forwarded-Host` from these addresses (CIDRs): the proxies
-    /// in front of this server. Nobody by default.
+    /// Believes what these addresses (CIDRs) say of the requests that they pass on: the proxies in front of
+    /// this server. None by default.
+    ///
+    /// Read are `X-Forwarded-For`, `-Proto`, `-Host` and `-Port`, and `Forwarded` (RFC 7239). They say which
+    /// origin is the server's own, and whose address the limits count. Of several proxies the outermost that
+    /// is trusted counts. Where both kinds of headers are there, only what both say alike is believed: one of
+    /// them may be the client's.
+    ///
+    /// ```
+    /// # use passport_socketio::{Authorizer, ConfigError, Decision, Denial, PeerAddr, store::MemoryStore};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let builder = || Authorizer::<i64>::builder().secret("s").store(MemoryStore::for_tests())
+    /// #     .deserialize_user(async |id: i64| Ok::<_, std::io::Error>(Some(id)));
+    /// let auth = builder().trust_proxy(["10.0.0.0/8"]).build()?;
+    /// let from = |peer: [u8; 4]| {
+    ///     let request = http::Request::get("/").header("origin", "https://app.example.com");
+    ///     let request = request.header("host", "app.example.com").header("x-forwarded-proto", "https");
+    ///     request.extension(PeerAddr((peer, 1).into())).body(()).unwrap().into_parts().0
+    /// };
+    /// let goes_on = auth.authorize(&from([10, 0, 0, 1])).await?;
+    /// assert!(matches!(goes_on, Decision::Denied(Denial::NoSessionCookie { .. })));
+    /// let refused = auth.authorize(&from([192, 0, 2, 1])).await?;
+    /// assert!(matches!(refused, Decision::Denied(Denial::OriginNotAllowed { .. })));
+    /// assert!(matches!(builder().trust_proxy(["proxy"]).build(), Err(ConfigError::Proxy(_))));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Security
+    /// A client at one of these addresses can say that it is another one. Name the proxies, not the world, and
+    /// let them set these headers rather than pass on what the client sent.
     ///
     /// Needs the peer's address: axum's `ConnectInfo` (feature `axum`) or
     /// [`PeerAddr`](crate::PeerAddr).

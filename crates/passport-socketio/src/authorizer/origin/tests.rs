@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::*;
-use crate::model::OriginHook;
+use crate::model::{OriginHook, PeerAddr};
 
 fn request(headers: &[(&str, &str)]) -> Parts {
     let mut request = http::Request::get("/socket.io/?EIO=4");
@@ -107,7 +107,7 @@ fn a_site_allowed_as_https_is_not_its_own_origin_as_http() {
 fn beside_an_https_list_no_own_http_origin_is_left() {
     let list = |origins: &[&str]| OriginPolicy {
         allowed: listing(origins),
-        trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+        proxies: TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()]),
     };
     let secure = list(&["https://app.example.com"]);
     for (host, origin) in [
@@ -199,7 +199,7 @@ fn an_origin_without_a_host_or_with_more_than_one_is_none() {
 #[test]
 fn a_proxy_may_call_the_scheme_of_a_websocket_by_its_name() {
     let policy = OriginPolicy {
-        trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+        proxies: TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()]),
         ..OriginPolicy::default()
     };
     for (scheme, origin) in [("wss", "https://a.example"), ("ws", "http://a.example")] {
@@ -213,7 +213,7 @@ fn a_proxy_may_call_the_scheme_of_a_websocket_by_its_name() {
 #[test]
 fn forwarded_headers_count_only_from_a_trusted_proxy() {
     let policy = OriginPolicy {
-        trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+        proxies: TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()]),
         ..OriginPolicy::default()
     };
     let from = |peer: &str| {
@@ -272,7 +272,7 @@ fn ws_and_wss_are_http_and_https_in_every_rule() {
     ]);
     proxied.extensions.insert(PeerAddr(([10, 0, 0, 1], 1).into()));
     let policy = OriginPolicy {
-        trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+        proxies: TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()]),
         ..OriginPolicy::default()
     };
     assert!(policy.check(&proxied).is_ok());
