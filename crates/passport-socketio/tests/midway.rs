@@ -12,7 +12,8 @@ use axum::Router;
 use common::world::{self, ignore, user_session};
 use common::{Client, eventually};
 use passport_socketio::store::{Life, MemoryStore};
-use passport_socketio::{Authorizer, Candidate, Live, MaybeAuth};
+use passport_socketio::live::OverLimit;
+use passport_socketio::{Authorizer, AuthorizerBuilder, Candidate, Live, MaybeAuth};
 use serde_json::json;
 use socketioxide::SocketIo;
 use socketioxide::handler::ConnectHandler as _;
@@ -54,12 +55,16 @@ struct Server {
 
 impl Server {
     fn new() -> Self {
+        Self::with(|builder| builder)
+    }
+
+    fn with(change: impl FnOnce(AuthorizerBuilder<User>) -> AuthorizerBuilder<User>) -> Self {
         let store = MemoryStore::for_tests();
         store.set("ann", user_session(42), Life::Forever);
         let (success, middleware) = (Doorway::default(), Doorway::default());
         let admin = Arc::new(AtomicBool::new(true));
         let (database, doorway) = (admin.clone(), success.clone());
-        let auth = Authorizer::builder()
+        let builder = Authorizer::builder()
             .secret(world::SECRET)
             .store(store)
             .deserialize_user(async move |_: i64| {
@@ -70,9 +75,8 @@ impl Server {
                     doorway.pass().await;
                 }
                 Ok(())
-            })
-            .build()
-            .unwrap();
+            });
+        let auth = change(builder).build().unwrap();
         // Without heartbeats, since hardly anybody here listens.
         let never = Duration::from_secs(24 * 60 * 60);
         let host = SocketIo::builder().ping_interval(never).ping_timeout(never);
@@ -255,4 +259,26 @@ async fn of_two_refreshes_the_later_one_counts_whichever_is_done_first() {
     server.success.let_go();
     assert_eq!(slow.await.unwrap().unwrap(), 1);
     assert_eq!(server.users(), [false]);
+}
+
+#[tokio::test]
+async fn who_leaves_while_a_refresh_waits_is_counted_no_more() {
+    let server = Server::with(|auth| auth.max_connections_per_user(1, OverLimit::Refuse));
+    let mut client = server.ann_before_success("0").await;
+    server.success.let_go();
+    client.connected("/").await.unwrap();
+    let live = server.live.clone();
+    let refresh = tokio::spawn(async move { live.refresh_user(42).await });
+    server.success.somebody_waits().await;
+    assert_eq!(server.live.user(42).sessions(), 1);
+    client.send("1").await;
+    eventually("she has left", || server.live.user(42).sessions() == 0).await;
+    assert_eq!(server.live.disconnect_user(42), 0);
+    // As the only connection that she may have.
+    server.admin.store(false, Ordering::SeqCst);
+    let mut again = Client::of(&server.app, "ann").await;
+    again.connect("/").await.unwrap();
+    server.success.let_go();
+    assert_eq!(refresh.await.unwrap().unwrap().ended, 0);
+    assert_eq!(server.live.user(42).sockets().len(), 1);
 }

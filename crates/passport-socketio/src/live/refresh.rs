@@ -64,6 +64,9 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
                 refreshed.ended += 1;
                 continue;
             };
+            if host_socket.connected() {
+                socket.is_seen();
+            }
             let session = socket.identity().session().clone();
             let user = if let Some(user) = users.get(session.id()) {
                 user.clone()

@@ -84,6 +84,10 @@ impl<U> Registration<U> {
         limit: Option<(usize, OverLimit)>,
     ) -> Result<Membership<U>, NotEntered> {
         let socket = Arc::new(socket);
+        if limit.is_some() {
+            // Who has left takes nobody's place.
+            self.registry.logins_of(socket.user_key());
+        }
         let mut guard = self.registry.state();
         let state = &mut *guard;
         let user = socket.user_key();

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::begun::UnderWay;
 use super::denied::{Denied, Moments};
 use super::slots::{Schedule, Slot};
-use super::{Ending, LiveSocket};
+use super::{Ending, LiveSocket, Over};
 use crate::authorizer::Loads;
 use crate::model::{EndReason, Session, UserKey};
 use crate::observe::Tally;
@@ -137,9 +137,18 @@ impl<U> Registry<U> {
         self.logins_of(user).iter().map(|socket| socket.sid().clone()).collect()
     }
 
-    /// The user's sockets whose login stands: also those whose handshake is not over.
+    /// The user's sockets whose login stands: also those whose handshake is not over. Those that have
+    /// left, and are held by something, count no more from now on.
     pub(crate) fn logins_of(&self, user: &UserKey) -> Vec<Arc<LiveSocket<U>>> {
-        self.state().standing(user)
+        let mut sockets = self.state().standing(user);
+        sockets.retain(|socket| {
+            let has_left = socket.has_left();
+            if has_left {
+                socket.flag(Over::Left);
+            }
+            !has_left
+        });
+        sockets
     }
 
     /// The user's sockets that are connected.

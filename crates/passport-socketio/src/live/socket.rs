@@ -33,6 +33,8 @@ pub(crate) struct LiveSocket<U> {
     /// When the store was asked for the answer that let it in.
     asked: Instant,
     was_connected: AtomicBool,
+    /// Whether it was seen when it was connected.
+    was_seen: AtomicBool,
     peer: Option<IpAddr>,
     observer: Observer,
 }
@@ -142,6 +144,7 @@ impl<U> LiveSocket<U> {
             entered: now,
             asked: now,
             was_connected: AtomicBool::new(false),
+            was_seen: AtomicBool::new(false),
             peer: None,
             observer: settings.observer.clone(),
         }
@@ -213,6 +216,20 @@ impl<U> LiveSocket<U> {
         !self.has_ended() && self.connection.is_connected()
     }
 
+    /// It is connected. Without a word of that, a socket that has left is like one that is about to come.
+    pub(crate) fn is_seen(&self) {
+        self.was_seen.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has left, although it is still held: by a handler of the app, or a refresh that waits.
+    pub(super) fn has_left(&self) -> bool {
+        if self.connection.is_connected() {
+            self.is_seen();
+            return false;
+        }
+        self.was_seen.load(Ordering::Relaxed)
+    }
+
     /// When it was entered, after its session was loaded.
     pub(super) fn entered(&self) -> Instant {
         self.entered
@@ -258,6 +275,7 @@ impl<U> LiveSocket<U> {
     /// disconnect handler panics. To be asked from time to time: it is not known at the first.
     pub(super) fn is_left_behind(&self) -> bool {
         if self.connection.is_connected() {
+            self.is_seen();
             self.was_connected.store(true, Ordering::Relaxed);
             return false;
         }

@@ -41,6 +41,9 @@ impl<U: Send + Sync + 'static> LiveUserOf<U> {
 
     pub(super) fn find<A: Adapter>(socket: &Socket<A>) -> Option<Logins<U>> {
         let Self { last, others } = socket.extensions.get()?;
+        if socket.connected() {
+            others.iter().chain([&last]).for_each(|it| it.socket().is_seen());
+        }
         let others = others.iter().map(|other| other.socket().clone()).collect();
         Some(Logins { last: last.socket().clone(), others })
     }
