@@ -120,6 +120,52 @@ async fn who_is_rejected_from_one_namespace_keeps_the_connection_for_the_others(
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_rejected_and_let_in_again_keeps_the_connection() {
+    let banned = Arc::new(AtomicBool::new(false));
+    let list = banned.clone();
+    let server = server(true, |builder| {
+        builder.success(async move |_: Candidate<User>| {
+            if list.load(Ordering::SeqCst) { Err(Reject::new("banned")) } else { Ok(()) }
+        })
+    });
+    let mut client = Client::of(&server.app, "ann").await;
+    client.connect("/").await.unwrap();
+    banned.store(true, Ordering::SeqCst);
+    assert_eq!(server.live.refresh_user(42).await.unwrap().ended, 1);
+    assert_eq!(client.event("/").await[1]["code"], "rejected");
+    assert_eq!(client.receive().await, "1");
+    banned.store(false, Ordering::SeqCst);
+    client.connect("/").await.unwrap();
+    sleep(4 * LAST_WORDS).await;
+    server.live.user(42).emit("news", "still here").await.unwrap();
+    assert_eq!(client.event("/").await, json!(["news", "still here"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_comes_in_on_a_connection_that_is_about_to_be_cut() {
+    let server = server(true, |builder| {
+        builder.success(async |candidate: Candidate<User>| {
+            if candidate.namespace() == "/lobby" {
+                sleep(LAST_WORDS / 4).await;
+            }
+            Ok(())
+        })
+    });
+    let mut client = Client::of(&server.app, "ann").await;
+    client.connect("/").await.unwrap();
+    client.send("0/lobby,").await;
+    // It is being asked about the lobby: that is no socket yet which could be evicted.
+    assert_eq!(server.live.disconnect_user(42), 1);
+    assert_eq!(client.event("/").await[1]["code"], "evicted");
+    assert_eq!(client.receive().await, "1");
+    sleep(LAST_WORDS / 2).await;
+    assert!(server.live.online().is_empty());
+    assert_about(closed(&mut client).await, LAST_WORDS / 2);
+    sleep(4 * LAST_WORDS).await;
+    assert!(server.live.online().is_empty() && server.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_is_rejected_and_does_not_read_is_closed_wherever_else_they_are() {
     let banned = Arc::new(AtomicBool::new(false));
     let list = banned.clone();

@@ -38,6 +38,8 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 pub(crate) struct Connection {
     opened: Instant,
     owner: OnceLock<Owner>,
+    /// The code of the login's end with which it is about to be cut.
+    end: OnceLock<&'static str>,
     id: OnceLock<EngineId>,
     connections: Weak<Connections>,
     /// The one of a layer further out, which lives as long.
@@ -110,6 +112,9 @@ impl Connection {
     ) {
         let will_be_cut = self.can_be_cut() && may_stay.is_none();
         let posts = if will_be_cut { Posts::Lost } else { Posts::Wait };
+        if will_be_cut {
+            self.end.get_or_init(|| notice.code);
+        }
         self.words.begin(namespace, notice, posts);
         let connection = Arc::downgrade(self);
         tokio::spawn(async move {
@@ -121,6 +126,15 @@ impl Connection {
                 }
             }
         });
+    }
+
+    /// Where it is about to be cut because a login has ended: waits until that is done, and says how the
+    /// login ended. Who was let in on it meanwhile would be cut without a reason. (An official client
+    /// comes back by itself, and asks anew.)
+    pub(crate) async fn is_cut_with(&self) -> Option<&'static str> {
+        let end = self.end.get()?;
+        sleep(2 * LAST_WORDS).await;
+        Some(end)
     }
 
     /// Whether socketioxide is at work on nothing that the client posted.
@@ -213,6 +227,7 @@ impl Connections {
             words,
             opened: Instant::now(),
             owner: OnceLock::new(),
+            end: OnceLock::new(),
             id: OnceLock::new(),
             transport: Transport::default(),
             allowance: Arc::default(),

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use socketioxide::adapter::Adapter;
+use socketioxide::extract::SocketRef;
 use socketioxide::socket::Socket;
 use socketioxide::{SendError, SocketError};
 use tokio::runtime::Handle;
@@ -95,15 +96,19 @@ impl<A: Adapter> socket::Connection for Host<A> {
     }
 }
 
-/// A user who is rejected from one namespace, but stays in another, keeps the connection: once they
-/// are out of the first.
+/// A user who is rejected from one namespace, but stays in another, or was let in to the first again,
+/// keeps the connection: once they are out of the first.
 fn may_stay<A: Adapter>(
     socket: &Arc<Socket<A>>,
 ) -> impl FnOnce() -> bool + Send + use<A> + 'static {
-    let (io, id, namespace) = (host_of(socket), socket.id, socket.ns().to_owned());
+    let (io, id, rejected) = (host_of(socket), socket.id, Arc::downgrade(socket));
     move || {
         let left = sockets_of(&io, id);
-        !left.is_empty() && left.iter().all(|other| other.ns() != namespace)
+        let rejected = rejected.upgrade();
+        let is_it = |other: &SocketRef<A>| {
+            rejected.as_ref().is_some_and(|it| std::ptr::eq(&raw const **it, &raw const **other))
+        };
+        !left.is_empty() && !left.iter().any(is_it)
     }
 }
 

@@ -145,6 +145,9 @@ impl<U: Send + Sync + 'static> Gate<U> {
     ) -> Result<(), Cow<'static, str>> {
         let request = socket.req_parts();
         let mut subject = Subject::of_socket(request, socket.ns(), socket.id);
+        if let Some(failure) = cut_meanwhile(request).await {
+            return self.refuse(socket, &subject, failure);
+        }
         if let Err(limited) = self.auth.count_connect(request) {
             return self.refuse(socket, &subject, limited.into());
         }
@@ -182,6 +185,9 @@ impl<U: Send + Sync + 'static> Gate<U> {
                 // The app has spoken: as in the original, `fail` is not asked about it.
                 self.auth.observer().refused(&subject, &failure);
                 return Err(failure.client_message());
+            }
+            if let Some(failure) = cut_meanwhile(request).await {
+                return self.refuse(socket, &subject, failure);
             }
             let is_old = lookup.is_old(self.auth.live_settings().max_stale);
             let entered = if is_old && !Mutant::OldAnswers.is_here() {
@@ -312,6 +318,12 @@ impl<U: Send + Sync + 'static> Gate<U> {
             Answer::Refuse | Answer::Guest => Err(failure.client_message()),
         }
     }
+}
+
+/// Why nobody is let in on a connection that is being cut.
+async fn cut_meanwhile(request: &Parts) -> Option<Failure> {
+    let end = Connection::of(request)?.is_cut_with().await?;
+    Some(Denial::LoginEnded { end }.into())
 }
 
 /// Why a socket is refused whose login ended in the moment in which it was connected.

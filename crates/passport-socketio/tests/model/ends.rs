@@ -110,7 +110,10 @@ pub(crate) fn on_leave(world: &World, key: Key) {
             .connects
             .get(key.2)
             .is_some_and(|connect| connect.state == ConnectState::Over);
-    let is_cut = connection.ended.is_some_and(|ended| state.now - ended < LAST_WORDS);
+    // With those on its connection whose login has ended; but nobody comes in on it who would be cut.
+    let was_there = |ended| socket.as_ref().is_none_or(|socket| socket.admitted <= ended);
+    let is_cut =
+        connection.ended.is_some_and(|ended| state.now - ended < LAST_WORDS && was_there(ended));
     if socket.is_some() && !by_client && !is_cut {
         drop(state);
         world.violated("wrongly ended", format!("{key:?} left, and nothing said why: {socket:?}"));

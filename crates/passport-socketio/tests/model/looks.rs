@@ -129,10 +129,7 @@ fn look_at_registry(world: &World, place: Place, live: &Live<User>) -> Seen {
             expected.extend(socket.1.map(|login| login.user));
         }
         let mut connects = state.record.connections.iter().flat_map(|it| it.connects.values());
-        let mut orders = state.record.orders_to((place.0, 0));
         connects.any(|connect| connect.state == ConnectState::Sent)
-            // A refresh holds the sockets that it asks `success` about.
-            || orders.any(|order| order.done.is_none())
     };
     // What one of two authorizers ended, the other still knows until the connection is cut.
     if world.config.two && has_just_ended(world, place.0) {
