@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { runToItsEnd } from '../lib/children.mjs';
 import { signedValue, withBrokenSignature } from '../lib/cookies.mjs';
 import { House } from '../lib/house.mjs';
 import { record } from '../lib/records.mjs';
 import { demoBinary, unless } from '../lib/requirements.mjs';
+import { scratchFolder } from '../lib/scratch.mjs';
 import { executeSql } from '../lib/sqlite.mjs';
 
 const GRANTED = 0;
@@ -75,6 +78,56 @@ describe('doctor, on Redis', { skip: unless('demo', 'redis') }, () => {
     const options = ['doctor', '--store', store, '--secret', secret, '--cookie', '-'];
     const piped = await runToItsEnd(demoBinary, options, { input: `${ann.value}\n` });
     assert.equal(piped.code, GRANTED, piped.stderr);
+  });
+
+  test('a pasted line: Cookie, or Set-Cookie with its attributes', async () => {
+    const { store, secret } = house;
+    const lines = [
+      `Cookie: theme=dark; ${ann.cookie}`,
+      `Set-Cookie: ${ann.cookie}; Path=/; HttpOnly; SameSite=Lax`,
+    ];
+    for (const line of lines) {
+      for (const option of ['--cookie', '--header']) {
+        const report = await examine({ store, secrets: [secret], args: [option, line], secret, sid: ann.sid });
+        assertVerdict(report, { status: GRANTED, code: 'granted', step: 11 });
+      }
+    }
+  });
+
+  test('a whole request from stdin or from a file, examined as the server gets it from its proxy', async () => {
+    const { store, secret } = house;
+    const lines = [
+      'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1', 'Host: app.example.com', 'X-Forwarded-Proto: HTTPS',
+      'X-Forwarded-Port: 8443', 'Origin: wss://app.example.com:8443', `Cookie: ${ann.cookie}`, '', '',
+    ];
+    const input = lines.join('\r\n');
+    const run = (...args) => runToItsEnd(
+      demoBinary, ['doctor', '--store', store, '--secret', secret, '--json', ...args], { input },
+    );
+    const refused = await run('--request', '-');
+    assert.equal(refused.code, DENIED);
+    const [{ cause, fix }] = JSON.parse(refused.stdout).hints;
+    assert.match(cause, /a proxy says what the page asked for .* is not trusted/);
+    const advised = fix.match(/--trust-proxy (\S+) here/)[1];
+    assert.equal((await run('--request', '-', '--trust-proxy', advised)).code, GRANTED);
+    const file = join(await scratchFolder(), 'request.txt');
+    await writeFile(file, input);
+    const trusted = ['--request', file, '--trust-proxy', advised];
+    assert.equal((await run(...trusted)).code, GRANTED);
+    assert.equal((await run(...trusted, '--peer', '192.0.2.1')).code, DENIED);
+    for (const { stdout } of [refused, await run(...trusted)]) assert.ok(!stdout.includes(ann.value));
+  });
+
+  test('a request for another path: which, and that the answer is 404', async () => {
+    const { store, secret } = house;
+    const input = `GET /api/socket.io/?EIO=4 HTTP/1.1\nCookie: ${ann.cookie}\n`;
+    const ask = async (...args) => {
+      const options = ['doctor', '--store', store, '--secret', secret, '--request', '-', '--json', ...args];
+      return JSON.parse((await runToItsEnd(demoBinary, options, { input })).stdout).hints;
+    };
+    const [{ cause, fix }] = await ask();
+    assert.match(cause, /is for \/api\/socket\.io\/, and Socket\.IO is served at \/socket\.io\//);
+    assert.deepEqual(await ask('--path', fix.match(/--path (\S+) here/)[1]), []);
   });
 
   test('tampered, or signed with another secret: the signature', async () => {
@@ -278,6 +331,7 @@ describe('a command line that gives doctor nothing to say', { skip: unless('demo
     ['no cookie at all', ['--secret', 's'], /nothing to examine: give --cookie/],
     ['no secret', ['--cookie', 'x'], /no secret/],
     ['a header without a name', ['--secret', 's', '--header', 'x'], /needs a name and a value/],
+    ['a request that is none', ['--secret', 's', '--request', '/dev/null'], /--request: there is no header in it/],
     ['an option that is none', ['--sekret', 's'], /--secret/],
   ]) {
     test(`${what}: it says what to type, with status 2`, async () => {

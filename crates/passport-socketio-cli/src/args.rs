@@ -2,7 +2,7 @@
 
 #![expect(clippy::doc_markdown, reason = "these comments are the text of --help")]
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
@@ -78,6 +78,10 @@ pub(crate) struct DemoArgs {
     #[arg(long = "trust-proxy", value_name = "CIDR")]
     pub(crate) trusted_proxies: Vec<String>,
 
+    /// The path to serve Socket.IO at, such as /api/socket.io
+    #[arg(long, value_name = "PATH", default_value = "/socket.io")]
+    pub(crate) path: String,
+
     /// The longest that a login which ended in your app may keep its sockets, while the store answers
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = max_stale)]
     pub(crate) max_stale: Duration,
@@ -133,7 +137,9 @@ Examples:
     passport-socketio doctor --store redis://127.0.0.1/ --secret 'keyboard cat' --cookie 's%3A…'
   Without it in the shell's history:
     passport-socketio doctor --store redis://127.0.0.1/ --cookie - < cookie.txt
-  A whole request, as a page of another origin sends it:
+  A whole request, pasted from the browser's developer tools or a proxy's log:
+    passport-socketio doctor --store redis://127.0.0.1/ --trust-proxy 10.0.0.0/8 --request request.txt
+  Header by header, as a page of another origin sends it:
     passport-socketio doctor --store sqlite:./sessions --header 'Cookie: a=1; connect.sid=s%3A…' \\
         --origin https://app.example.com --host rt.example.com
 
@@ -148,21 +154,40 @@ pub(crate) struct DoctorArgs {
     #[command(flatten)]
     pub(crate) sessions: SessionArgs,
 
-    /// The session cookie's value, encoded or not; - reads it from stdin
+    /// The session cookie's value, encoded or not, or the whole line 'Cookie: …' or 'Set-Cookie: …';
+    /// - reads it from stdin
     #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
     pub(crate) cookie: Option<String>,
+
+    /// The whole request, as your proxy or the browser's developer tools show it: a request line, if
+    /// there is one, and headers; - reads it from stdin
+    #[arg(long, value_name = "FILE", conflicts_with = "cookie")]
+    pub(crate) request: Option<String>,
 
     /// A header of the request, such as 'Cookie: …'. Repeat it for several
     #[arg(long = "header", value_name = "HEADER")]
     pub(crate) headers: Vec<String>,
 
-    /// The Origin header of the request: where the page comes from
+    /// The Origin header of the request, in place of any other: where the page comes from
     #[arg(long, value_name = "URL")]
     pub(crate) origin: Option<String>,
 
-    /// The Host header of the request: what the page calls the server
+    /// The Host header of the request, in place of any other: what the page calls the server
     #[arg(long, value_name = "HOST")]
     pub(crate) host: Option<String>,
+
+    /// The address that the request comes to your server from: your proxy's, if there is one
+    /// [default: one that --trust-proxy trusts]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) peer: Option<IpAddr>,
+
+    /// A proxy that your server trusts, such as 10.0.0.0/8. Repeat it for several
+    #[arg(long = "trust-proxy", value_name = "CIDR")]
+    pub(crate) trusted_proxies: Vec<String>,
+
+    /// The path that your server serves Socket.IO at
+    #[arg(long, value_name = "PATH", default_value = "/socket.io")]
+    pub(crate) path: String,
 
     /// An origin that your server allows besides its own. Repeat it for several
     #[arg(long = "allow-origin", value_name = "URL")]

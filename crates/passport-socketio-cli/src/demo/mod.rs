@@ -57,6 +57,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failed> {
         .sessions
         .authorizer(&secrets, store.is_some())?
         .trust_proxy(&args.trusted_proxies)
+        .path(&args.path)
         .max_stale(args.max_stale)
         .retry_at_http()
         .deserialize_user(async move |key| Ok::<_, Infallible>(users.find(key)));
@@ -80,12 +81,12 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failed> {
 
     match &args.redis_adapter {
         None => {
-            let (layer, io) = limited().build_layer();
+            let (layer, io) = limited(&args.path).build_layer();
             namespaces::add(&io, &auth);
             serve(&args, auth, pages, layer, io).await
         }
         Some(url) => {
-            let (layer, io) = clustered(url).await?;
+            let (layer, io) = clustered(url, &args.path).await?;
             namespaces::add_clustered(&io, &auth).await?;
             serve(&args, auth, pages, layer, io).await
         }
@@ -95,8 +96,8 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failed> {
 /// As much as Node's servers take of one message (`maxHttpBufferSize`).
 const MAX_MESSAGE: u32 = 1_000_000;
 
-fn limited() -> SocketIoBuilder {
-    let builder = SocketIo::builder().max_payload(MAX_MESSAGE.into());
+fn limited(path: &str) -> SocketIoBuilder {
+    let builder = SocketIo::builder().req_path(path.to_owned()).max_payload(MAX_MESSAGE.into());
     builder.ws_max_message_size(MAX_MESSAGE as usize).ws_max_frame_size(MAX_MESSAGE as usize)
 }
 
@@ -108,9 +109,12 @@ async fn serve<A: Adapter>(
     io: SocketIo<A>,
 ) -> Result<(), Failed> {
     let live = auth.attach(&io)?;
-    let pages = web::with_files(pages(Arc::new(move |sid| {
-        live.end_session(sid, EndReason::LoggedOut);
-    })));
+    let pages = web::with_files(
+        &args.path,
+        pages(Arc::new(move |sid| {
+            live.end_session(sid, EndReason::LoggedOut);
+        })),
+    );
     let app = pages.layer(auth.layer_over(layer));
     server::serve(args.listen, app, async move || io.close().await).await
 }
@@ -127,13 +131,14 @@ mod cluster {
 
     pub(super) async fn clustered(
         url: &str,
+        path: &str,
     ) -> Result<(SocketIoLayer<Clustered>, SocketIo<Clustered>), Failed> {
         let mut url = url::Url::parse(url)?;
         // What the adapter's driver speaks.
         url.query_pairs_mut().append_pair("protocol", "resp3");
         let client = redis::Client::open(url)?;
         let adapter = RedisAdapterCtr::new_with_redis(&client).await?;
-        Ok(limited().with_adapter::<Clustered>(adapter).build_layer())
+        Ok(limited(path).with_adapter::<Clustered>(adapter).build_layer())
     }
 }
 #[cfg(feature = "redis")]

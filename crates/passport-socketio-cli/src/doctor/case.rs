@@ -2,14 +2,18 @@
 
 use std::borrow::Cow;
 use std::io::Read as _;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::http::header::{COOKIE, HOST, HeaderName, HeaderValue, ORIGIN};
+use axum::http::Request;
+use axum::http::header::{COOKIE, HOST, HeaderValue, ORIGIN};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Request};
 use express_session::SessionRequest;
 use express_session::source::SessionSource;
+use passport_socketio::PeerAddr;
 
+use super::request::{self, Pasted, header_value};
+use super::server::an_address_of;
 use crate::Failed;
 use crate::args::DoctorArgs;
 
@@ -18,17 +22,33 @@ pub(super) struct Case<'a> {
     pub(super) request: Parts,
     /// The Cookie headers as the pipeline reads them: joined and decoded.
     pub(super) cookies: String,
+    /// The path that the request asks for, if that was pasted, too.
+    pub(super) path: Option<String>,
 }
 
 impl<'a> Case<'a> {
     pub(super) fn from_args(args: &'a DoctorArgs) -> Result<Self, Failed> {
+        let Pasted { uri, headers } = pasted(args)?;
         let mut request = Request::new(());
-        *request.headers_mut() = headers(args)?;
+        *request.uri_mut() = uri.clone().unwrap_or_default();
+        *request.headers_mut() = headers;
+        if let Some(peer) = peer(args) {
+            request.extensions_mut().insert(PeerAddr((peer, 0).into()));
+        }
         let (request, ()) = request.into_parts();
         let cookies = request.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
         let cookies = SessionRequest::from_cookie_headers(cookies);
         let cookies = cookies.and_then(|read| Some(read.cookies()?.to_owned())).unwrap_or_default();
-        Ok(Self { args, request, cookies })
+        Ok(Self { args, request, cookies, path: uri.map(|uri| uri.path().to_owned()) })
+    }
+
+    /// A header's text, if there is exactly one of its name.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.request.headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (Some(value), None) => value.to_str().ok(),
+            _ => None,
+        }
     }
 
     /// The names and raw values of all cookies.
@@ -51,57 +71,49 @@ impl<'a> Case<'a> {
     }
 }
 
-fn headers(args: &DoctorArgs) -> Result<HeaderMap, Failed> {
-    let mut headers = HeaderMap::new();
+/// What was typed and pasted, put together.
+fn pasted(args: &DoctorArgs) -> Result<Pasted, Failed> {
+    let mut pasted = match args.request.as_deref() {
+        Some("-") => request::parse(&from_stdin()?)?,
+        Some(path) => {
+            let text = std::fs::read_to_string(path);
+            request::parse(&text.map_err(|error| format!("--request: reading {path}: {error}"))?)?
+        }
+        None => Pasted::default(),
+    };
+    let headers = &mut pasted.headers;
     for header in &args.headers {
-        let (name, value) = header
-            .split_once(':')
-            .ok_or("--header needs a name and a value, such as 'Cookie: connect.sid=s%3A…'")?;
-        let name: HeaderName =
-            name.trim().parse().map_err(|_| "--header: this name can't be a header's")?;
-        headers.append(name, header_value("--header", value)?);
+        let (name, value) = request::header_line("--header", header)?;
+        headers.append(name, value);
     }
     if let Some(cookie) = &args.cookie {
-        let value = if cookie == "-" { from_stdin()? } else { cookie.trim().to_owned() };
-        headers.append(
-            COOKIE,
-            header_value("--cookie", &as_pair(args.sessions.cookie_name(), &value))?,
-        );
+        let text = if cookie == "-" { from_stdin()? } else { cookie.clone() };
+        headers.append(COOKIE, request::cookie_line(args.sessions.cookie_name(), &text)?);
     }
     if let Some(origin) = &args.origin {
-        headers.append(ORIGIN, header_value("--origin", origin)?);
+        headers.insert(ORIGIN, header_value("--origin", origin)?);
     }
     if let Some(host) = &args.host {
-        headers.append(HOST, header_value("--host", host)?);
+        headers.insert(HOST, header_value("--host", host)?);
     }
-    if headers.get(COOKIE).is_none() && args.cookie.is_none() && args.headers.is_empty() {
-        return Err("nothing to examine: give --cookie 's%3A…' (the session cookie's value), --cookie - or --header 'Cookie: …'".into());
+    let nothing = args.cookie.is_none() && args.headers.is_empty() && args.request.is_none();
+    if nothing {
+        return Err("nothing to examine: give --cookie 's%3A…' (the session cookie's value), --cookie -, --header 'Cookie: …' or --request FILE (a whole request)".into());
     }
-    Ok(headers)
+    Ok(pasted)
 }
 
-/// Some copy the value, some the whole `name=value`.
-fn as_pair(name: &str, cookie: &str) -> String {
-    if cookie.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')) {
-        cookie.to_owned()
-    } else {
-        format!("{name}={cookie}")
-    }
+/// Who the request comes from: a proxy that is trusted, unless it is said.
+fn peer(args: &DoctorArgs) -> Option<IpAddr> {
+    args.peer.or_else(|| an_address_of(args.trusted_proxies.first()?))
 }
 
 fn from_stdin() -> Result<String, Failed> {
     let mut text = String::new();
-    // No cookie is longer; whatever else is piped in is not read to its end.
+    // No request is longer; whatever else is piped in is not read to its end.
     std::io::stdin()
         .take(64 * 1024)
         .read_to_string(&mut text)
         .map_err(|error| format!("reading stdin: {error}"))?;
     Ok(text.trim().to_owned())
-}
-
-/// Says which option is wrong, and not its value: it may be a cookie.
-fn header_value(option: &str, value: &str) -> Result<HeaderValue, Failed> {
-    HeaderValue::from_str(value.trim())
-        .or_else(|_| HeaderValue::from_bytes(value.trim().as_bytes()))
-        .map_err(|_| format!("{option}: it has a character that no header can have").into())
 }

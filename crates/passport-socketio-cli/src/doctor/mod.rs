@@ -9,18 +9,21 @@ mod hints;
 mod lazy_store;
 mod look_around;
 mod report;
+mod request;
+mod server;
 
 use std::convert::Infallible;
 use std::process::ExitCode;
 
+use passport_socketio::Decision;
 use passport_socketio::authorizer::Explanation;
-use passport_socketio::{AuthorizerBuilder, Decision};
 use serde_json::Value;
 
 use crate::Failed;
 use crate::args::DoctorArgs;
 use case::Case;
 use lazy_store::LazyStore;
+use server::OriginSettings;
 
 /// The exit status for "could not tell".
 pub(crate) const COULD_NOT_TELL: u8 = 2;
@@ -37,11 +40,8 @@ pub(crate) async fn run(args: &DoctorArgs) -> Result<ExitCode, Failed> {
         .store(store)
         // The app's own deserializer can't be asked from here: whoever is logged in is somebody.
         .deserialize_user(async |key: Value| Ok::<_, Infallible>(Some(key)));
-    let mut auth = args.allowed_origins.iter().fold(auth, AuthorizerBuilder::origin);
-    if args.insecure_null_origin {
-        auth = auth.insecure_null_origin();
-    }
-    let explanation = auth.build()?.explain(&case.request).await;
+    let auth = OriginSettings::of(args).apply(auth).path(&args.path).build()?;
+    let explanation = auth.explain(&case.request).await;
     let hints = hints::of(&case, &explanation).await;
     if args.json {
         report::json(&explanation, &hints)?;

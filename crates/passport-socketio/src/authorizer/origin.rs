@@ -77,18 +77,24 @@ pub(crate) struct OriginPolicy {
 
 impl OriginPolicy {
     pub(crate) fn check(&self, request: &Parts) -> Result<Provenance, Failure> {
+        let denied = |origin: Option<Box<str>>| {
+            let own = self.own_origin(request).map(|own| shorten(&own.to_string()));
+            Failure::from(Denial::OriginNotAllowed { origin, own })
+        };
         let mut origins = request.headers.get_all(ORIGIN).iter();
         match (origins.next(), origins.next()) {
-            (None, _) => Ok(check_fetch_site(&request.headers)?),
-            (Some(_), Some(_)) => Err(Denial::OriginNotAllowed { origin: None }.into()),
+            (None, _) if is_asked_by_another_site(&request.headers) => {
+                Err(denied(Some("(none, but asked by another site)".into())))
+            }
+            (None, _) => Ok(Provenance::Unnamed),
+            (Some(_), Some(_)) => Err(denied(None)),
             (Some(origin), None) => {
                 let text = origin.to_str().ok();
                 let provenance = match text.and_then(Page::parse) {
                     Some(page) => self.find(&page, request)?,
                     None => None,
                 };
-                let denial = || Denial::OriginNotAllowed { origin: text.map(shorten) };
-                Ok(provenance.ok_or_else(denial)?)
+                provenance.ok_or_else(|| denied(text.map(shorten)))
             }
         }
     }
@@ -128,14 +134,10 @@ fn warn_of_unknown_peers() {
     ONCE.call_once(events::no_peer_to_trust);
 }
 
-fn check_fetch_site(headers: &HeaderMap) -> Result<Provenance, Denial> {
+fn is_asked_by_another_site(headers: &HeaderMap) -> bool {
     let mut sites = headers.get_all("sec-fetch-site").iter();
-    match (sites.next().map(http::HeaderValue::as_bytes), sites.next()) {
-        (None | Some(b"same-origin" | b"none"), None) => Ok(Provenance::Unnamed),
-        _ => Err(Denial::OriginNotAllowed {
-            origin: Some("(none, but asked by another site)".into()),
-        }),
-    }
+    let site = (sites.next().map(http::HeaderValue::as_bytes), sites.next());
+    !matches!(site, (None | Some(b"same-origin" | b"none"), None))
 }
 
 /// Foreign text, for a log.

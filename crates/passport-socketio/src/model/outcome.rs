@@ -25,10 +25,17 @@ pub enum Decision<U> {
 #[non_exhaustive]
 pub enum Denial {
     /// 1. Another site's page asks.
-    #[error("the origin {} is not allowed", origin.as_deref().unwrap_or("(unreadable, or several)"))]
+    #[error(
+        "the origin {} is not allowed; the server's own is {}",
+        origin.as_deref().unwrap_or("(unreadable, or several)"),
+        own.as_deref().unwrap_or("unknown"),
+    )]
     OriginNotAllowed {
         /// The `Origin` header, or the `Sec-Fetch-Site` that stood in for it. Shortened.
         origin: Option<Box<str>>,
+        /// What the server takes for its own origin, from `Host` and what trusted proxies say. `None` where
+        /// those can't be read, or contradict each other. Shortened.
+        own: Option<Box<str>>,
     },
     /// 2. There is no session cookie.
     #[error("there is no session cookie{}", if *cross_origin { " (a cross-origin request: the client needs `withCredentials`, the cookie `SameSite=None; Secure`)" } else { "" })]

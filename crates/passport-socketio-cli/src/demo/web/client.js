@@ -14,6 +14,9 @@
 const [OPEN, CLOSE, PING, PONG, MESSAGE] = '01234';
 const [CONNECT, DISCONNECT, EVENT, ACK, CONNECT_ERROR] = '01234';
 
+// The server puts its own in place of this.
+const PATH = "/socket.io/";
+
 const OPENING_MS = 10_000;
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 10_000;
@@ -52,7 +55,7 @@ export class Connection extends Emitter {
   open() {
     if (this.#webSocket) return;
     clearTimeout(this.#retry);
-    const webSocket = new WebSocket(`${location.origin.replace(/^http/, 'ws')}/socket.io/?EIO=4&transport=websocket`);
+    const webSocket = new WebSocket(`${location.origin.replace(/^http/, 'ws')}${PATH}?EIO=4&transport=websocket`);
     webSocket.onmessage = ({ data }) => webSocket === this.#webSocket && this.#hear(data);
     webSocket.onclose = () => webSocket === this.#webSocket && this.#lose();
     this.#webSocket = webSocket;

@@ -4,6 +4,7 @@
 //! would not allow one. The scripts are ES modules, served as they are written.
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::http::HeaderValue;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY,
@@ -12,6 +13,7 @@ use axum::http::header::{
 use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::{MethodRouter, get};
+use serde_json::Value;
 
 const CSS: &str = "text/css; charset=utf-8";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
@@ -30,11 +32,11 @@ const HEADERS: [(HeaderName, &str); 4] = [
 ];
 
 /// `pages`, the files that every page needs, and the headers on all of them.
-pub(super) fn with_files(pages: Router) -> Router {
+pub(super) fn with_files(path: &str, pages: Router) -> Router {
     let icon = || file(SVG, include_str!("icon.svg"));
     pages
         .route("/style.css", file(CSS, include_str!("style.css")))
-        .route("/client.js", script(include_str!("client.js")))
+        .route("/client.js", file(JAVASCRIPT, client(path)))
         .route("/view.js", script(include_str!("view.js")))
         .route("/emblem.svg", file(SVG, include_str!("emblem.svg")))
         .route("/icon.svg", icon())
@@ -47,8 +49,15 @@ pub(super) fn script(text: &'static str) -> MethodRouter {
     file(JAVASCRIPT, text)
 }
 
-fn file(content_type: &'static str, text: &'static str) -> MethodRouter {
+fn file(content_type: &'static str, text: impl Into<Bytes>) -> MethodRouter {
+    let text = text.into();
     get(async move || ([(CONTENT_TYPE, content_type)], text))
+}
+
+/// Asks where Socket.IO is served.
+fn client(path: &str) -> String {
+    let path = Value::from(format!("{}/", path.trim_end_matches('/')));
+    include_str!("client.js").replace("\"/socket.io/\"", &path.to_string())
 }
 
 async fn with_headers(mut response: Response) -> Response {

@@ -25,7 +25,11 @@ fn hint(cause: impl Into<String>, fix: impl Into<String>) -> Hint {
 
 pub(super) async fn of(case: &Case<'_>, explanation: &Explanation<Value>) -> Vec<Hint> {
     let failure = match &explanation.outcome {
-        Ok(Decision::Granted(identity)) => return granted(case, identity.session()),
+        Ok(Decision::Granted(identity)) => {
+            let mut hints = granted(case, identity.session());
+            hints.splice(0..0, another_path(case));
+            return hints;
+        }
         Ok(Decision::Denied(denial)) => Failure::from(denial.clone()),
         Err(error) => Failure::from(error.clone()),
     };
@@ -36,13 +40,29 @@ pub(super) async fn of(case: &Case<'_>, explanation: &Explanation<Value>) -> Vec
     if !failure.is_error() {
         hints.splice(0..0, cookie::one_of_several(case));
     }
+    hints.splice(0..0, another_path(case));
     hints
+}
+
+/// A request for another path does not reach Socket.IO at all, whoever sends it.
+fn another_path(case: &Case<'_>) -> Option<Hint> {
+    let (asked, served) = (case.path.as_deref()?, case.args.path.trim_end_matches('/'));
+    let is_served = asked.strip_prefix(served).is_some_and(|rest| matches!(rest, "" | "/"));
+    let wanted = asked.trim_end_matches('/');
+    (!is_served).then(|| {
+        hint(
+            format!("the request is for {asked}, and Socket.IO is served at {served}/: the answer is 404"),
+            format!("let the proxy strip the prefix, or serve it there: .path(\"{wanted}\") and req_path(\"{wanted}\") (--path {wanted} here)"),
+        )
+    })
 }
 
 /// What the case itself shows, for the reasons of which it shows anything.
 async fn looked_for(case: &Case<'_>, failure: &Failure) -> Vec<Hint> {
     match failure {
-        Failure::Denied(Denial::OriginNotAllowed { .. }) => origin::origin_not_allowed(case),
+        Failure::Denied(Denial::OriginNotAllowed { own, .. }) => {
+            origin::origin_not_allowed(case, own.as_deref()).await
+        }
         Failure::Denied(Denial::NoSessionCookie { cross_origin }) => {
             cookie::no_session_cookie(case, *cross_origin)
         }
@@ -62,7 +82,7 @@ async fn looked_for(case: &Case<'_>, failure: &Failure) -> Vec<Hint> {
 }
 
 fn granted(case: &Case<'_>, session: &Session) -> Vec<Hint> {
-    let over_http = case.args.origin.as_deref().is_some_and(|origin| origin.starts_with("http://"));
+    let over_http = case.header("origin").is_some_and(|origin| origin.starts_with("http://"));
     match session.cookie() {
         Ok(cookie) if cookie.secure && over_http => vec![hint(
             "the session's cookie is `Secure`, and the page comes over http: a browser does not send it",

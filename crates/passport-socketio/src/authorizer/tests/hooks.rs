@@ -16,7 +16,7 @@ fn every_failure() -> Vec<(Failure, bool)> {
     let error = |error: AuthorizeError| (Failure::from(error), false);
     let down = || Arc::from(BoxError::from("down"));
     vec![
-        denied(Denial::OriginNotAllowed { origin: None }, false),
+        denied(Denial::OriginNotAllowed { origin: None, own: None }, false),
         error(AuthorizeError::OriginPanicked),
         denied(Denial::NoSessionCookie { cross_origin: true }, true),
         denied(Denial::MalformedCookie("why"), true),
