@@ -5,6 +5,6 @@
 use fuzz::handshake::run;
 use fuzz::unit;
 use libfuzzer_sys::fuzz_target;
-use passport_socketio::live::cluster::fuzzing::hear;
+use passport_socketio::cluster::fuzzing::hear;
 
 fuzz_target!(|body: &str| unit(|| run(hear(body))));

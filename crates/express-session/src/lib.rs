@@ -50,6 +50,7 @@ mod json;
 mod record;
 mod request;
 mod sid;
+mod store_error;
 
 pub use clock::{Clock, SystemClock};
 pub use record::{CorruptRecord, RecordLimits, SessionCookie, SessionRecord};

@@ -56,25 +56,27 @@ pub mod authorizer;
 pub mod handshake;
 pub mod live;
 pub mod observe;
+pub mod operator;
 pub mod socketio;
 
 mod admission;
-mod attempt;
 mod auth;
-mod builder;
+mod lookup;
 mod model;
 mod mutant;
 
-pub use auth::Authorizer;
+pub use auth::{Authorizer, AuthorizerBuilder};
 pub use authorizer::DeserializeUser;
-pub use builder::AuthorizerBuilder;
 pub use express_session::{self, source, store};
-pub use live::Live;
+pub use live::OverLimit;
 pub use model::{
-    AuthorizeError, Candidate, ConfigError, Decision, Denial, Failure, Identity, PeerAddr,
-    RateLimit, Reject, Session, UserKey, Verdict,
+    AuthorizeError, Candidate, Check, ConfigError, Decision, Denial, EndReason, Ended, Failure,
+    Identity, PeerAddr, RateLimit, Reason, Reject, Session, SocketId, UserKey, Verdict,
 };
 pub use observe::{AuditEvent, AuditKind};
+#[cfg(feature = "redis")]
+pub use operator::cluster;
+pub use operator::{Live, LiveUser, Refreshed, Revoked};
 pub use socketio::{Auth, MaybeAuth, MaybeSession, filter_sockets_by_user};
 
 /// The guide's pages and the README, compiled.

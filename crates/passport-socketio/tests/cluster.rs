@@ -13,7 +13,7 @@ use std::time::Duration;
 use axum::Router;
 use common::world::{self, User, ignore};
 use common::{Client, eventually, soon};
-use passport_socketio::live::cluster::{Cluster, ClusterError, NodeId};
+use passport_socketio::cluster::{Cluster, ClusterError, NodeId};
 use passport_socketio::store::{Life, MemoryStore};
 use passport_socketio::{
     Authorizer, AuthorizerBuilder, Candidate, ConfigError, Live, Reject, UserKey,

@@ -14,7 +14,7 @@ use axum::Router;
 use common::recorder::Recorded;
 use common::world::{User, auth_over, ignore, user_session};
 use common::{Client, soon};
-use passport_socketio::live::cluster::Cluster;
+use passport_socketio::cluster::Cluster;
 use passport_socketio::store::redis::RedisStore;
 use passport_socketio::store::{Life, MemoryStore};
 use redis::AsyncTypedCommands as _;

@@ -44,7 +44,6 @@ pub mod redis;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
-mod error;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod json_column;
 mod later;
@@ -53,7 +52,7 @@ mod open;
 mod parameters;
 mod url;
 
-pub use error::StoreError;
+pub use crate::store_error::StoreError;
 pub use later::open_later;
 pub use memory::MemoryStore;
 pub use open::{open, open_now};

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::store::StoreError;
+use crate::store_error::StoreError;
 use crate::{SessionId, SidHash};
 
 /// Something may have happened to sessions.

@@ -50,7 +50,7 @@ mod tests {
     use std::net::SocketAddr;
 
     use super::*;
-    use crate::PeerAddr;
+    use crate::model::PeerAddr;
 
     fn client(peer: &str, forwarded: &[&str]) -> String {
         let mut request = http::Request::get("/");

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
 use super::{
-    CookieContext, DeserializeUser, Limits, Loads, Lookup, OriginPolicy, Readings, Trace, Unread,
+    AnswerAge, CookieContext, DeserializeUser, Limits, Loads, OriginPolicy, Readings, Trace, Unread,
 };
 use crate::model::{
     AuthorizeError, Candidate, Check, Denial, FailHook, Failure, Identity, Session, SuccessHook,
@@ -94,19 +94,19 @@ impl<U: Send + Sync + 'static> Decider<U> {
         request: &Parts,
         before: Option<&Identity<U>>,
         trace: &mut impl Trace,
-    ) -> Result<(Identity<U>, Lookup), Failure> {
-        let (session, key, lookup) = self.load(located, trace).await?;
+    ) -> Result<(Identity<U>, AnswerAge), Failure> {
+        let (session, key, age) = self.load(located, trace).await?;
         if let Some(before) = before
             && session.says_the_same_as(before.session())
         {
-            return Ok((before.in_session(session), lookup));
+            return Ok((before.in_session(session), age));
         }
         let user = self.deserialize(&key, request).await?;
         trace.passed(Check::Deserializer, String::new);
         let user = user.ok_or(Denial::UserNotFound)?;
         let user_key = self.key_of(&user, &session)?;
         trace.passed(Check::User, String::new);
-        Ok((Identity::new(Arc::new(user), user_key, session), lookup))
+        Ok((Identity::new(Arc::new(user), user_key, session), age))
     }
 
     /// Checks 5 to 9.
@@ -114,7 +114,7 @@ impl<U: Send + Sync + 'static> Decider<U> {
         &self,
         located: Located,
         trace: &mut impl Trace,
-    ) -> Result<(Session, Arc<Value>, Lookup), Failure> {
+    ) -> Result<(Session, Arc<Value>, AnswerAge), Failure> {
         let began = Instant::now();
         let (sid, stored, asked) = match located {
             Located::Carried(carried) => {
@@ -130,9 +130,9 @@ impl<U: Send + Sync + 'static> Decider<U> {
                 (sid, loaded.stored, loaded.asked)
             }
         };
-        let lookup = Lookup::answered_now(asked);
+        let age = AnswerAge::answered_now(asked);
         let (session, key) = self.read(sid, stored.as_deref(), trace)?;
-        Ok((session, key, lookup))
+        Ok((session, key, age))
     }
 
     /// Checks 6 to 9: what the store's answer says.

@@ -44,12 +44,12 @@
 //! This module does no input or output of its own and knows no socket: it is given the request, the
 //! store, the deserializer and the clock.
 
+mod answer_age;
 mod decider;
 mod in_time;
 mod later;
 mod limits;
 mod loads;
-mod lookup;
 mod origin;
 mod owner;
 mod proxies;
@@ -66,15 +66,15 @@ pub use crate::model::{Check, Reason};
 pub use trace::{Explanation, Step};
 pub use user::DeserializeUser;
 
+pub(crate) use answer_age::{AnswerAge, fresh_for};
 pub(crate) use decider::Decider;
 pub(crate) use limits::Limits;
 pub(crate) use loads::{LoadLimits, Loads};
-pub(crate) use lookup::{Lookup, fresh_for};
 pub(crate) use origin::{AllowedOrigins, Listed, NotListed, OriginPolicy};
 pub(crate) use owner::{NotOwner, Owner};
 pub(crate) use proxies::{Sent, TrustedProxies};
 pub(crate) use readings::Readings;
 pub(crate) use request::CookieContext;
-pub(crate) use trace::{Trace, Unheard, failed_step};
+pub(crate) use trace::{NoTrace, Trace, failed_step};
 pub(crate) use unread::Unread;
 pub(crate) use user::{AsyncFnDeserializer, BoxError};

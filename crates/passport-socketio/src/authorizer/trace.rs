@@ -37,9 +37,9 @@ pub(crate) trait Trace: Send {
 }
 
 /// Nobody listens.
-pub(crate) struct Unheard;
+pub(crate) struct NoTrace;
 
-impl Trace for Unheard {
+impl Trace for NoTrace {
     fn passed(&mut self, _: Check, _: impl FnOnce() -> String) {}
 }
 

@@ -14,7 +14,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, sleep};
 
 use super::allowance::Allowance;
+use super::connects::Connects;
 use super::engine::EngineId;
 use super::exchange::Exchange;
 use super::last_words::{LastWords, Posts, SessionEnded};
@@ -51,12 +52,7 @@ pub(crate) struct Connection {
     allowance: Arc<Allowance>,
     /// Whether the client has posted anything but pongs.
     posted: AtomicBool,
-    /// Whether a CONNECT was looked at.
-    pub(super) asked: AtomicBool,
-    /// How many CONNECTs were refused since one was admitted.
-    pub(super) refused: AtomicU32,
-    /// Whether a task looks after it since one was.
-    pub(super) is_watched: AtomicBool,
+    connects: Connects,
     /// Tasks that look after it, which are of no use after it.
     tasks: Mutex<Vec<AbortHandle>>,
 }
@@ -80,6 +76,11 @@ impl Connection {
         if let Some(owner) = owner {
             self.owner.get_or_init(|| owner);
         }
+    }
+
+    /// What became of its CONNECTs.
+    pub(crate) fn connects(&self) -> &Connects {
+        &self.connects
     }
 
     pub(super) fn owner(&self) -> Option<&Owner> {
@@ -166,14 +167,14 @@ impl Connection {
     }
 
     /// A task that must not keep it: it ends with the connection.
-    pub(super) fn ends(&self, task: &JoinHandle<()>) {
+    pub(crate) fn ends(&self, task: &JoinHandle<()>) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         tasks.retain(|other| !other.is_finished());
         tasks.push(task.abort_handle());
     }
 
     /// Closes the connection, whatever its client does. In a runtime.
-    pub(super) fn cut(&self, why: &'static str) {
+    pub(crate) fn cut(&self, why: &'static str) {
         events::cut(why);
         self.words.is_cut();
         self.transport.cut(self.id.get().copied());
@@ -189,7 +190,7 @@ impl Connection {
 
     /// Cuts it, once the client has had time to read what it was told last, if there still is a reason
     /// to. In a runtime.
-    pub(super) fn cut_soon(
+    pub(crate) fn cut_soon(
         self: &Arc<Self>,
         why: &'static str,
         is_still_so: impl FnOnce(&Self) -> bool + Send + 'static,
@@ -232,9 +233,7 @@ impl Connections {
             transport: Transport::default(),
             allowance: Arc::default(),
             posted: AtomicBool::new(false),
-            asked: AtomicBool::new(false),
-            refused: AtomicU32::new(0),
-            is_watched: AtomicBool::new(false),
+            connects: Connects::default(),
             tasks: Mutex::default(),
         });
         request.extensions.insert(connection.clone());

@@ -1,4 +1,4 @@
-//! From the layer to the connect middleware: one look at the session, used once.
+//! From the layer to the connect middleware: one lookup of the session, used once.
 
 use std::iter;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,10 +8,10 @@ use http::request::Parts;
 use tokio::time::sleep;
 
 use super::Connection;
-use crate::Authorizer;
-use crate::attempt::Attempt;
+use super::HandshakeContext;
 use crate::authorizer::fresh_for;
 use crate::live::Begun;
+use crate::lookup::LookedUp;
 use crate::model::Session;
 
 /// How long a handshake that began at the layer waits for its first CONNECT: longer than the host does
@@ -20,16 +20,16 @@ const CONNECT: Duration = Duration::from_secs(60);
 
 /// In a request's extensions: what one authorizer's layer found out.
 pub(crate) struct Handover<U> {
-    auth: Authorizer<U>,
+    context: Arc<HandshakeContext<U>>,
     connection: Arc<Connection>,
     left: Arc<Mutex<Left<U>>>,
     /// Of another authorizer with the same type of user, whose layer is further out.
     outer: Option<Arc<Self>>,
 }
 
-/// What is left of an attempt.
+/// What is left of a lookup.
 pub(crate) enum Left<U> {
-    Fresh(Begun<U>, Box<Attempt<U>>),
+    Fresh(Begun<U>, Box<LookedUp<U>>),
     /// Nobody came for it in time. It is known that it was made, and for a while that the handshake
     /// has begun.
     Stale(Option<Begun<U>>),
@@ -53,17 +53,17 @@ fn lock<U>(left: &Mutex<Left<U>>) -> MutexGuard<'_, Left<U>> {
 }
 
 impl<U: Send + Sync + 'static> Handover<U> {
-    /// Leaves an attempt for the connect middleware of `auth`, and the handshake that has begun.
+    /// Leaves a lookup for the connect middleware of this authorizer, and the handshake that has begun.
     pub(super) fn leave(
         request: &mut Parts,
-        auth: &Authorizer<U>,
+        context: &Arc<HandshakeContext<U>>,
         connection: Arc<Connection>,
         handshake: Begun<U>,
-        attempt: Attempt<U>,
+        found: LookedUp<U>,
     ) {
-        let left = Arc::new(Mutex::new(Left::Fresh(handshake, Box::new(attempt))));
+        let left = Arc::new(Mutex::new(Left::Fresh(handshake, Box::new(found))));
         let forgotten = Arc::downgrade(&left);
-        let fresh_for = fresh_for(auth.live_settings().max_stale);
+        let fresh_for = fresh_for(context.lookup.live().settings().max_stale);
         let forget = tokio::spawn(async move {
             for after in [fresh_for, CONNECT] {
                 sleep(after).await;
@@ -75,48 +75,47 @@ impl<U: Send + Sync + 'static> Handover<U> {
         });
         connection.ends(&forget);
         let outer = request.extensions.remove().map(Arc::new);
-        request.extensions.insert(Self { auth: auth.clone(), connection, left, outer });
+        request.extensions.insert(Self { context: context.clone(), connection, left, outer });
     }
 
-    /// Takes what the layer of `auth` left. A CONNECT that comes later on the same connection finds
+    /// Takes what the layer of this authorizer left. A CONNECT that comes later on the same connection finds
     /// nothing, and asks the store.
-    pub(crate) fn take(request: &Parts, auth: &Authorizer<U>) -> Left<U> {
-        let Some(handover) = Self::of(request, auth) else {
+    pub(crate) fn take(request: &Parts, context: &Arc<HandshakeContext<U>>) -> Left<U> {
+        let Some(handover) = Self::of(request, context) else {
             return Left::Nothing;
         };
+        let max_stale = context.lookup.live().settings().max_stale;
         match std::mem::replace(&mut *lock(&handover.left), Left::Nothing) {
-            Left::Fresh(handshake, attempt)
-                if !attempt.lookup.serves_connect(auth.live_settings().max_stale) =>
-            {
+            Left::Fresh(handshake, found) if !found.age.serves_connect(max_stale) => {
                 Left::Stale(Some(handshake))
             }
             left => left,
         }
     }
 
-    /// Whether the request came through a layer of `auth`.
-    pub(super) fn has_passed(request: &Parts, auth: &Authorizer<U>) -> bool {
-        Self::of(request, auth).is_some()
+    /// Whether the request came through a layer of this authorizer.
+    pub(crate) fn has_passed(request: &Parts, context: &Arc<HandshakeContext<U>>) -> bool {
+        Self::of(request, context).is_some()
     }
 
     /// Somebody was let in with this session: from now on the connection is theirs.
-    pub(crate) fn bind(request: &Parts, auth: &Authorizer<U>, session: &Session) {
-        if let Some(handover) = Self::of(request, auth) {
-            handover.connection.bind(auth.decider().owner(session));
+    pub(crate) fn bind(request: &Parts, context: &Arc<HandshakeContext<U>>, session: &Session) {
+        if let Some(handover) = Self::of(request, context) {
+            handover.connection.bind(context.lookup.decider().owner(session));
         }
     }
 
-    fn of<'r>(request: &'r Parts, auth: &Authorizer<U>) -> Option<&'r Self> {
+    fn of<'r>(request: &'r Parts, context: &Arc<HandshakeContext<U>>) -> Option<&'r Self> {
         let innermost = request.extensions.get::<Self>();
         let mut all = iter::successors(innermost, |handover| handover.outer.as_deref());
-        all.find(|handover| handover.auth.is(auth))
+        all.find(|handover| Arc::ptr_eq(&handover.context, context))
     }
 }
 
 impl<U> Clone for Handover<U> {
     fn clone(&self) -> Self {
         Self {
-            auth: self.auth.clone(),
+            context: self.context.clone(),
             connection: self.connection.clone(),
             left: self.left.clone(),
             outer: self.outer.clone(),

@@ -23,59 +23,32 @@ use super::engine::{is_for_engine, opens_connection, says_something, wants_webso
 use super::exchange::Exchange;
 use super::future::State;
 use super::handover::Handover;
-use super::{ResponseBody, ResponseFuture};
-use crate::Authorizer;
+use super::{HandshakeContext, HandshakeSettings, ResponseBody, ResponseFuture};
 use crate::authorizer::{CookieContext, NotOwner};
 use crate::model::Failure;
 use crate::observe::{Subject, events};
 
-/// The layer of [`Authorizer::layer`].
+/// The layer of [`Authorizer::layer`](crate::Authorizer::layer).
 pub struct AuthLayer<U> {
-    auth: Authorizer<U>,
+    context: Arc<HandshakeContext<U>>,
     connections: Arc<Connections>,
 }
 
 /// The service that [`AuthLayer`] makes.
 pub struct AuthService<S, U> {
     inner: S,
-    auth: Authorizer<U>,
+    context: Arc<HandshakeContext<U>>,
     connections: Arc<Connections>,
 }
 
-impl<U: Send + Sync + 'static> Authorizer<U> {
-    /// A tower layer that goes **around** the host's: give it to the router after the host's layer.
-    ///
-    /// ```
-    /// # use passport_socketio::{Authorizer, store::MemoryStore};
-    /// # use socketioxide::SocketIo;
-    /// # let auth = Authorizer::<i64>::builder().secret("s").store(MemoryStore::for_tests())
-    /// #     .deserialize_user(async |id: i64| Ok::<_, std::io::Error>(Some(id))).build().unwrap();
-    /// let (layer, io) = SocketIo::builder() // as much as Node takes of a message
-    ///     .max_payload(1_000_000).ws_max_message_size(1_000_000).ws_max_frame_size(1_000_000)
-    ///     .build_layer();
-    /// let app = axum::Router::<()>::new().layer(layer).layer(auth.layer());
-    /// # let _ = (app, io);
-    /// ```
-    ///
-    /// Without it the connect middlewares decide all by themselves, with the same result; it makes
-    /// refusals cheaper, and takes the cookie out of the headers that handlers see.
-    ///
-    /// It can't close connections. [`layer_over`](Self::layer_over) can: the better choice wherever
-    /// the host's layer is yours to give.
-    ///
-    /// # Security
-    /// It guards the requests for [`.path(…)`](crate::AuthorizerBuilder::path), as it sees them: around
-    /// a router that is nested in another one, that is the whole path. A socket that reaches a connect
-    /// middleware past it is decided about as ever, and warned of in the log, once.
-    pub fn layer(&self) -> AuthLayer<U> {
-        self.setup().has_layer();
-        AuthLayer { auth: self.clone(), connections: Arc::default() }
+impl<U: Send + Sync + 'static> AuthLayer<U> {
+    pub(crate) fn new(context: Arc<HandshakeContext<U>>) -> Self {
+        context.layer_was_made();
+        Self { context, connections: Arc::default() }
     }
-}
 
-impl<U> AuthLayer<U> {
-    pub(super) fn auth(&self) -> &Authorizer<U> {
-        &self.auth
+    pub(super) fn settings(&self) -> &HandshakeSettings {
+        &self.context.settings
     }
 }
 
@@ -83,8 +56,8 @@ impl<S, U: Send + Sync + 'static> Layer<S> for AuthLayer<U> {
     type Service = AuthService<S, U>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let Self { auth, connections } = self.clone();
-        AuthService { inner, auth, connections }
+        let Self { context, connections } = self.clone();
+        AuthService { inner, context, connections }
     }
 }
 
@@ -106,13 +79,13 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        if !is_for_engine(request.uri(), self.auth.path()) {
+        if !is_for_engine(request.uri(), &self.context.settings.path) {
             let inner = self.inner.call(request);
             return ResponseFuture::new(State::Passed { inner }, Cors::None);
         }
         let (mut parts, body) = request.into_parts();
         let deadline = Deadline::of(&parts);
-        let origins = &self.auth.decider().origins;
+        let origins = &self.context.lookup.decider().origins;
         let others_are_allowed = !origins.allowed.are_none();
         let cors = match origins.check(&parts) {
             Ok(from) => Cors::of(&parts, from.is_cross_origin(), others_are_allowed),
@@ -126,7 +99,7 @@ where
             let answer = Some(preflight(&parts));
             State::Answered { answer }
         } else if opens_connection(&parts)
-            && let Err(limited) = self.auth.count_handshake(&parts)
+            && let Err(limited) = self.context.lookup.count_handshake(&parts)
         {
             let answer = Some(self.refuse(&parts, &limited.into()));
             State::Answered { answer }
@@ -137,7 +110,7 @@ where
             match self.go_on(&mut parts) {
                 Err(stranger) => {
                     let subject = Subject::at_layer(&parts).with_session(stranger.session);
-                    self.auth.observer().refused(&subject, &stranger.failure);
+                    self.context.lookup.observer().refused(&subject, &stranger.failure);
                     let answer = Some(refusal(&stranger.failure));
                     State::Answered { answer }
                 }
@@ -172,23 +145,24 @@ impl<S: Clone, U: Send + Sync + 'static> AuthService<S, U> {
         // cloning inner services".
         let next = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, next);
-        let Self { auth, connections, .. } = self.clone();
+        let Self { context, connections, .. } = self.clone();
         Box::pin(async move {
-            let handshake = auth.registry().begin_handshake();
-            let attempt = auth.attempt(&parts).instrument(events::handshake_span()).await;
-            if let Err(failure) = &attempt.outcome
-                && auth.handshake_settings().answers_at_http(failure)
-                && !auth.decider().verdict(failure).makes_guest(failure)
+            let lookup = &context.lookup;
+            let handshake = lookup.live().registry().begin_handshake();
+            let found = lookup.first(&parts).instrument(events::handshake_span()).await;
+            if let Err(failure) = &found.outcome
+                && context.settings.answers_at_http(failure)
+                && !lookup.decider().verdict(failure).makes_guest(failure)
             {
-                let subject = Subject::at_layer(&parts).with_session(attempt.session);
-                auth.observer().refused(&subject, failure);
+                let subject = Subject::at_layer(&parts).with_session(found.session);
+                lookup.observer().refused(&subject, failure);
                 return Ok(refusal(failure));
             }
-            if let Ok((identity, _)) = &attempt.outcome {
-                connection.bind(auth.decider().owner(identity.session()));
+            if let Ok((identity, _)) = &found.outcome {
+                connection.bind(lookup.decider().owner(identity.session()));
             }
             let opening = Opening { connections, connection: Arc::downgrade(&connection) };
-            Handover::leave(&mut parts, &auth, connection, handshake, attempt);
+            Handover::leave(&mut parts, &context, connection, handshake, found);
             let response = inner.call(Request::from_parts(parts, body)).await?;
             Ok(response.map(|body| ResponseBody::of_host(body, Some(opening))))
         })
@@ -199,7 +173,7 @@ impl<S: Clone, U: Send + Sync + 'static> AuthService<S, U> {
         let mut exchange = None;
         if let Some(connection) = self.connections.find(request) {
             if let Some(owner) = connection.owner() {
-                self.auth.decider().check_owner(owner, request)?;
+                self.context.lookup.decider().check_owner(owner, request)?;
             }
             if says_something(request) {
                 connection.has_posted();
@@ -216,14 +190,17 @@ impl<S: Clone, U: Send + Sync + 'static> AuthService<S, U> {
 
     /// Whoever is refused whatever `fail` says, which is told all the same.
     fn refuse<B>(&self, request: &Parts, failure: &Failure) -> Answer<B> {
-        self.auth.decider().verdict(failure);
-        self.auth.observer().refused(&Subject::at_layer(request), failure);
+        self.context.lookup.decider().verdict(failure);
+        self.context.lookup.observer().refused(&Subject::at_layer(request), failure);
         refusal(failure)
     }
 
     /// Leaves of a request what the host is to keep.
     fn make_small(&self, request: &mut Parts) {
-        let (limit, keep) = (self.auth.decider().limits.cookie_header, self.auth.keep_cookies());
+        let (limit, keep) = (
+            self.context.lookup.decider().limits.cookie_header,
+            self.context.settings.keep_cookies,
+        );
         CookieContext::take(request, limit, keep);
         compact(request, keep);
     }
@@ -231,7 +208,7 @@ impl<S: Clone, U: Send + Sync + 'static> AuthService<S, U> {
 
 impl<U> Clone for AuthLayer<U> {
     fn clone(&self) -> Self {
-        Self { auth: self.auth.clone(), connections: self.connections.clone() }
+        Self { context: self.context.clone(), connections: self.connections.clone() }
     }
 }
 
@@ -239,7 +216,7 @@ impl<S: Clone, U> Clone for AuthService<S, U> {
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
-            auth: self.auth.clone(),
+            context: self.context.clone(),
             connections: self.connections.clone(),
         }
     }
@@ -248,12 +225,12 @@ impl<S: Clone, U> Clone for AuthService<S, U> {
 impl<U> fmt::Debug for AuthLayer<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("AuthLayer");
-        debug.field("auth", &self.auth).field("connections", &self.connections).finish()
+        debug.field("connections", &self.connections).finish_non_exhaustive()
     }
 }
 
 impl<S, U> fmt::Debug for AuthService<S, U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuthService").field("auth", &self.auth).finish_non_exhaustive()
+        f.debug_struct("AuthService").finish_non_exhaustive()
     }
 }

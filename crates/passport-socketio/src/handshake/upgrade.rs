@@ -25,14 +25,14 @@ use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 use tower_service::Service;
 
+use super::HandshakeSettings;
 use super::bounded::Bounded;
 use super::bounded_body::{BoundedBody, Watched, WatchedBody};
 use super::connection::Connection;
 use super::engine::{EngineId, is_for_engine, speaks_version_3, wants_websocket};
-use super::idle;
 use super::killable::{Killable, Switch};
+use super::silence;
 use super::transport::ClosePolling;
-use crate::Authorizer;
 
 /// For a goodbye of ours, which the host takes at once.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -59,12 +59,8 @@ pub struct UpgradeService<H, S> {
 }
 
 impl<H, S> UpgradeService<H, S> {
-    pub(super) fn new<U>(host: H, app: S, auth: &Authorizer<U>, is_served: bool) -> Self
-    where
-        U: Send + Sync + 'static,
-    {
-        let path = auth.path().into();
-        let connect_within = auth.handshake_settings().connect_within;
+    pub(super) fn new(host: H, app: S, settings: &HandshakeSettings, is_served: bool) -> Self {
+        let (path, connect_within) = (settings.path.clone(), settings.connect_within);
         Self { host, app, path, is_served, connect_within, close_polling: Arc::default() }
     }
 }
@@ -109,7 +105,7 @@ where
         {
             // One of version 3 is put into the main namespace unasked.
             if !speaks_version_3(&parts) {
-                idle::watch(connection, self.connect_within);
+                silence::watch(connection, self.connect_within);
             }
             if !websocket {
                 let close = self.close_polling.get_or_init(|| self.closer());

@@ -74,12 +74,12 @@ impl<K, V> Default for Ageing<K, V> {
 
 impl<U> Registry<U> {
     /// Refuses a session until then, or for as long as this process lives.
-    pub(super) fn deny_session(&self, sid: &SessionId, until: Option<Instant>) {
+    pub(crate) fn deny_session(&self, sid: &SessionId, until: Option<Instant>) {
         self.deny_hash(sid.hash(), until);
     }
 
     /// The same for a session whose id another node has not told.
-    pub(super) fn deny_hash(&self, hash: SidHash, until: Option<Instant>) {
+    pub(crate) fn deny_hash(&self, hash: SidHash, until: Option<Instant>) {
         self.loads.forget(&hash);
         let now = Instant::now();
         let sessions = &mut self.state().denied.sessions;
@@ -91,7 +91,7 @@ impl<U> Registry<U> {
     }
 
     /// Refuses the user's handshakes that are under way.
-    pub(super) fn deny_handshakes_of(&self, user: &UserKey) {
+    pub(crate) fn deny_handshakes_of(&self, user: &UserKey) {
         let mut state = self.state();
         let now = state.take_number();
         let State { denied, under_way, .. } = &mut *state;
@@ -99,7 +99,7 @@ impl<U> Registry<U> {
     }
 
     /// Lets the user's handshakes that are under way load them once more.
-    pub(super) fn renew_handshakes_of(&self, user: &UserKey) {
+    pub(crate) fn renew_handshakes_of(&self, user: &UserKey) {
         let mut state = self.state();
         let now = state.take_number();
         let State { refreshed, under_way, .. } = &mut *state;

@@ -10,7 +10,7 @@ use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::{LiveSettings, Registry};
+use super::Registry;
 use crate::observe::Feed;
 
 /// Pauses before a feed that was lost is asked for again: from, to.
@@ -25,13 +25,14 @@ pub(super) struct Feeds {
 
 impl Feeds {
     pub(super) fn start<U: Send + Sync + 'static>(
-        settings: &LiveSettings,
+        watches: &[Arc<dyn SessionWatch>],
+        max_stale: Duration,
         registry: &Arc<Registry<U>>,
     ) -> Self {
         let mut tasks = JoinSet::new();
-        for watch in &settings.watches {
+        for watch in watches {
             // A third of the budget to look at everybody, so that the others are left for the rest.
-            let window = settings.max_stale / 3;
+            let window = max_stale / 3;
             let registry = registry.clone();
             let changes = Changes::to(move |change| match change {
                 Change::Session(sid) => registry.session_changed(&sid),
@@ -44,7 +45,7 @@ impl Feeds {
                 // All there is to say of one of a later version is that something happened.
                 _ => registry.all_changed(window),
             });
-            tasks.spawn(listen(watch.clone(), changes, settings.max_stale));
+            tasks.spawn(listen(watch.clone(), changes, max_stale));
         }
         Self { _tasks: tasks }
     }

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use express_session::SessionId;
 use express_session::store::StoredSession;
+use express_session::watch::SessionWatch;
 use futures_util::FutureExt as _;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::task::JoinHandle;
@@ -26,10 +27,10 @@ use super::grace::Grace;
 use super::schedule::{Due, Finding};
 use super::slots::Manner;
 use super::{LiveSettings, Registry};
-use crate::authorizer::{Decider, Unheard, Unread};
+use crate::authorizer::{Decider, NoTrace, Unread};
 use crate::model::{AuthorizeError, EndReason};
 use crate::mutant::Mutant;
-use crate::observe::{Promise, events};
+use crate::observe::{Observer, Promise, events};
 
 /// Sessions that are loaded in one round trip.
 const BATCH: usize = 100;
@@ -52,14 +53,16 @@ pub(crate) struct Keeper<U> {
     decider: Arc<Decider<U>>,
     registry: Arc<Registry<U>>,
     settings: LiveSettings,
+    watches: Vec<Arc<dyn SessionWatch>>,
+    observer: Observer,
     promise: Mutex<Promise>,
 }
 
 /// A keeper's task, which ends with this.
 #[derive(Default)]
-pub(crate) struct Keeping(Mutex<Option<JoinHandle<()>>>);
+pub(super) struct KeeperTask(Mutex<Option<JoinHandle<()>>>);
 
-impl Keeping {
+impl KeeperTask {
     /// Starts the task, unless it is running. To be called in a runtime.
     pub(crate) fn start<U: Send + Sync + 'static>(&self, keeper: &Arc<Keeper<U>>) {
         let mut task = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,7 +73,7 @@ impl Keeping {
     }
 }
 
-impl Drop for Keeping {
+impl Drop for KeeperTask {
     fn drop(&mut self) {
         let task = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Some(task) = task.take() {
@@ -84,9 +87,11 @@ impl<U: Send + Sync + 'static> Keeper<U> {
         decider: Arc<Decider<U>>,
         registry: Arc<Registry<U>>,
         settings: LiveSettings,
+        watches: Vec<Arc<dyn SessionWatch>>,
+        observer: Observer,
     ) -> Arc<Self> {
         let promise = Mutex::new(Promise::of(settings.max_stale));
-        Arc::new(Self { decider, registry, settings, promise })
+        Arc::new(Self { decider, registry, settings, watches, observer, promise })
     }
 
     /// When a session is looked at again about which the store was asked at `asked`, and which will be
@@ -107,7 +112,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
                 self.registry.all_changed(self.settings.max_stale / 2);
             }
             if AssertUnwindSafe(self.keep()).catch_unwind().await.is_err() {
-                self.settings.observer.keeper_panicked();
+                self.observer.keeper_panicked();
             }
             sleep(PROBE.0).await;
             again = true;
@@ -115,7 +120,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
     }
 
     async fn keep(&self) {
-        let _feeds = Feeds::start(&self.settings, &self.registry);
+        let _feeds = Feeds::start(&self.watches, self.settings.max_stale, &self.registry);
         tokio::select! {
             () = self.sweep() => {}
             () = self.end_overdue() => {}
@@ -232,7 +237,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
     fn reap(&self, due: &[Due]) {
         let reaped = self.registry.reap(due);
         if reaped > 0 {
-            self.settings.observer.reaped(reaped);
+            self.observer.reaped(reaped);
         }
     }
 
@@ -257,13 +262,13 @@ impl<U: Send + Sync + 'static> Keeper<U> {
     }
 
     fn settle(&self, due: &Due, stored: Option<&StoredSession>) {
-        let finding = match self.decider.read(due.sid.clone(), stored, &mut Unheard) {
+        let finding = match self.decider.read(due.sid.clone(), stored, &mut NoTrace) {
             Ok((session, _)) => Finding::Stands(session),
             Err(Unread::NotFound) => Finding::Gone,
             Err(Unread::Expired { .. }) => Finding::Over(EndReason::Expired),
             Err(Unread::NotLoggedIn(_)) => Finding::Over(EndReason::LoggedOut),
             Err(Unread::Unclear(error)) => {
-                self.settings.observer.unreadable(&due.sid, &error);
+                self.observer.unreadable(&due.sid, &error);
                 Finding::Unclear(EndReason::CouldNotTell)
             }
         };
@@ -287,7 +292,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
 
     /// Returns when the store answers again.
     async fn wait_for_store(&self, away: &AuthorizeError) {
-        let mut outage = self.settings.observer.store_is_away(away, self.settings.grace);
+        let mut outage = self.observer.store_is_away(away, self.settings.grace);
         let is_away = self.registry.store_is_away();
         let longest = (self.settings.max_stale / 8).min(PROBE.1);
         let mut pause = longest.min(PROBE.0);

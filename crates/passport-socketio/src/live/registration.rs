@@ -9,13 +9,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use express_session::SessionId;
-use socketioxide::socket::Sid;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::registry::{Entry, Registry, State, end_all};
-use super::{Begun, LiveSocket, Over, OverLimit};
-use crate::model::EndReason;
+use super::{Begun, LiveSocket, OverLimit, SocketEnd};
+use crate::model::{EndReason, SocketId};
 
 impl<U> Registry<U> {
     /// Enters a session that a handshake is about to load.
@@ -140,7 +139,7 @@ impl<U> State<U> {
     ) -> Result<Vec<Arc<LiveSocket<U>>>, NotEntered> {
         let theirs = self.standing(socket.user_key());
         // One connection has a socket in each of its namespaces, all with its id.
-        let mut connections = HashMap::<Sid, Instant>::new();
+        let mut connections = HashMap::<SocketId, Instant>::new();
         for other in &theirs {
             let entered = connections.entry(other.id()).or_insert(other.entered());
             *entered = other.entered().min(*entered);
@@ -194,7 +193,7 @@ impl<U> Drop for Membership<U> {
         if let Some(task) = &self.task {
             task.abort();
         }
-        self.socket.flag(Over::Left);
+        self.socket.flag(SocketEnd::SocketLeft);
         self.registry.forget(self.number, &self.socket);
     }
 }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::begun::UnderWay;
 use super::denied::{Denied, Moments};
 use super::slots::{Schedule, Slot};
-use super::{Ending, LiveSocket, Over};
+use super::{EndBegun, LiveSocket, SocketEnd};
 use crate::authorizer::Loads;
 use crate::model::{EndReason, Session, UserKey};
 use crate::observe::Tally;
@@ -110,7 +110,7 @@ impl<U> Registry<U> {
     }
 
     /// The session with this hash, if somebody is connected with it.
-    pub(super) fn by_hash(&self, hash: &SidHash) -> Option<SessionId> {
+    pub(crate) fn by_hash(&self, hash: &SidHash) -> Option<SessionId> {
         self.state().hashes.get(hash).cloned()
     }
 
@@ -144,7 +144,7 @@ impl<U> Registry<U> {
         sockets.retain(|socket| {
             let has_left = socket.has_left();
             if has_left {
-                socket.flag(Over::Left);
+                socket.flag(SocketEnd::SocketLeft);
             }
             !has_left
         });
@@ -158,7 +158,7 @@ impl<U> Registry<U> {
     }
 
     /// Later ones are greater, and none is 0.
-    pub(super) fn next_number(&self) -> u64 {
+    pub(crate) fn next_number(&self) -> u64 {
         self.state().take_number()
     }
 
@@ -185,11 +185,11 @@ impl<U> Registry<U> {
 }
 
 /// All flags first: from here on no extractor gives the user to a handler. How many they were.
-pub(super) fn end_all<U>(sockets: &[Arc<LiveSocket<U>>], reason: EndReason) -> usize {
-    let ending: Vec<Ending<'_, U>> =
+pub(crate) fn end_all<U>(sockets: &[Arc<LiveSocket<U>>], reason: EndReason) -> usize {
+    let ending: Vec<EndBegun<'_, U>> =
         sockets.iter().filter_map(|socket| socket.begin_end(reason)).collect();
     let ended = ending.len();
-    ending.into_iter().for_each(Ending::go_on);
+    ending.into_iter().for_each(EndBegun::go_on);
     ended
 }
 

@@ -1,26 +1,16 @@
 //! What the builder says about live sessions.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use express_session::watch::SessionWatch;
-
-use super::Toucher;
-use crate::observe::Observer;
-
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub(crate) struct LiveSettings {
     /// How long a login that ended may keep its sockets, while the store answers.
     pub(crate) max_stale: Duration,
     /// How long live sockets stay while the store does not answer.
     pub(crate) grace: Duration,
-    pub(crate) watches: Vec<Arc<dyn SessionWatch>>,
-    /// Who is told what happens.
-    pub(crate) observer: Observer,
     pub(crate) limit: Option<(usize, OverLimit)>,
     pub(crate) touch_every: Option<Duration>,
-    /// Made of `touch_every`, once there is somebody who can touch.
-    pub(crate) toucher: Option<Toucher>,
+    pub(crate) max_connection_age: Option<Duration>,
 }
 
 /// What becomes of a user's connection that is one too many.
@@ -37,11 +27,9 @@ impl Default for LiveSettings {
         Self {
             max_stale: Duration::from_secs(30),
             grace: Duration::from_secs(60),
-            watches: Vec::new(),
-            observer: Observer::default(),
             limit: None,
             touch_every: None,
-            toucher: None,
+            max_connection_age: None,
         }
     }
 }

@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use express_session::SessionId;
 use futures_util::future::BoxFuture;
-use socketioxide::socket::Sid;
 use tokio::time::{Instant, sleep};
 
+use super::Toucher;
 use super::activity::Activity;
-use super::{LiveSettings, Toucher};
-use crate::model::{EndReason, Ended, Identity, Session, UserKey};
+use crate::model::{EndReason, Ended, Identity, Session, SocketId, UserKey};
 use crate::observe::{Observer, Subject};
 
 /// A store may end a session a moment before it said.
@@ -27,8 +26,8 @@ pub(crate) struct LiveSocket<U> {
     user: RwLock<Loaded<U>>,
     user_key: UserKey,
     namespace: Box<str>,
-    id: Sid,
-    connection: Box<dyn Connection>,
+    id: SocketId,
+    handle: Box<dyn SocketHandle>,
     entered: Instant,
     /// When the store was asked for the answer that let it in.
     asked: Instant,
@@ -47,22 +46,22 @@ struct Loaded<U> {
 
 /// What is known of the login behind a socket, without the user's type.
 pub(crate) struct Login {
-    over: OnceLock<Over>,
+    end: OnceLock<SocketEnd>,
     session: RwLock<Session>,
     activity: Option<Activity>,
 }
 
 /// Why handlers are given a socket's user no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Over {
+pub(crate) enum SocketEnd {
     /// The login has ended.
-    Ended(EndReason),
+    LoginEnded(EndReason),
     /// The socket has left, and nothing is known of its login.
-    Left,
+    SocketLeft,
 }
 
-/// The host's socket, with its adapter's type forgotten.
-pub(crate) trait Connection: Send + Sync {
+/// The server's socket, whatever its type is.
+pub(crate) trait SocketHandle: Send + Sync {
     /// Whether it is connected to its namespace.
     fn is_connected(&self) -> bool;
 
@@ -83,7 +82,7 @@ impl Login {
     fn new(session: Session, toucher: Option<Toucher>) -> Arc<Self> {
         let activity = toucher.map(|toucher| Activity::new(toucher, &session));
         let session = RwLock::new(session);
-        Arc::new(Self { over: OnceLock::new(), session, activity })
+        Arc::new(Self { end: OnceLock::new(), session, activity })
     }
 
     /// The client said something.
@@ -99,20 +98,20 @@ impl Login {
     }
 
     /// Why it is over, if it is. Set before anything else happens when the login ends; never unset.
-    pub(crate) fn over(&self) -> Option<Over> {
-        self.over.get().copied()
+    pub(crate) fn end(&self) -> Option<SocketEnd> {
+        self.end.get().copied()
     }
 
     pub(crate) fn has_ended(&self) -> bool {
-        self.over.get().is_some()
+        self.end.get().is_some()
     }
 }
 
 impl<U: Send + Sync + 'static> LiveSocket<U> {
     /// Ends it after `grace`, unless a refresh later than this one has said who it is.
-    pub(super) fn end_unless_refreshed(self: &Arc<Self>, refresh: u64, grace: Duration) {
+    pub(crate) fn end_unless_refreshed(self: &Arc<Self>, refresh: u64, grace: Duration) {
         let socket = Arc::downgrade(self);
-        self.connection.spawn(Box::pin(async move {
+        self.handle.spawn(Box::pin(async move {
             sleep(grace).await;
             if let Some(socket) = socket.upgrade()
                 && !socket.is_refreshed_after(refresh)
@@ -127,26 +126,27 @@ impl<U> LiveSocket<U> {
     pub(crate) fn new(
         identity: &Identity<U>,
         namespace: &str,
-        id: Sid,
-        connection: impl Connection + 'static,
-        settings: &LiveSettings,
+        id: SocketId,
+        handle: impl SocketHandle + 'static,
+        toucher: Option<Toucher>,
+        observer: Observer,
     ) -> Self {
         let now = Instant::now();
         Self {
             sid: identity.session().id().clone(),
             passport_key: identity.session().user_key().cloned(),
-            login: Login::new(identity.session().clone(), settings.toucher.clone()),
+            login: Login::new(identity.session().clone(), toucher),
             user: RwLock::new(Loaded { user: identity.shared_user().clone(), refresh: 0 }),
             user_key: identity.user_key().clone(),
             namespace: namespace.into(),
             id,
-            connection: Box::new(connection),
+            handle: Box::new(handle),
             entered: now,
             asked: now,
             was_connected: AtomicBool::new(false),
             was_seen: AtomicBool::new(false),
             peer: None,
-            observer: settings.observer.clone(),
+            observer,
         }
     }
 
@@ -187,7 +187,7 @@ impl<U> LiveSocket<U> {
         &self.namespace
     }
 
-    pub(crate) fn id(&self) -> Sid {
+    pub(crate) fn id(&self) -> SocketId {
         self.id
     }
 
@@ -199,13 +199,13 @@ impl<U> LiveSocket<U> {
     }
 
     /// Sets the flag. `None` if it was set before.
-    pub(super) fn begin_end(&self, reason: EndReason) -> Option<Ending<'_, U>> {
-        self.flag(Over::Ended(reason)).then_some(Ending { socket: self, reason })
+    pub(super) fn begin_end(&self, reason: EndReason) -> Option<EndBegun<'_, U>> {
+        self.flag(SocketEnd::LoginEnded(reason)).then_some(EndBegun { socket: self, reason })
     }
 
     /// Sets the flag. `false` if it was set before.
-    pub(super) fn flag(&self, over: Over) -> bool {
-        self.login.over.set(over).is_ok()
+    pub(super) fn flag(&self, end: SocketEnd) -> bool {
+        self.login.end.set(end).is_ok()
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -213,7 +213,7 @@ impl<U> LiveSocket<U> {
     }
 
     pub(crate) fn is_live(&self) -> bool {
-        !self.has_ended() && self.connection.is_connected()
+        !self.has_ended() && self.handle.is_connected()
     }
 
     /// It is connected. Without a word of that, a socket that has left is like one that is about to come.
@@ -223,7 +223,7 @@ impl<U> LiveSocket<U> {
 
     /// Whether it has left, although it is still held: by a handler of the app, or a refresh that waits.
     pub(super) fn has_left(&self) -> bool {
-        if self.connection.is_connected() {
+        if self.handle.is_connected() {
             self.is_seen();
             return false;
         }
@@ -255,7 +255,7 @@ impl<U> LiveSocket<U> {
     }
 
     /// Takes over the user that a refresh loaded, unless a later refresh was quicker.
-    pub(super) fn refresh_user(&self, user: Arc<U>, refresh: u64) {
+    pub(crate) fn refresh_user(&self, user: Arc<U>, refresh: u64) {
         let mut loaded = self.user.write().unwrap_or_else(PoisonError::into_inner);
         if loaded.refresh < refresh {
             *loaded = Loaded { user, refresh };
@@ -263,7 +263,7 @@ impl<U> LiveSocket<U> {
     }
 
     /// Whether a refresh later than this one has said who it is.
-    pub(super) fn is_refreshed_after(&self, refresh: u64) -> bool {
+    pub(crate) fn is_refreshed_after(&self, refresh: u64) -> bool {
         self.loaded().refresh > refresh
     }
 
@@ -274,36 +274,36 @@ impl<U> LiveSocket<U> {
     /// Whether it was connected and is no more, and yet has not been forgotten: what is left when a
     /// disconnect handler panics. To be asked from time to time: it is not known at the first.
     pub(super) fn is_left_behind(&self) -> bool {
-        if self.connection.is_connected() {
+        if self.handle.is_connected() {
             self.is_seen();
             self.was_connected.store(true, Ordering::Relaxed);
             return false;
         }
         // A handshake may take as long as the app's middlewares like. But in a namespace is only who
         // is connected, or was, or will be in a moment.
-        self.was_connected.fetch_or(self.connection.is_in_its_namespace(), Ordering::Relaxed)
+        self.was_connected.fetch_or(self.handle.is_in_its_namespace(), Ordering::Relaxed)
     }
 
     /// Takes it out of its namespace.
     pub(super) fn remove(&self) {
-        self.flag(Over::Left);
-        self.observer.unpanicked("disconnect handler", || self.connection.remove());
+        self.flag(SocketEnd::SocketLeft);
+        self.observer.unpanicked("disconnect handler", || self.handle.remove());
     }
 }
 
 /// A socket whose flag is set, and nothing else has happened yet.
 #[must_use]
-pub(super) struct Ending<'e, U> {
+pub(super) struct EndBegun<'e, U> {
     socket: &'e LiveSocket<U>,
     reason: EndReason,
 }
 
-impl<U> Ending<'_, U> {
+impl<U> EndBegun<'_, U> {
     /// Tells the client and disconnects it, and then tells the app.
     pub(super) fn go_on(self) {
         let socket = self.socket;
         // The host runs parts of the app's disconnect handler in here.
-        socket.observer.unpanicked("disconnect handler", || socket.connection.end(self.reason));
+        socket.observer.unpanicked("disconnect handler", || socket.handle.end(self.reason));
         let ended = Ended {
             reason: self.reason,
             session: socket.sid(),

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use express_session::{SessionId, SidHash};
-use socketioxide::socket::Sid;
+use express_session::SessionId;
 
-use super::UserKey;
+use super::{SocketId, UserKey};
 
 /// Why a live session ends.
 ///
@@ -84,7 +83,7 @@ pub struct Ended<'e> {
     pub namespace: &'e str,
     /// The socket's id. To whoever knows it and can send requests for it, it opens the connection, if
     /// that is still there: keep it to yourself.
-    pub socket: Sid,
+    pub socket: SocketId,
 }
 
 /// With hashes of the user and of the socket's id.
@@ -95,7 +94,7 @@ impl fmt::Debug for Ended<'_> {
             .field("session", &self.session)
             .field("user", &self.user)
             .field("namespace", &self.namespace)
-            .field("socket", &SidHash::of(&self.socket.to_string()))
+            .field("socket", &self.socket)
             .finish()
     }
 }

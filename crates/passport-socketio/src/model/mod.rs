@@ -11,6 +11,7 @@ mod rate_limit;
 mod reading;
 mod reason;
 mod scope;
+mod socket_id;
 mod user_key;
 
 pub use check::Check;
@@ -22,6 +23,7 @@ pub use outcome::{AuthorizeError, Decision, Denial, Failure};
 pub use peer_addr::PeerAddr;
 pub use rate_limit::RateLimit;
 pub use reason::Reason;
+pub use socket_id::SocketId;
 pub use user_key::UserKey;
 
 pub(crate) use hooks::{Answer, FailHook, OriginHook, SuccessHook, UserIdHook, success_hook};

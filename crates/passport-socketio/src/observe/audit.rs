@@ -5,9 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use express_session::SidHash;
-use socketioxide::socket::Sid;
 
-use crate::model::UserKey;
+use crate::model::{SocketId, UserKey};
 
 pub(crate) type AuditHook = Arc<dyn Fn(&AuditEvent<'_>) + Send + Sync>;
 
@@ -45,7 +44,7 @@ pub struct AuditEvent<'e> {
     pub namespace: Option<&'e str>,
     /// The socket's id. To whoever knows it and can send requests for it, it opens the connection:
     /// keep it to yourself.
-    pub socket: Option<Sid>,
+    pub socket: Option<SocketId>,
     /// Who connected to this server: a proxy's address, where there is one.
     pub peer: Option<IpAddr>,
 }
@@ -53,14 +52,13 @@ pub struct AuditEvent<'e> {
 /// With hashes of who it is, and of the socket's id.
 impl fmt::Debug for AuditEvent<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let socket = self.socket.map(|id| SidHash::of(&id.to_string()));
         f.debug_struct("AuditEvent")
             .field("kind", &self.kind)
             .field("code", &self.code)
             .field("session", &self.session)
             .field("user", &self.user)
             .field("namespace", &self.namespace)
-            .field("socket", &socket)
+            .field("socket", &self.socket)
             .field("peer", &self.peer)
             .finish()
     }

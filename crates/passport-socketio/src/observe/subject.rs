@@ -4,17 +4,16 @@ use std::net::IpAddr;
 
 use express_session::{SessionId, SidHash};
 use http::request::Parts;
-use socketioxide::socket::Sid;
 
 use super::{AuditEvent, AuditKind};
-use crate::model::{PeerAddr, UserKey};
+use crate::model::{PeerAddr, SocketId, UserKey};
 
 /// Who asks, and where.
 #[derive(Clone)]
 pub(crate) struct Subject<'s> {
     pub(super) place: &'static str,
     pub(super) namespace: Option<&'s str>,
-    pub(super) socket: Option<Sid>,
+    pub(super) socket: Option<SocketId>,
     pub(super) peer: Option<IpAddr>,
     pub(super) session: Option<SidHash>,
     pub(super) user: Option<UserKey>,
@@ -32,7 +31,7 @@ impl<'s> Subject<'s> {
     }
 
     /// A socket that wants to connect to its namespace.
-    pub(crate) fn of_socket(request: &Parts, namespace: &'s str, socket: Sid) -> Self {
+    pub(crate) fn of_socket(request: &Parts, namespace: &'s str, socket: SocketId) -> Self {
         Self { namespace: Some(namespace), socket: Some(socket), ..Self::at("namespace", request) }
     }
 
@@ -41,7 +40,7 @@ impl<'s> Subject<'s> {
         sid: &SessionId,
         user: &UserKey,
         namespace: &'s str,
-        socket: Sid,
+        socket: SocketId,
         peer: Option<IpAddr>,
     ) -> Self {
         Self {

@@ -26,16 +26,18 @@ use tracing::Instrument as _;
 
 use super::again::Again;
 use super::claim::Claim;
-use crate::Authorizer;
-use crate::attempt::Attempt;
-use crate::authorizer::Lookup;
-use crate::handshake::{Connection, Handover, Left, after_connect, before_connect, check_setup};
-use crate::live::{Begun, Host, LiveSocket, NotEntered, Over, Registration};
+use super::context::GateContext;
+use super::end::WeakSocket;
+use super::logins::LiveUserOf;
+use super::refused::{after_connect, before_connect};
+use super::session::SocketSession;
+use crate::authorizer::AnswerAge;
+use crate::handshake::{Connection, Handover, Left};
+use crate::live::{Begun, LiveSocket, NotEntered, Registration, SocketEnd};
+use crate::lookup::{LookedUp, SessionLookup};
 use crate::model::{Answer, AuthorizeError, Denial, EndReason, Failure, Identity, Session};
 use crate::mutant::Mutant;
-use crate::observe::{Subject, events};
-use crate::socketio::logins::LiveUserOf;
-use crate::socketio::session::SocketSession;
+use crate::observe::{Observer, Subject, events};
 
 /// How long who was let through by the layer waits for another look, while there are too many: as long
 /// as an official client waits for its connection. Refused here it would not come back by itself.
@@ -45,9 +47,10 @@ const TURN: Duration = Duration::from_millis(500);
 /// Changes come in bursts: an app writes a session several times in a row.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// The connect middleware of [`Authorizer::required`] and [`Authorizer::optional`], for any adapter.
+/// The connect middleware of [`Authorizer::required`](crate::Authorizer::required) and
+/// [`Authorizer::optional`](crate::Authorizer::optional), for any adapter.
 pub struct Gate<U> {
-    auth: Authorizer<U>,
+    context: Arc<GateContext<U>>,
     guests: bool,
 }
 
@@ -64,38 +67,23 @@ impl<U> Clone for Claimed<U> {
 #[derive(Clone, Copy, Debug)]
 pub enum GateMarker {}
 
-impl<U: Send + Sync + 'static> Authorizer<U> {
-    /// Members only: a connect middleware that refuses whoever is not logged in.
-    ///
-    /// ```
-    /// # use passport_socketio::{Auth, Authorizer, store::MemoryStore};
-    /// # use socketioxide::{SocketIo, extract::SocketRef, handler::ConnectHandler};
-    /// # let auth = Authorizer::<i64>::builder().secret("s").store(MemoryStore::for_tests())
-    /// #     .deserialize_user(async |id: i64| Ok::<_, std::io::Error>(Some(id))).build().unwrap();
-    /// async fn on_connect(socket: SocketRef, user: Auth<i64>) {}
-    ///
-    /// let (_layer, io) = SocketIo::new_layer();
-    /// io.ns("/", on_connect.with(auth.required()));
-    /// ```
-    pub fn required(&self) -> Gate<U> {
-        Gate { auth: self.clone(), guests: false }
+impl<U> Gate<U> {
+    /// Without guests: [`Authorizer::required`](crate::Authorizer::required).
+    pub(crate) fn required(context: Arc<GateContext<U>>) -> Self {
+        Self { context, guests: false }
     }
 
-    /// Guests too: who is not logged in comes in as a guest. Foreign origins and errors are refused.
-    ///
-    /// ```
-    /// # use passport_socketio::{MaybeAuth, Authorizer, store::MemoryStore};
-    /// # use socketioxide::{SocketIo, extract::SocketRef, handler::ConnectHandler};
-    /// # let auth = Authorizer::<i64>::builder().secret("s").store(MemoryStore::for_tests())
-    /// #     .deserialize_user(async |id: i64| Ok::<_, std::io::Error>(Some(id))).build().unwrap();
-    /// // Take `MaybeAuth`: a handler that takes `Auth` is not run for guests.
-    /// async fn on_connect(socket: SocketRef, user: MaybeAuth<i64>) {}
-    ///
-    /// let (_layer, io) = SocketIo::new_layer();
-    /// io.ns("/lobby", on_connect.with(auth.optional()));
-    /// ```
-    pub fn optional(&self) -> Gate<U> {
-        Gate { auth: self.clone(), guests: true }
+    /// With guests: [`Authorizer::optional`](crate::Authorizer::optional).
+    pub(crate) fn optional(context: Arc<GateContext<U>>) -> Self {
+        Self { context, guests: true }
+    }
+
+    fn lookup(&self) -> &SessionLookup<U> {
+        &self.context.handshake.lookup
+    }
+
+    fn observer(&self) -> &Observer {
+        self.lookup().observer()
     }
 }
 
@@ -105,10 +93,10 @@ impl<A: Adapter, U: Send + Sync + 'static> ConnectMiddleware<A, GateMarker> for 
         socket: Arc<Socket<A>>,
         _: &'a Option<Value>,
     ) -> Result<(), Box<dyn fmt::Display + Send>> {
-        check_setup(&socket, &self.auth);
-        let settings = self.auth.handshake_settings();
+        self.context.check_setup(&socket);
+        let settings = &self.context.handshake.settings;
         // Before anything is waited for: what is revoked from here on is refused.
-        let handshake = self.auth.registry().begin_handshake();
+        let handshake = self.lookup().live().registry().begin_handshake();
         before_connect(&socket, settings).await;
         let handshake = self.begun(handshake);
         let admitting = self.admit_claimed(&socket, handshake);
@@ -126,8 +114,8 @@ impl<U: Send + Sync + 'static> Gate<U> {
         handshake: Begun<U>,
     ) -> Result<(), Cow<'static, str>> {
         let Ok(io) = SocketIo::from_connect_parts(socket, &None);
-        let claim = Claim::on(&io, self.auth.scope()).map_err(|error| {
-            self.auth.setup().warn_of_claim(&error);
+        let claim = Claim::on(&io, &self.context.scope).map_err(|error| {
+            self.context.warn_not_attached(&error);
             "server_error"
         })?;
         self.admit(socket, handshake).await?;
@@ -144,30 +132,30 @@ impl<U: Send + Sync + 'static> Gate<U> {
         handshake: Begun<U>,
     ) -> Result<(), Cow<'static, str>> {
         let request = socket.req_parts();
-        let mut subject = Subject::of_socket(request, socket.ns(), socket.id);
+        let mut subject = Subject::of_socket(request, socket.ns(), socket.id.into());
         if let Some(failure) = cut_meanwhile(request).await {
             return self.refuse(socket, &subject, failure);
         }
-        if let Err(limited) = self.auth.count_connect(request) {
+        if let Err(limited) = self.lookup().count_connect(request) {
             return self.refuse(socket, &subject, limited.into());
         }
-        let (handshake, mut attempt) = match Handover::take(request, &self.auth) {
-            Left::Fresh(handshake, attempt) => (handshake, *attempt),
+        let (handshake, mut found) = match Handover::take(request, &self.context.handshake) {
+            Left::Fresh(handshake, found) => (handshake, *found),
             // It was counted.
             Left::Stale(begun) => {
-                let attempt = self.attempt_in_a_crowd(request).await;
-                (self.begun(begun.unwrap_or(handshake)), attempt)
+                let found = self.look_up_in_a_crowd(request).await;
+                (self.begun(begun.unwrap_or(handshake)), found)
             }
-            Left::Nothing => (handshake, self.auth.attempt(request).await),
+            Left::Nothing => (handshake, self.lookup().first(request).await),
         };
         let (mut before, mut again) = (None::<(Identity<U>, Registration<U>)>, Again::default());
         loop {
-            if let Some(session) = &attempt.session {
+            if let Some(session) = &found.session {
                 events::located(session);
             }
-            subject = subject.with_session(attempt.session);
-            let lookup = attempt.lookup;
-            let (identity, mut registration) = match attempt.outcome {
+            subject = subject.with_session(found.session);
+            let age = found.age;
+            let (identity, mut registration) = match found.outcome {
                 Ok(granted) => granted,
                 Err(failure) => return self.refuse(socket, &subject, failure),
             };
@@ -177,23 +165,23 @@ impl<U: Send + Sync + 'static> Gate<U> {
                 registration.has_user_of(earlier);
             }
             if known.is_none()
-                && let Err(failure) = self.auth.decider().admit(&identity, socket.ns()).await
+                && let Err(failure) = self.lookup().decider().admit(&identity, socket.ns()).await
             {
                 if failure.is_error() {
                     return self.refuse(socket, &subject, failure);
                 }
                 // The app has spoken: as in the original, `fail` is not asked about it.
-                self.auth.observer().refused(&subject, &failure);
+                self.observer().refused(&subject, &failure);
                 return Err(failure.client_message());
             }
             if let Some(failure) = cut_meanwhile(request).await {
                 return self.refuse(socket, &subject, failure);
             }
-            let is_old = lookup.is_old(self.auth.live_settings().max_stale);
+            let is_old = age.is_old(self.lookup().live().settings().max_stale);
             let entered = if is_old && !Mutant::OldAnswers.is_here() {
                 Err(NotEntered::Old)
             } else {
-                self.enter(socket, &subject, &identity, lookup, &handshake, &registration)
+                self.enter(socket, &subject, &identity, age, &handshake, &registration)
             };
             let is_worth_it = again.is_worth_it(&entered);
             let error;
@@ -218,28 +206,28 @@ impl<U: Send + Sync + 'static> Gate<U> {
             }
             sleep(PAUSE).await;
             let identity = before.as_ref().map(|(identity, _)| identity);
-            attempt = self.auth.attempt_again(request, identity).await;
+            found = self.lookup().again(request, identity).await;
         }
     }
 
     /// The handshake that has begun.
     fn begun(&self, handshake: Begun<U>) -> Begun<U> {
         if Mutant::ManyBeginnings.is_here() {
-            self.auth.registry().begin_handshake()
+            self.lookup().live().registry().begin_handshake()
         } else {
             handshake
         }
     }
 
     /// One more look, for who has had one at the door.
-    async fn attempt_in_a_crowd(&self, request: &Parts) -> Attempt<U> {
+    async fn look_up_in_a_crowd(&self, request: &Parts) -> LookedUp<U> {
         let began = Instant::now();
         loop {
-            let attempt = self.auth.attempt_again(request, None).await;
+            let found = self.lookup().again(request, None).await;
             let is_crowded =
-                matches!(attempt.outcome, Err(Failure::Error(AuthorizeError::Overloaded)));
+                matches!(found.outcome, Err(Failure::Error(AuthorizeError::Overloaded)));
             if !is_crowded || began.elapsed() > CROWD {
-                return attempt;
+                return found;
             }
             sleep(TURN.mul_f64(0.5 + fastrand::f64())).await;
         }
@@ -251,20 +239,22 @@ impl<U: Send + Sync + 'static> Gate<U> {
         socket: &Arc<Socket<A>>,
         subject: &Subject<'_>,
         identity: &Identity<U>,
-        lookup: Lookup,
+        age: AnswerAge,
         handshake: &Begun<U>,
         registration: &Registration<U>,
     ) -> Result<Result<(), Cow<'static, str>>, NotEntered> {
-        let settings = self.auth.live_settings();
-        let live = LiveSocket::new(identity, socket.ns(), socket.id, Host::of(socket), settings)
+        let sessions = self.lookup().live();
+        let settings = sessions.settings();
+        let live = sessions
+            .socket(identity, socket.ns(), socket.id.into(), WeakSocket::of(socket))
             .with_peer(subject.peer())
-            .known_since(lookup.asked());
+            .known_since(age.asked());
         let session = identity.session();
-        let due = self.auth.keeper().next_look(lookup.asked(), session.ends());
+        let due = sessions.keeper().next_look(age.asked(), session.ends());
         let mut membership = registration.activate(handshake, live, due, settings.limit)?;
-        Handover::bind(socket.req_parts(), &self.auth, session);
+        Handover::bind(socket.req_parts(), &self.context.handshake, session);
         let live = membership.socket().clone();
-        if let Some(age) = self.auth.max_connection_age() {
+        if let Some(age) = settings.max_connection_age {
             // Where the connection will be closed, its own age counts, however often its client
             // connects to its namespaces.
             let connection = Connection::of(socket.req_parts()).filter(|it| it.can_be_cut());
@@ -272,16 +262,17 @@ impl<U: Send + Sync + 'static> Gate<U> {
             membership.ends_with(tokio::spawn(end_at_age(Arc::downgrade(&live), age)));
         }
         LiveUserOf::enter(membership, socket);
-        socket
-            .join([self.auth.user_room(identity.user_key()), self.auth.session_room(session.id())]);
-        if let Some(over) = SocketSession::over(socket) {
+        let scope = &self.context.scope;
+        let session_room = scope.session_room(&session.id().hash());
+        socket.join([scope.user_room(identity.user_key()), session_room]);
+        if let Some(end) = SocketSession::end(socket) {
             // In this very moment; or at another gate, while this one looked. The host takes a refused
             // socket out of its rooms.
-            let ended = over_at_once(over);
-            self.auth.observer().refused(subject, &ended);
+            let ended = ended_at_once(end);
+            self.observer().refused(subject, &ended);
             return Ok(Err(ended.client_message()));
         }
-        self.auth.observer().granted(subject);
+        self.observer().granted(subject);
         Ok(Ok(()))
     }
 
@@ -295,23 +286,23 @@ impl<U: Send + Sync + 'static> Gate<U> {
         let verdict = if failure.allows_guest() && self.guests {
             Answer::Guest
         } else {
-            self.auth.decider().verdict(&failure).0
+            self.lookup().decider().verdict(&failure).0
         };
         match verdict {
             Answer::Guest if failure.allows_guest() => {
                 // Who was let in at another gate, and whose login has ended since, is no guest either.
-                if let Some(over) = SocketSession::over(socket) {
-                    let ended = over_at_once(over);
-                    self.auth.observer().refused(subject, &ended);
+                if let Some(end) = SocketSession::end(socket) {
+                    let ended = ended_at_once(end);
+                    self.observer().refused(subject, &ended);
                     return Err(ended.client_message());
                 }
-                self.auth.observer().guest(subject, &failure);
+                self.observer().guest(subject, &failure);
                 if let Some(session) = session_of_guest(failure) {
                     SocketSession::enter_guest(socket, session);
                 }
                 return Ok(());
             }
-            _ => self.auth.observer().refused(subject, &failure),
+            _ => self.observer().refused(subject, &failure),
         }
         match verdict {
             Answer::RefuseWith(text) => Err(text),
@@ -327,10 +318,10 @@ async fn cut_meanwhile(request: &Parts) -> Option<Failure> {
 }
 
 /// Why a socket is refused whose login ended in the moment in which it was connected.
-fn over_at_once(over: Over) -> Failure {
-    let reason = match over {
-        Over::Ended(reason) => reason,
-        Over::Left => return Denial::LoginEnded { end: "left" }.into(),
+fn ended_at_once(end: SocketEnd) -> Failure {
+    let reason = match end {
+        SocketEnd::LoginEnded(reason) => reason,
+        SocketEnd::SocketLeft => return Denial::LoginEnded { end: "left" }.into(),
     };
     match reason {
         EndReason::Revoked => Denial::Revoked.into(),
@@ -365,7 +356,7 @@ fn session_of_guest(failure: Failure) -> Option<Session> {
 
 impl<U> Clone for Gate<U> {
     fn clone(&self) -> Self {
-        Self { auth: self.auth.clone(), guests: self.guests }
+        Self { context: self.context.clone(), guests: self.guests }
     }
 }
 

@@ -9,32 +9,16 @@ use socketioxide::handler::{MessageHandler, Value};
 use socketioxide::socket::Socket;
 
 use super::logins::LiveUserOf;
-use crate::Authorizer;
 
-/// A message handler that is not run once the login has ended. Made by [`Authorizer::guard`].
+/// A message handler that is not run once the login has ended. Made by [`Authorizer::guard`](crate::Authorizer::guard).
 pub struct Guard<H, U> {
     handler: H,
     user: PhantomData<fn() -> U>,
 }
 
-impl<U: Send + Sync + 'static> Authorizer<U> {
-    /// Runs `handler` only while the login stands behind the socket.
-    ///
-    /// Handlers that take [`Auth`](crate::Auth), [`MaybeAuth`](crate::MaybeAuth) or
-    /// [`Session`](crate::Session) are guarded by that already. Guests have no login that could end:
-    /// where they are let in, the handler is run for them.
-    ///
-    /// ```
-    /// # use passport_socketio::Authorizer;
-    /// # use socketioxide::extract::{Data, SocketRef};
-    /// # fn on_connect(auth: &Authorizer<i64>, socket: SocketRef) {
-    /// socket.on("typing", auth.guard(async |socket: SocketRef, Data::<String>(room)| {
-    ///     socket.to(room).emit("typing", &()).await.ok();
-    /// }));
-    /// # }
-    /// ```
-    pub fn guard<H>(&self, handler: H) -> Guard<H, U> {
-        Guard { handler, user: PhantomData }
+impl<H, U> Guard<H, U> {
+    pub(crate) fn new(handler: H) -> Self {
+        Self { handler, user: PhantomData }
     }
 }
 

@@ -11,19 +11,26 @@
 mod again;
 mod auth;
 mod claim;
+mod context;
+mod end;
 mod filter;
 mod gate;
 mod guard;
+mod id;
 mod logins;
 mod maybe_auth;
-mod rooms;
+mod refused;
+mod server;
 mod session;
+mod setup;
 
 pub use auth::{Auth, NotAuthorized};
 pub(crate) use claim::Claim;
+pub(crate) use context::GateContext;
 pub use filter::filter_sockets_by_user;
 pub use gate::{Gate, GateMarker};
 pub use guard::Guard;
+pub(crate) use id::sid_of;
 pub use maybe_auth::MaybeAuth;
 
 pub use session::{MaybeSession, NoSession};

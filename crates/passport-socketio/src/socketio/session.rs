@@ -7,7 +7,7 @@ use socketioxide::adapter::Adapter;
 use socketioxide::handler::{FromConnectParts, FromDisconnectParts, FromMessageParts, Value};
 use socketioxide::socket::{DisconnectReason, Socket};
 
-use crate::live::{Login, Over};
+use crate::live::{Login, SocketEnd};
 use crate::model::Session;
 use crate::mutant::Mutant;
 
@@ -48,11 +48,11 @@ impl SocketSession {
     }
 
     /// Why it is over, if a login behind the socket has ended, at whichever authorizer.
-    pub(super) fn over<A: Adapter>(socket: &Socket<A>) -> Option<Over> {
+    pub(super) fn end<A: Adapter>(socket: &Socket<A>) -> Option<SocketEnd> {
         match socket.extensions.get()? {
             Self::Guest(_) => None,
-            Self::Members(logins) if Mutant::SecondTakesFirst.is_here() => logins.last()?.over(),
-            Self::Members(logins) => logins.iter().find_map(|login| login.over()),
+            Self::Members(logins) if Mutant::SecondTakesFirst.is_here() => logins.last()?.end(),
+            Self::Members(logins) => logins.iter().find_map(|login| login.end()),
         }
     }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::Router;
-use passport_socketio::live::cluster::Cluster;
-use passport_socketio::live::cluster::memory::{MemoryBus, MemoryTransport, Way};
+use passport_socketio::cluster::Cluster;
+use passport_socketio::cluster::memory::{MemoryBus, MemoryTransport, Way};
 use passport_socketio::store::MemoryStore;
 use passport_socketio::{Authorizer, Live};
 use socketioxide::SocketIo;

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
-use passport_socketio::live::cluster::Cluster;
-use passport_socketio::live::cluster::memory::{MemoryBus, MemoryTransport};
+use passport_socketio::cluster::Cluster;
+use passport_socketio::cluster::memory::{MemoryBus, MemoryTransport};
 use passport_socketio::{Auth, Authorizer, Candidate, Live, Reject};
 use socketioxide::SocketIo;
 use socketioxide::extract::SocketRef;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use passport_socketio::live::cluster::memory::Way;
+use passport_socketio::cluster::memory::Way;
 use tokio::time::sleep;
 
 use crate::client;

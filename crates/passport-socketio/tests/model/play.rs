@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use passport_socketio::Live;
-use passport_socketio::live::cluster::Cluster;
-use passport_socketio::live::cluster::memory::MemoryBus;
-use passport_socketio::live::cluster::transport::Heard;
+use passport_socketio::cluster::Cluster;
+use passport_socketio::cluster::memory::MemoryBus;
+use passport_socketio::cluster::transport::Heard;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 

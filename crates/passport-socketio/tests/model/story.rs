@@ -5,7 +5,7 @@
 //! handshake is under way; a CONNECT comes late, in a crowd, or again and again; a store that was away for
 //! long is back for a moment.
 
-use passport_socketio::live::cluster::memory::Way;
+use passport_socketio::cluster::memory::Way;
 
 use crate::config::{Config, HookMode, StoreMode};
 use crate::node::NAMESPACES;

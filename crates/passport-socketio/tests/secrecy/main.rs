@@ -19,8 +19,8 @@ use house::{CART, House, MAIL, NAME, NODES_SECRET, OLD_SECRET, PASSWORD, SECRET}
 use house::{cookie, cookie_of, sid};
 use metrics_util::debugging::DebuggingRecorder;
 use node::{Node, User, Written};
+use passport_socketio::cluster::Cluster;
 use passport_socketio::live::EndReason;
-use passport_socketio::live::cluster::Cluster;
 use passport_socketio::store::SessionStore as _;
 use passport_socketio::store::redis::RedisStore;
 use testkit::{Fault, secrecy};

@@ -20,10 +20,10 @@ use async_trait::async_trait;
 
 use self::pool::Pool;
 use self::protocol::{Answer, Commands, Found, Key, is_word};
-use super::error::is_network_kind;
 use super::{
     DestroySession, Life, SessionStore, StoreError, StoreUrl, StoredSession, TouchSession,
 };
+use crate::store_error::is_network_kind;
 use crate::{Clock, SessionId, SystemClock};
 
 mod pool;

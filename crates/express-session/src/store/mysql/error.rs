@@ -6,7 +6,7 @@ use std::time::Duration;
 use mysql_async::{DriverError, Error, IoError, ServerError};
 
 use crate::store::StoreError;
-use crate::store::error::is_network_kind;
+use crate::store_error::is_network_kind;
 
 /// Errors about connections, rights, databases, tables, columns, locks and limits. Others say
 /// "Incorrect string value: '…'", or "Duplicate entry '…'".

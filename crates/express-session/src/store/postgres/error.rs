@@ -9,8 +9,8 @@ use tokio_postgres::Error as DriverError;
 use tokio_postgres::error::{DbError, SqlState};
 
 use super::super::StoreError;
-use super::super::error::is_network;
 use super::table::Table;
+use crate::store_error::is_network;
 
 /// Values that are wrong: "data exception".
 const DATA_EXCEPTION: &str = "22";

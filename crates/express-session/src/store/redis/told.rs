@@ -8,7 +8,7 @@ use std::error::Error as StdError;
 use ::redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use super::super::StoreError;
-use super::super::error::is_network;
+use crate::store_error::is_network;
 
 /// The driver's error, without what it must not say.
 pub(super) fn told(operation: &'static str, error: RedisError) -> StoreError {

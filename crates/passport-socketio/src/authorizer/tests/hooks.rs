@@ -81,7 +81,7 @@ fn a_guest_is_never_made_of_an_error_a_foreign_origin_or_a_rejection() {
     for (failure, guest) in every_failure() {
         let expected = if guest { Answer::Guest } else { Answer::Refuse };
         let code = failure.code();
-        assert_eq!(auth.decider().verdict(&failure).0, expected, "{code}");
+        assert_eq!(auth.lookup().decider().verdict(&failure).0, expected, "{code}");
         assert_eq!(failure.allows_guest(), guest, "{code}");
     }
 }
@@ -91,8 +91,8 @@ fn without_a_hook_or_with_one_that_panics_every_failure_is_refused() {
     let without = logged_in().builder.build().unwrap();
     let panicking = with_fail(|_| panic!("the fail hook panics"));
     for (failure, _) in every_failure() {
-        assert_eq!(without.decider().verdict(&failure).0, Answer::Refuse);
-        assert_eq!(panicking.decider().verdict(&failure).0, Answer::Refuse);
+        assert_eq!(without.lookup().decider().verdict(&failure).0, Answer::Refuse);
+        assert_eq!(panicking.lookup().decider().verdict(&failure).0, Answer::Refuse);
     }
 }
 
@@ -101,7 +101,7 @@ fn the_hook_sees_the_code_and_answers_with_a_text_of_its_own() {
     let auth = with_fail(|failure| failure.refuse_with(failure.code()));
     for (failure, _) in every_failure() {
         let text = Answer::RefuseWith(failure.code().into());
-        assert_eq!(auth.decider().verdict(&failure).0, text);
+        assert_eq!(auth.lookup().decider().verdict(&failure).0, text);
     }
 }
 

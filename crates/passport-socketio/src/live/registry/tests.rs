@@ -3,17 +3,15 @@ use express_session::{RecordLimits, SessionRecord};
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use socketioxide::socket::Sid;
-
 use super::*;
 use crate::authorizer::LoadLimits;
-use crate::live::socket::Connection;
-use crate::live::{LiveSettings, NotEntered};
-use crate::model::{Identity, Session};
+use crate::live::{NotEntered, SocketHandle};
+use crate::model::{Identity, Session, SocketId};
+use crate::observe::Observer;
 
 struct Connected;
 
-impl Connection for Connected {
+impl SocketHandle for Connected {
     fn is_connected(&self) -> bool {
         true
     }
@@ -34,7 +32,14 @@ fn socket(user: i64, sid: &SessionId) -> LiveSocket<i64> {
     let key = Some(user.into());
     let session = Session::new(sid.clone(), record, Life::Forever, UNIX_EPOCH, key);
     let identity = Identity::new(Arc::new(user), user.into(), session);
-    LiveSocket::new(&identity, "/", Sid::new(), Connected, &LiveSettings::default())
+    LiveSocket::new(
+        &identity,
+        "/",
+        SocketId::of(&fastrand::u64(..).to_string()),
+        Connected,
+        None,
+        Observer::default(),
+    )
 }
 
 fn registry() -> Arc<Registry<i64>> {

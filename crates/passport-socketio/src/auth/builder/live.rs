@@ -46,14 +46,14 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
 
     /// Another feed of changes, besides the store's own. May be called several times.
     pub fn watch(mut self, watch: impl SessionWatch) -> Self {
-        self.live.watches.push(Arc::new(watch));
+        self.watches.push(Arc::new(watch));
         self
     }
 
     /// Told of each socket whose login has ended, right after it was told to go: after
     /// [`audit`](Self::audit), which hears of more than ends. Must not block; a panic in it is caught.
     pub fn on_session_end(mut self, told: impl Fn(&Ended<'_>) + Send + Sync + 'static) -> Self {
-        self.live.observer.on_end = Some(Arc::new(told));
+        self.observer.on_end = Some(Arc::new(told));
         self
     }
 
@@ -88,7 +88,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
     /// closed. Otherwise each socket's: a client that stays in one namespace can come back to another
     /// on the same connection, with the cookie that this was opened with.
     pub fn max_connection_age(mut self, age: Duration) -> Self {
-        self.max_connection_age = Some(age);
+        self.live.max_connection_age = Some(age);
         self
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use express_session::source::SessionSource;
 use express_session::store::SessionStore;
+use express_session::watch::SessionWatch;
 use express_session::{Clock, RecordLimits, SystemClock};
 use serde::de::DeserializeOwned;
 
@@ -21,6 +22,7 @@ use crate::model::{
     Candidate, FailHook, Failure, OriginHook, Reject, ScopeSettings, SuccessHook, UserIdHook,
     UserKey, Verdict, success_hook,
 };
+use crate::observe::Observer;
 
 mod admission;
 mod build;
@@ -60,10 +62,10 @@ pub struct AuthorizerBuilder<U> {
     limits: Limits,
     loads: LoadLimits,
     admission: AdmissionLimits,
-    max_connection_age: Option<Duration>,
     live: LiveSettings,
+    watches: Vec<Arc<dyn SessionWatch>>,
+    observer: Observer,
     handshake: HandshakeSettings,
-    keep_cookies: bool,
     path: String,
     scope: ScopeSettings,
     clock: Arc<dyn Clock>,
@@ -89,10 +91,10 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
             limits: Limits::default(),
             loads: LoadLimits::default(),
             admission: AdmissionLimits::default(),
-            max_connection_age: None,
             live: LiveSettings::default(),
+            watches: Vec::new(),
+            observer: Observer::default(),
             handshake: HandshakeSettings::default(),
-            keep_cookies: false,
             path: "/socket.io".into(),
             scope: ScopeSettings::default(),
             clock: Arc::new(SystemClock),
@@ -227,7 +229,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
     /// Leaves the `Cookie` header where it is, for handlers that read it. The layer takes it out by
     /// default, since the host keeps a request's headers as long as its connection lives.
     pub fn keep_cookies(mut self) -> Self {
-        self.keep_cookies = true;
+        self.handshake.keep_cookies = true;
         self
     }
 

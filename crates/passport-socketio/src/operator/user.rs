@@ -32,7 +32,7 @@ impl<'l, U: Send + Sync + 'static, A: Adapter> LiveUser<'l, U, A> {
     pub fn sockets(&self) -> Vec<SocketRef<A>> {
         // Live ones only, before the host is asked: under the same id it may have a later socket.
         let sockets = self.live.registry().sockets_of(&self.key);
-        sockets.iter().filter_map(|socket| self.live.host_socket(socket)).collect()
+        sockets.iter().filter_map(|socket| self.live.socket(socket)).collect()
     }
 
     /// How many sessions the user is logged in to here.

@@ -10,12 +10,12 @@ const FRESH: Duration = Duration::from_secs(1);
 
 /// When the store was asked about a session, and when it answered.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Lookup {
+pub(crate) struct AnswerAge {
     asked: Instant,
     answered: Instant,
 }
 
-impl Lookup {
+impl AnswerAge {
     /// An answer that came just now.
     pub(crate) fn answered_now(asked: Instant) -> Self {
         Self { asked, answered: Instant::now() }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// password or a secret.
 ///
 /// ```
-/// use passport_socketio::live::cluster::ClusterError;
+/// use passport_socketio::cluster::ClusterError;
 ///
 /// let error = ClusterError::NoSecret;
 /// assert!(error.to_string().contains(".cluster_secret(…)"));

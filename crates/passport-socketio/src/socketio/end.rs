@@ -26,8 +26,9 @@ use socketioxide::{SendError, SocketError};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
-use super::socket;
-use crate::handshake::{Connection, SESSION_ENDED, SessionEnded, host_of, sockets_of};
+use super::server::{server_of, sockets_of};
+use crate::handshake::{Connection, SESSION_ENDED, SessionEnded};
+use crate::live::SocketHandle;
 use crate::model::EndReason;
 
 /// A full buffer empties at the client's speed; a handshake takes a few round trips.
@@ -37,27 +38,27 @@ const OFTEN: Duration = Duration::from_millis(500);
 /// An app's own middleware may hold a handshake for as long as it likes, so nobody gives up.
 const SLOWEST_RETRY: Duration = Duration::from_secs(1);
 
-/// The host's socket, which must not be kept alive by our knowing of it.
-pub(crate) struct Host<A: Adapter> {
+/// A socket of socketioxide's, which this does not keep alive.
+pub(super) struct WeakSocket<A: Adapter> {
     socket: Weak<Socket<A>>,
     /// An operator may end a session from a thread of their own.
     runtime: Handle,
 }
 
-impl<A: Adapter> Host<A> {
+impl<A: Adapter> WeakSocket<A> {
     /// To be called where the socket lives: in its runtime.
-    pub(crate) fn of(socket: &Arc<Socket<A>>) -> Self {
+    pub(super) fn of(socket: &Arc<Socket<A>>) -> Self {
         Self { socket: Arc::downgrade(socket), runtime: Handle::current() }
     }
 }
 
-impl<A: Adapter> socket::Connection for Host<A> {
+impl<A: Adapter> SocketHandle for WeakSocket<A> {
     fn is_connected(&self) -> bool {
         self.socket.upgrade().is_some_and(|socket| socket.connected())
     }
 
     fn is_in_its_namespace(&self) -> bool {
-        self.socket.upgrade().is_some_and(|socket| in_its_place(&socket) == Place::Its)
+        self.socket.upgrade().is_some_and(|socket| holder_of_id(&socket) == IdHolder::This)
     }
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {
@@ -67,7 +68,7 @@ impl<A: Adapter> socket::Connection for Host<A> {
     fn remove(&self) {
         let _entered = self.runtime.enter();
         if let Some(socket) = self.socket.upgrade()
-            && in_its_place(&socket) == Place::Its
+            && holder_of_id(&socket) == IdHolder::This
         {
             // The first disconnect ran its handler, which panicked; the second has none to run.
             let _ = socket.disconnect();
@@ -89,9 +90,9 @@ impl<A: Adapter> socket::Connection for Host<A> {
             connection.end_in(socket.ns(), notice, may_stay);
         }
         let connection = connection.as_ref().map(Arc::downgrade).unwrap_or_default();
-        let mut ending = Ending { notice, told: false, by_cut, connection };
-        if !ending.try_now(socket) {
-            tokio::spawn(ending.when_possible(self.socket.clone()));
+        let mut pending = PendingDisconnect { notice, told: false, by_cut, connection };
+        if !pending.try_now(socket) {
+            tokio::spawn(pending.when_possible(self.socket.clone()));
         }
     }
 }
@@ -101,7 +102,7 @@ impl<A: Adapter> socket::Connection for Host<A> {
 fn may_stay<A: Adapter>(
     socket: &Arc<Socket<A>>,
 ) -> impl FnOnce() -> bool + Send + use<A> + 'static {
-    let (io, id, rejected) = (host_of(socket), socket.id, Arc::downgrade(socket));
+    let (io, id, rejected) = (server_of(socket), socket.id, Arc::downgrade(socket));
     move || {
         let left = sockets_of(&io, id);
         let rejected = rejected.upgrade();
@@ -114,21 +115,21 @@ fn may_stay<A: Adapter>(
 
 /// Who is in the namespace under a socket's id.
 #[derive(PartialEq, Eq)]
-enum Place {
-    Its,
-    AnOthers,
-    Nobodys,
+enum IdHolder {
+    This,
+    Another,
+    None,
 }
 
-fn in_its_place<A: Adapter>(socket: &Arc<Socket<A>>) -> Place {
+fn holder_of_id<A: Adapter>(socket: &Arc<Socket<A>>) -> IdHolder {
     match socket.broadcast().get_socket(socket.id) {
-        Some(there) if std::ptr::eq(&raw const **socket, &raw const *there) => Place::Its,
-        Some(_) => Place::AnOthers,
-        None => Place::Nobodys,
+        Some(there) if std::ptr::eq(&raw const **socket, &raw const *there) => IdHolder::This,
+        Some(_) => IdHolder::Another,
+        None => IdHolder::None,
     }
 }
 
-struct Ending {
+struct PendingDisconnect {
     notice: SessionEnded,
     told: bool,
     /// Whether the end of the connection takes the disconnect's place.
@@ -136,7 +137,7 @@ struct Ending {
     connection: Weak<Connection>,
 }
 
-impl Ending {
+impl PendingDisconnect {
     async fn when_possible<A: Adapter>(mut self, socket: Weak<Socket<A>>) {
         let mut retry = FIRST_RETRY;
         let start = Instant::now();
@@ -151,7 +152,7 @@ impl Ending {
     /// Whether it is done.
     fn try_now<A: Adapter>(&mut self, socket: Arc<Socket<A>>) -> bool {
         // What is left is another one's: a client that came back has its old id.
-        if in_its_place(&socket) == Place::AnOthers {
+        if holder_of_id(&socket) == IdHolder::Another {
             return true;
         }
         socket.leave_all();

@@ -15,8 +15,7 @@ use express_session::{SessionId, SidHash};
 use socketioxide::adapter::{Adapter, LocalAdapter};
 use tokio::time::Instant;
 
-use super::revoke::after_late_writers;
-use super::{Live, Revoked};
+use super::{Live, Revoked, revoke};
 use crate::model::UserKey;
 use crate::observe::nodes;
 
@@ -56,57 +55,29 @@ pub struct Cluster<U, A: Adapter = LocalAdapter> {
     patience: Duration,
 }
 
-impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
-    /// Joins the other nodes of this authorizer: those that share this Redis, its
-    /// [`name`](crate::AuthorizerBuilder::name), and the cluster's
-    /// [name](crate::AuthorizerBuilder::cluster_name) and
-    /// [secret](crate::AuthorizerBuilder::cluster_secret). The secret signs what they say to each
-    /// other; who does not know it can give no orders.
-    ///
-    /// The URL is as a [`RedisStore`](crate::store::redis::RedisStore) takes it for one server, with
-    /// `rediss://` and `ca`, `cert` and `key`.
-    ///
-    /// ```no_run
-    /// # use passport_socketio::Live;
-    /// # async fn start(live: Live<i64>) -> Result<(), Box<dyn std::error::Error>> {
-    /// let cluster = live.join("redis://127.0.0.1/").await?;
-    /// let revoked = cluster.revoke_user(42).await;
-    /// assert!(revoked.is_complete(), "not confirmed by {:?}", revoked.missing);
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// [`ClusterError`] if there is no cluster secret, the URL is none, or Redis can't be reached. Once
-    /// joined, a Redis that goes away is connected to anew.
-    pub async fn join(&self, redis_url: &str) -> Result<Cluster<U, A>, ClusterError> {
-        self.join_over(RedisTransport::new(redis_url)?).await
+impl<U: Send + Sync + 'static, A: Adapter> Cluster<U, A> {
+    pub(super) async fn join_over_redis(live: Live<U, A>, url: &str) -> Result<Self, ClusterError> {
+        Self::join(live, RedisTransport::new(url)?).await
     }
 
-    /// Joins the other nodes over any transport: for tests without Redis.
-    ///
-    /// # Errors
-    /// [`ClusterError`] if there is no cluster secret, or the transport can't connect.
-    #[doc(hidden)]
-    pub async fn join_over(
-        &self,
+    pub(super) async fn join(
+        live: Live<U, A>,
         transport: impl Transport,
-    ) -> Result<Cluster<U, A>, ClusterError> {
-        let scope = self.auth().scope();
+    ) -> Result<Self, ClusterError> {
+        let scope = live.scope();
         let seal = Seal::new(scope.orders().ok_or(ClusterError::NoSecret)?.clone());
         let name = scope.channels();
-        let live = self.clone();
+        let obeying = live.clone();
         let obey: Obey = Box::new(move |order| {
-            let live = live.clone();
-            Box::pin(async move { live.obey(order).await })
+            let live = obeying.clone();
+            Box::pin(async move { obey::obey(&live, order).await })
         });
-        let settings = self.auth().live_settings();
+        let settings = live.lookup().live().settings();
         let remember = settings.grace.saturating_add(settings.max_stale);
         let member = Member::join(Bus::new(&name, seal, obey, remember), transport).await?;
-        Ok(Cluster { live: self.clone(), member: Arc::new(member), patience: PATIENCE })
+        Ok(Self { live, member: Arc::new(member), patience: PATIENCE })
     }
-}
 
-impl<U: Send + Sync + 'static, A: Adapter> Cluster<U, A> {
     /// Waits so long for the other nodes' answers. 5 s by default.
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
@@ -127,7 +98,7 @@ impl<U: Send + Sync + 'static, A: Adapter> Cluster<U, A> {
     pub async fn revoke_user(&self, key: impl Into<UserKey>) -> Answers<Revoked> {
         let key = key.into();
         let order = Order::RevokeUser { user: to_value(&key) };
-        let here = self.live.revoke_user_here(&key);
+        let here = revoke::user(self.live.lookup(), &key);
         let first = self.everywhere(here, order, |report| revoked(&report)).await;
         let which: HashSet<SidHash> =
             first.answers.iter().flat_map(|(_, (_, which))| which.iter().copied()).collect();
@@ -138,7 +109,7 @@ impl<U: Send + Sync + 'static, A: Adapter> Cluster<U, A> {
         }
         // Who was thrown out by one node may be on their way in at another.
         let order = Order::RevokeSessions { sha256: to_hex(&which) };
-        let here = async { self.live.refuse_sessions(&which) };
+        let here = async { revoke::sessions_of_another_node(self.live.lookup(), &which) };
         let then = self.everywhere(here, order, |report| Some(revoked(&report)?.0)).await;
         let answers = first.and(then);
         self.forget(&answers, &which).await;
@@ -158,9 +129,7 @@ impl<U: Send + Sync + 'static, A: Adapter> Cluster<U, A> {
     /// Sessions that are gone need not be refused for as long as the nodes live.
     async fn forget(&self, answers: &Answers<Revoked>, which: &[SidHash]) {
         if answers.answers.iter().all(|(_, revoked)| revoked.is_final()) {
-            for hash in which {
-                self.live.registry().deny_hash(*hash, Some(after_late_writers()));
-            }
+            revoke::are_destroyed(self.live.lookup(), which);
             self.member.bus.tell(Order::ForgetSessions { sha256: to_hex(which) }).await;
         }
     }

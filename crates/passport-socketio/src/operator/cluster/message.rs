@@ -13,13 +13,13 @@ use serde_json::Value;
 use sha2::Sha256;
 
 use super::presence::{Acquaintance, Addressees};
-use crate::live::Revoked;
 use crate::model::UserKey;
+use crate::operator::Revoked;
 
 /// The name of a node, new with each process.
 ///
 /// ```
-/// # use passport_socketio::live::cluster::NodeId;
+/// # use passport_socketio::cluster::NodeId;
 /// fn say(missing: &[NodeId]) {
 ///     println!("did not answer: {missing:?}");
 /// }

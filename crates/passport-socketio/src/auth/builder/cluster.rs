@@ -2,13 +2,13 @@
 
 use super::AuthorizerBuilder;
 #[cfg(doc)]
-use crate::{Authorizer, Live, live::LiveUser};
+use crate::{Authorizer, Live, LiveUser};
 
 impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
     /// This authorizer's name: the same on all nodes, and another one for each authorizer of a server.
     /// `main` by default. Up to 64 letters, digits, `.`, `_` and `-`.
     ///
-    /// Its users' rooms and the orders of its [`Cluster`](crate::live::cluster::Cluster) are its own:
+    /// Its users' rooms and the orders of its [`Cluster`](crate::cluster::Cluster) are its own:
     /// user 42 of the authorizer `admin` has nothing in common with user 42 of `main`. Without a
     /// [`cluster_secret`](Self::cluster_secret) that is so whatever the names are.
     pub fn name(mut self, name: impl Into<String>) -> Self {

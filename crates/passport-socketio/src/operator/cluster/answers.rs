@@ -1,12 +1,12 @@
 //! What the nodes answered to an order, and which did not.
 
 use super::NodeId;
-use crate::live::Revoked;
+use crate::operator::Revoked;
 
 /// What the nodes answered.
 ///
 /// ```
-/// # use passport_socketio::live::{Revoked, cluster::Answers};
+/// # use passport_socketio::{Revoked, cluster::Answers};
 /// fn say(answers: &Answers<Revoked>) {
 ///     let sockets: usize = answers.answers.iter().map(|(_, revoked)| revoked.sockets).sum();
 ///     println!("{sockets} sockets closed on {} nodes", answers.answers.len());

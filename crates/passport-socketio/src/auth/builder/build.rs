@@ -9,11 +9,12 @@ use express_session::store::SessionStore;
 use super::{AuthorizerBuilder, admission};
 use crate::Authorizer;
 use crate::admission::Admission;
-use crate::auth::ServerOptions;
 use crate::authorizer::{
     AllowedOrigins, Decider, Listed, Loads, NotListed, OriginPolicy, Readings, TrustedProxies,
 };
 use crate::handshake::normal_path;
+use crate::live::LiveSessions;
+use crate::lookup::SessionLookup;
 use crate::model::{ConfigError, Scope};
 use crate::observe::events;
 
@@ -31,7 +32,8 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
         if !self.user_pointer.starts_with('/') {
             return Err(ConfigError::UserPointer(self.user_pointer));
         }
-        let path = match normal_path(&self.path) {
+        let mut handshake = self.handshake;
+        handshake.path = match normal_path(&self.path) {
             Some(path) => path.into(),
             None => return Err(ConfigError::Path(self.path)),
         };
@@ -54,15 +56,11 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
         }
         admission::check(&self.loads, &live)?;
         let admission = Admission::new(&self.admission).map_err(ConfigError::RateLimit)?;
-        live.watches.extend(store.as_ref().and_then(SessionStore::watch));
-        let carried = !source.needs_store();
-        let server = ServerOptions {
-            handshake: self.handshake,
-            keep_cookies: self.keep_cookies,
-            path,
-            scope: Arc::new(scope),
-            max_connection_age: self.max_connection_age.or(carried.then_some(CARRIED_AGE)),
-        };
+        let mut watches = self.watches;
+        watches.extend(store.as_ref().and_then(SessionStore::watch));
+        if !source.needs_store() {
+            live.max_connection_age.get_or_insert(CARRIED_AGE);
+        }
         let decider = Decider {
             readings: Readings::default(),
             origins: OriginPolicy {
@@ -88,7 +86,10 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
             limits: self.limits,
             clock: self.clock,
         };
-        Ok(Authorizer::new(decider, server, live, admission))
+        let decider = Arc::new(decider);
+        let sessions = LiveSessions::new(&decider, live, watches, self.observer);
+        let lookup = SessionLookup::new(decider, sessions, admission);
+        Ok(Authorizer::new(lookup, handshake, scope))
     }
 
     fn session_source(&self) -> Result<Arc<dyn SessionSource>, ConfigError> {

@@ -35,14 +35,14 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
     /// # Ok(()) }
     /// ```
     pub fn audit(mut self, told: impl Fn(&AuditEvent<'_>) + Send + Sync + 'static) -> Self {
-        self.live.observer.audit = Some(Arc::new(told));
+        self.observer.audit = Some(Arc::new(told));
         self
     }
 
     /// Names users in logs, by the key that they are addressed by, in a field `user`. Off by default:
     /// a key may be a mail address, or a whole user.
     pub fn log_user_ids(mut self) -> Self {
-        self.live.observer.log_user_ids = true;
+        self.observer.log_user_ids = true;
         self
     }
 }
