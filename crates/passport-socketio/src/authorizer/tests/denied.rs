@@ -25,10 +25,11 @@ async fn an_origin_that_is_not_allowed_is_refused_before_the_store_is_asked() {
 #[tokio::test]
 async fn the_refused_origin_is_told_to_logs_escaped_and_shortened() {
     let long = format!("https://{}\\.example", "e".repeat(200));
-    let failure = logged_in().refuses(request(&[("origin", &long)]), &FORBIDDEN).await;
-    let shown = failure.to_string();
-    assert!(shown.contains("https://eee"), "{shown}");
-    assert!(shown.len() < 150, "{shown}");
+    let host = format!("{}.example", "h".repeat(200));
+    let both = request(&[("origin", &long), ("host", &host)]);
+    let shown = logged_in().refuses(both, &FORBIDDEN).await.to_string();
+    assert!(shown.contains("https://eee") && shown.contains("http://hhh"), "{shown}");
+    assert!(shown.len() < 260, "{shown}");
 }
 
 #[tokio::test]
