@@ -12,9 +12,9 @@
 //! secrecy::assert_kept("what was written", "innocent text");
 //! ```
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::io::{self, Write};
-use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, Once, PoisonError};
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::FmtSpan;
@@ -24,7 +24,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 /// A shorter one would be found in innocent text.
 const SHORTEST: usize = 8;
 
-static KEPT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+/// The secrets by their first bytes: a process keeps thousands of them, and searches each of its lines.
+static KEPT: LazyLock<Mutex<HashMap<[u8; SHORTEST], Vec<String>>>> = LazyLock::new(Mutex::default);
 static LOGGED: Mutex<String> = Mutex::new(String::new());
 
 fn lock<T>(mutex: &'static Mutex<T>) -> MutexGuard<'static, T> {
@@ -36,9 +37,16 @@ fn lock<T>(mutex: &'static Mutex<T>) -> MutexGuard<'static, T> {
 /// # Panics
 /// If it is too short to be told from innocent text.
 pub fn keep(secret: &str) {
-    assert!(secret.len() >= SHORTEST, "too short to be looked for");
+    let start = secret.as_bytes().first_chunk().expect("too short to be searched for");
+    let mut kept = lock(&KEPT);
+    let alike = kept.entry(*start).or_default();
+    if alike.iter().any(|known| known == secret) {
+        return;
+    }
+    alike.push(secret.to_owned());
+    drop(kept);
     // A short one of a test may be innocent in the output of another.
-    if lock(&KEPT).insert(secret.to_owned()) && secret.len() >= 2 * SHORTEST {
+    if secret.len() >= 2 * SHORTEST {
         note(secret);
     }
 }
@@ -79,7 +87,12 @@ pub fn assert_kept(what: &str, text: &str) {
 }
 
 fn holds_secret(text: &str) -> bool {
-    lock(&KEPT).iter().any(|secret| text.contains(secret.as_str()))
+    let kept = lock(&KEPT);
+    (0..text.len()).any(|at| {
+        let rest = text.as_bytes().get(at..).unwrap_or_default();
+        let alike = rest.first_chunk().and_then(|start| kept.get(start));
+        alike.is_some_and(|alike| alike.iter().any(|secret| rest.starts_with(secret.as_bytes())))
+    })
 }
 
 /// Searches all that our crates log in this process, spans and `trace` included. May be called often.
@@ -121,5 +134,24 @@ impl Write for Searched {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{holds_secret, keep};
+
+    #[test]
+    fn a_secret_is_found_anywhere_in_a_text_and_a_part_of_it_is_not() {
+        keep("secret-of-this-test");
+        keep("secret-of-another-test");
+        for text in
+            ["secret-of-this-test", "é secret-of-this-test!", "secret-secret-of-another-test"]
+        {
+            assert!(holds_secret(text), "{text}");
+        }
+        for text in ["", "secret", "secret-of", "secret-of-this-tes", "a secret-of-third-test"] {
+            assert!(!holds_secret(text), "{text}");
+        }
     }
 }

@@ -1,0 +1,197 @@
+//! A connection belongs to the session that was let in on it: polling, posting and upgrading.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests assert, too")]
+
+use crate::common::world::{Server, User, auth_over, cookie, ignore, store};
+use crate::common::{Client, soon};
+use axum::Router;
+use express_session::cookie::{Keygrip, KeygripHash, Signer};
+use http::{Method, StatusCode};
+use passport_socketio::source::{CookieSessionSource, ExpressSource};
+use passport_socketio::store::MemoryStore;
+use passport_socketio::{Authorizer, AuthorizerBuilder};
+use socketioxide::SocketIo;
+use socketioxide::handler::ConnectHandler as _;
+
+type Headers = Vec<(&'static str, String)>;
+
+fn shows(who: &str) -> Headers {
+    vec![("cookie", cookie(who))]
+}
+
+/// What somebody shows who knows the connection's id and not the owner's cookie.
+fn strangers() -> [Headers; 5] {
+    let forged = Signer::new(["another secret"]).unwrap().cookie_pair("connect.sid", "ann");
+    [vec![], shows("bob"), shows("ann-too"), shows("unknown"), vec![("cookie", forged)]]
+}
+
+fn server(layer: bool) -> Server {
+    let server = Server::with(layer, AuthorizerBuilder::retry_at_http);
+    server.io.ns("/", ignore.with(server.auth.required()));
+    server.io.ns("/lobby", ignore.with(server.auth.optional()));
+    server
+}
+
+fn forbidden() -> (StatusCode, String) {
+    (StatusCode::FORBIDDEN, r#"{"code":"forbidden"}"#.to_owned())
+}
+
+/// Every request of a stranger is refused, and the owner notices none of it.
+async fn assert_bound(
+    client: &mut Client,
+    own: Headers,
+    strangers: impl IntoIterator<Item = Headers>,
+) {
+    for stranger in strangers {
+        client.set_headers(stranger);
+        for (method, body) in [(Method::GET, ""), (Method::POST, "41"), (Method::POST, "1")] {
+            assert_eq!(client.request(method, body).await, forbidden());
+        }
+        let upgrade = client.request_over("websocket", Method::GET, "").await;
+        assert_eq!(upgrade, forbidden());
+    }
+    client.set_headers(own);
+    client.connect("/lobby").await.unwrap();
+    client.leave("/lobby").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_owners_session_may_use_a_connection() {
+    let server = server(true);
+    let mut client = Client::of(&server.app, "ann").await;
+    // Even before anybody was connected to a namespace.
+    assert_bound(&mut client, shows("ann"), strangers()).await;
+    client.connect("/").await.unwrap();
+    assert_bound(&mut client, shows("ann"), strangers()).await;
+    assert_eq!(server.live.user(42).sockets().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn to_tell_the_owner_no_store_is_asked() {
+    let server = server(true);
+    let mut client = Client::of(&server.app, "ann").await;
+    client.connect("/").await.unwrap();
+    for who in [shows("bob"), shows("ann"), vec![]] {
+        client.set_headers(who);
+        client.request(Method::POST, "3").await;
+    }
+    assert_eq!(server.store.loads(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_bound_also_when_somebody_is_let_in_on_it_later() {
+    let server = server(true);
+    let mut client = Client::of(&server.app, "unknown").await;
+    client.connect("/lobby").await.unwrap();
+    // A guest's is nobody's: whoever has its id may use it.
+    client.set_headers(shows("bob"));
+    client.leave("/lobby").await;
+    client.set_headers(shows("unknown"));
+    let session = r#"{"cookie":{},"passport":{"user":42}}"#;
+    let life = passport_socketio::store::Life::Forever;
+    server.store.inner().0.set("unknown", session, life);
+    client.connect("/").await.unwrap();
+    let strangers = [vec![], shows("bob"), shows("ann")];
+    assert_bound(&mut client, shows("unknown"), strangers).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_got_another_id_has_to_connect_anew() {
+    let server = server(true);
+    let mut client = Client::of(&server.app, "ann").await;
+    client.connect("/").await.unwrap();
+    // A login in another tab: the browser's cookie is now the new session's, of the same user.
+    client.set_headers(shows("ann-too"));
+    assert_eq!(client.request(Method::GET, "").await, forbidden());
+    let mut anew = Client::of(&server.app, "ann-too").await;
+    anew.connect("/").await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_ids_of_connections_that_are_gone_are_forgotten() {
+    let server = server(true);
+    for _ in 0..3 {
+        let mut client = Client::of(&server.app, "ann").await;
+        client.connect("/").await.unwrap();
+        assert_eq!(client.request(Method::POST, "1").await.0, StatusCode::OK);
+        soon(async {
+            // What the host does not know it answers with 400; what we know, we refuse with 403.
+            client.set_headers(vec![]);
+            while client.request(Method::GET, "").await.0 != StatusCode::BAD_REQUEST {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_on_which_nobody_was_let_in_belongs_to_nobody() {
+    let server = server(true);
+    let mut guest = Client::anonymous(&server.app).await;
+    guest.set_headers(shows("bob"));
+    guest.connect("/lobby").await.unwrap();
+    guest.set_headers(vec![]);
+    // The host knows the guest it was opened by, and no other.
+    assert_eq!(guest.connect("/").await, Err("unauthorized".into()));
+}
+
+/// `{"passport":{"user":42},"version":1}`, version 2, and user 7.
+const CARRIED: [&str; 3] = [
+    "eyJwYXNzcG9ydCI6eyJ1c2VyIjo0Mn0sInZlcnNpb24iOjF9",
+    "eyJwYXNzcG9ydCI6eyJ1c2VyIjo0Mn0sInZlcnNpb24iOjJ9",
+    "eyJwYXNzcG9ydCI6eyJ1c2VyIjo3fSwidmVyc2lvbiI6MX0=",
+];
+
+fn carried(value: &str) -> Headers {
+    let keys = Keygrip::new(["key1"], KeygripHash::Sha1).unwrap();
+    let sig = keys.sign(&format!("session={value}"));
+    vec![("cookie", format!("session={value}; session.sig={sig}"))]
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_cookie_carries_the_session_the_user_owns_the_connection() {
+    let auth = Authorizer::<User>::builder()
+        .source(CookieSessionSource::new("session", ["key1"], KeygripHash::Sha1).unwrap())
+        .deserialize_user(crate::common::world::find_user)
+        .build()
+        .unwrap();
+    let (host, io) = SocketIo::new_layer();
+    io.ns("/", ignore.with(auth.required()));
+    io.ns("/lobby", ignore.with(auth.optional()));
+    let app = Router::new().layer(host).layer(auth.layer());
+    let [ann, changed, bob] = CARRIED.map(carried);
+    let mut client = Client::open(&app, ann.clone()).await.unwrap();
+    client.connect("/").await.unwrap();
+    // Each change of a session makes another cookie of it.
+    client.set_headers(changed);
+    client.connect("/lobby").await.unwrap();
+    client.leave("/lobby").await;
+    assert_bound(&mut client, ann, [vec![], bob]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_layers_bind_their_own_users() {
+    let (ours, theirs) = (store(), MemoryStore::for_tests());
+    theirs.set(
+        "admin",
+        crate::common::world::user_session(7),
+        passport_socketio::store::Life::Forever,
+    );
+    let auth = auth_over(ours).build().unwrap();
+    let admin = Authorizer::<i64>::builder()
+        .source(ExpressSource::new("admin.sid", ["other"]).unwrap())
+        .store(theirs)
+        .deserialize_user(async |id: i64| Ok::<_, std::io::Error>(Some(id)))
+        .build()
+        .unwrap();
+    let (host, io) = SocketIo::new_layer();
+    io.ns("/", ignore.with(auth.required()));
+    io.ns("/lobby", ignore.with(auth.optional()));
+    let app = Router::new().layer(host).layer(auth.layer()).layer(admin.layer());
+    let admins = Signer::new(["other"]).unwrap().cookie_pair("admin.sid", "admin");
+    let both = vec![("cookie", format!("{}; {admins}", cookie("ann")))];
+    let mut client = Client::open(&app, both.clone()).await.unwrap();
+    client.connect("/").await.unwrap();
+    assert_bound(&mut client, both, [shows("ann"), vec![("cookie", admins)]]).await;
+}

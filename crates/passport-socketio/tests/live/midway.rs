@@ -1,0 +1,282 @@
+#![expect(clippy::unwrap_used, reason = "helpers of tests assert, too")]
+//! What an operator does while somebody is on their way in.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::common::world::{self, ignore, user_session};
+use crate::common::{Client, eventually};
+use axum::Router;
+use passport_socketio::live::OverLimit;
+use passport_socketio::store::{Life, MemoryStore};
+use passport_socketio::{Authorizer, AuthorizerBuilder, Candidate, Live, MaybeAuth};
+use serde_json::json;
+use socketioxide::SocketIo;
+use socketioxide::handler::ConnectHandler as _;
+use tokio::sync::Notify;
+
+struct User {
+    admin: bool,
+}
+
+/// Where somebody waits until they are let go on.
+#[derive(Clone, Default)]
+struct Doorway(Arc<(Notify, Notify)>);
+
+impl Doorway {
+    async fn pass(&self) {
+        self.0.0.notify_one();
+        self.0.1.notified().await;
+    }
+
+    async fn somebody_waits(&self) {
+        self.0.0.notified().await;
+    }
+
+    fn let_go(&self) {
+        self.0.1.notify_one();
+    }
+}
+
+/// A server with a doorway in `success`, for admins, and one in a middleware behind the gate.
+struct Server {
+    app: Router,
+    io: SocketIo,
+    live: Live<User>,
+    success: Doorway,
+    middleware: Doorway,
+    /// What the app's own database says.
+    admin: Arc<AtomicBool>,
+}
+
+impl Server {
+    fn new() -> Self {
+        Self::with(|builder| builder)
+    }
+
+    fn with(change: impl FnOnce(AuthorizerBuilder<User>) -> AuthorizerBuilder<User>) -> Self {
+        let store = MemoryStore::for_tests();
+        store.set("ann", user_session(42), Life::Forever);
+        let (success, middleware) = (Doorway::default(), Doorway::default());
+        let admin = Arc::new(AtomicBool::new(true));
+        let (database, doorway) = (admin.clone(), success.clone());
+        let builder = Authorizer::builder()
+            .secret(world::SECRET)
+            .store(store)
+            .deserialize_user(async move |_: i64| {
+                Ok::<_, std::io::Error>(Some(User { admin: database.load(Ordering::SeqCst) }))
+            })
+            .success(async move |candidate: Candidate<User>| {
+                if candidate.user().admin {
+                    doorway.pass().await;
+                }
+                Ok(())
+            });
+        let auth = change(builder).build().unwrap();
+        // Without heartbeats, since hardly anybody here listens.
+        let never = Duration::from_secs(24 * 60 * 60);
+        let host = SocketIo::builder().ping_interval(never).ping_timeout(never);
+        let (host, io) = host.connect_timeout(never).build_layer();
+        let doorway = middleware.clone();
+        let wait = async move || {
+            doorway.pass().await;
+            Ok::<_, fmt::Error>(())
+        };
+        io.ns("/", ignore.with(auth.required()));
+        io.ns("/slow", ignore.with(wait).with(auth.required()));
+        let live = auth.attach(&io).unwrap();
+        Self { app: Router::new().layer(host), io, live, success, middleware, admin }
+    }
+
+    /// Ann, of whom `success` is asked.
+    async fn ann_before_success(&self, connect: &str) -> Client {
+        let mut client = Client::of(&self.app, "ann").await;
+        client.send(connect).await;
+        self.success.somebody_waits().await;
+        client
+    }
+
+    /// Ann, who is through the gate, and not connected yet.
+    async fn ann_behind_the_gate(&self) -> Client {
+        let client = self.ann_before_success("0/slow,").await;
+        self.success.let_go();
+        self.middleware.somebody_waits().await;
+        client
+    }
+
+    fn users(&self) -> Vec<bool> {
+        let sockets = self.io.sockets();
+        sockets.iter().filter_map(|it| Some(MaybeAuth::<User>::of(it).user()?.admin)).collect()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_who_is_revoked_while_success_is_asked_does_not_come_in() {
+    let server = Server::new();
+    let mut client = server.ann_before_success("0").await;
+    assert_eq!(server.live.revoke_user(42).await.sockets, 0);
+    server.success.let_go();
+    assert_eq!(client.connected("/").await, Err("unauthorized".into()));
+    // Their session was not known to be theirs, and still counts for who begins anew.
+    server.success.let_go();
+    client.connect("/").await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_who_is_revoked_behind_the_gate_is_told_and_gone_at_once() {
+    let server = Server::new();
+    let mut client = server.ann_behind_the_gate().await;
+    let revoked = server.live.revoke_user(42).await;
+    assert_eq!((revoked.sockets, revoked.sessions), (1, 1));
+    server.middleware.let_go();
+    client.connected("/slow").await.unwrap();
+    let notice = json!({"code": "revoked", "reconnect": false});
+    assert_eq!(client.event("/slow").await, json!(["session_ended", notice]));
+    assert_eq!(client.receive().await, "1/slow,");
+    eventually("nobody is left", || server.io.sockets().is_empty()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_who_waits_behind_the_gate_for_long_is_looked_after_all_the_time() {
+    let server = Server::new();
+    let mut client = server.ann_behind_the_gate().await;
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    server.middleware.let_go();
+    client.connected("/slow").await.unwrap();
+    eventually("she is online", || server.live.online() == [42.into()]).await;
+    assert_eq!(server.live.revoke_user(42).await.sockets, 1);
+    assert_eq!(client.event("/slow").await[1]["code"], "revoked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_who_is_disconnected_behind_the_gate_may_come_back() {
+    let server = Server::new();
+    let mut client = server.ann_behind_the_gate().await;
+    assert_eq!(server.live.disconnect_user(42), 1);
+    server.middleware.let_go();
+    client.connected("/slow").await.unwrap();
+    assert_eq!(client.event("/slow").await[1]["code"], "evicted");
+    assert_eq!(client.receive().await, "1/slow,");
+    // A later socket has the same id, and is not taken for the one that was closed.
+    server.success.let_go();
+    client.connect("/").await.unwrap();
+    eventually("she is back", || server.live.user(42).sockets().len() == 1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_who_is_refreshed_while_success_is_asked_comes_in_as_they_are_now() {
+    let server = Server::new();
+    let mut client = server.ann_before_success("0").await;
+    server.admin.store(false, Ordering::SeqCst);
+    let refreshed = server.live.refresh_user(42).await.unwrap();
+    assert_eq!((refreshed.kept.len(), refreshed.ended), (0, 0));
+    server.success.let_go();
+    client.connected("/").await.unwrap();
+    assert_eq!(server.users(), [false]);
+}
+
+/// The session was touched, and is about to be read again.
+async fn ann_between_two_looks(server: &Server) -> Client {
+    let client = server.ann_before_success("0").await;
+    server.live.session_changed(&"ann".into());
+    server.success.let_go();
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    client
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_who_is_refreshed_between_two_looks_comes_in_as_they_are_now() {
+    let server = Server::new();
+    let mut client = ann_between_two_looks(&server).await;
+    server.admin.store(false, Ordering::SeqCst);
+    server.live.refresh_user(42).await.unwrap();
+    client.connected("/").await.unwrap();
+    assert_eq!(server.users(), [false]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_who_is_revoked_between_two_looks_does_not_come_in() {
+    let server = Server::new();
+    let mut client = ann_between_two_looks(&server).await;
+    assert_eq!(server.live.revoke_user(42).await.sockets, 0);
+    assert_eq!(client.connected("/").await, Err("unauthorized".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_who_is_revoked_during_the_penalty_does_not_come_in() {
+    let server = world::Server::new(true);
+    server.io.ns("/", ignore.with(server.auth.required()));
+    let mut ann = Client::of(&server.app, "anonymous").await;
+    for _ in 0..5 {
+        assert_eq!(ann.connect("/").await, Err("unauthorized".into()));
+    }
+    server.store.inner().0.set("anonymous", user_session(42), Life::Forever);
+    let loads = server.store.loads();
+    ann.send("0").await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(server.store.loads(), loads, "it waits before the store is asked");
+    server.live.revoke_user(42).await;
+    assert_eq!(ann.connected("/").await, Err("unauthorized".into()));
+    // Their session was not known to be theirs, and still counts for who begins anew.
+    ann.connect("/").await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_who_is_revoked_between_handshake_and_connect_stays_out() {
+    let server = world::Server::new(true);
+    server.io.ns("/", ignore.with(server.auth.required()));
+    // With the layer's answer while it is fresh, and when it is too old.
+    for waits in [Duration::from_millis(10), Duration::from_secs(5)] {
+        let mut ann = Client::of(&server.app, "ann").await;
+        server.live.revoke_user(42).await;
+        tokio::time::sleep(waits).await;
+        assert_eq!(ann.connect("/").await, Err("unauthorized".into()), "{waits:?}");
+        ann.connect("/").await.unwrap();
+        ann.close().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_refreshes_the_later_one_counts_whichever_is_done_first() {
+    let server = Server::new();
+    server.success.let_go();
+    let mut client = Client::of(&server.app, "ann").await;
+    client.connect("/").await.unwrap();
+    server.success.somebody_waits().await;
+
+    let live = server.live.clone();
+    let slow = tokio::spawn(async move { live.refresh_user(42).await.map(|done| done.kept.len()) });
+    // It has loaded her as she was, and waits for `success`.
+    server.success.somebody_waits().await;
+    server.admin.store(false, Ordering::SeqCst);
+    assert_eq!(server.live.refresh_user(42).await.unwrap().kept.len(), 1);
+    server.success.let_go();
+    assert_eq!(slow.await.unwrap().unwrap(), 1);
+    assert_eq!(server.users(), [false]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_leaves_while_a_refresh_waits_is_counted_no_more() {
+    let server = Server::with(|auth| auth.max_connections_per_user(1, OverLimit::Refuse));
+    let mut client = server.ann_before_success("0").await;
+    server.success.let_go();
+    client.connected("/").await.unwrap();
+    let live = server.live.clone();
+    let refresh = tokio::spawn(async move { live.refresh_user(42).await });
+    server.success.somebody_waits().await;
+    assert_eq!(server.live.user(42).sessions(), 1);
+    client.send("1").await;
+    eventually("she has left", || server.live.user(42).sessions() == 0).await;
+    assert_eq!(server.live.disconnect_user(42), 0);
+    // As the only connection that she may have.
+    server.admin.store(false, Ordering::SeqCst);
+    let mut again = Client::of(&server.app, "ann").await;
+    again.connect("/").await.unwrap();
+    server.success.let_go();
+    assert_eq!(refresh.await.unwrap().unwrap().ended, 0);
+    assert_eq!(server.live.user(42).sockets().len(), 1);
+}
