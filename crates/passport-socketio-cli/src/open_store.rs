@@ -26,4 +26,5 @@ fn with_prefix(url: &str, prefix: &str) -> String {
 /// Elsewhere an app of any kind keeps its sessions under their ids.
 pub(crate) fn is_redis(url: &StoreUrl) -> bool {
     matches!(url.scheme(), "redis" | "rediss" | "valkey" | "valkeys" | "redis+unix" | "unix")
+        || url.scheme().ends_with("sentinel")
 }

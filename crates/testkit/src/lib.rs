@@ -5,7 +5,7 @@
 //! - [`vectors`]: what the real npm packages make, and what they make of it;
 //! - [`CountingStore`], [`FakeClock`]: fakes;
 //! - [`MariadbServer`], [`MemcachedServer`], [`MongoServer`], [`PostgresServer`], [`RedisServer`],
-//!   [`RedisCluster`]: real servers on free ports, for as long as a test runs;
+//!   [`RedisCluster`], [`RedisSentinel`]: real servers on free ports, for as long as a test runs;
 //! - [`FaultProxy`]: a network that fails when it is told to;
 //! - [`secrecy`]: what may not be found in anything that is written;
 //! - [`ScratchDir`]: a folder that disappears with its test.
@@ -28,5 +28,5 @@ pub use fault_proxy::{Fault, FaultProxy};
 pub use scratch::ScratchDir;
 pub use servers::{
     Certificates, MariadbServer, MemcachedServer, MongoServer, PostgresServer, RedisCluster,
-    RedisServer, ServerProcess, missing_server,
+    RedisSentinel, RedisServer, ServerProcess, missing_server,
 };

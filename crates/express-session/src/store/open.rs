@@ -2,7 +2,7 @@
 //!
 //! | URL | feature | its own parameters |
 //! |---|---|---|
-//! | `redis://`, `rediss://`, `valkey://`, `valkeys://`, `redis+unix:///SOCKET`, `unix:///SOCKET` | `redis` | `prefix` |
+//! | `redis://`, `rediss://`, `valkey://`, `valkeys://`, `redis-sentinel://`, `rediss-sentinel://`, `redis+unix:///SOCKET`, `unix:///SOCKET` | `redis` | `prefix` |
 //! | `postgres://`, `postgresql://` | `postgres` | `layout`, `schema`, `table` |
 //! | `mysql://`, `mariadb://` | `mysql` | `layout`, `table` |
 //! | `mongodb://`, `mongodb+srv://` | `mongodb` | `layout`, `collection` |
@@ -17,11 +17,15 @@ use std::sync::Arc;
 use super::{SessionStore, StoreError, StoreUrl, open_later};
 
 /// Each scheme, and the feature that it needs.
-const SCHEMES: [(&str, &str); 15] = [
+const SCHEMES: [(&str, &str); 19] = [
     ("redis", "redis"),
     ("rediss", "redis"),
     ("valkey", "redis"),
     ("valkeys", "redis"),
+    ("redis-sentinel", "redis"),
+    ("rediss-sentinel", "redis"),
+    ("redis+sentinel", "redis"),
+    ("rediss+sentinel", "redis"),
     ("redis+unix", "redis"),
     ("unix", "redis"),
     ("postgres", "postgres"),
@@ -85,7 +89,8 @@ pub async fn open(url: &str) -> Result<Arc<dyn SessionStore>, StoreError> {
 pub async fn open_now(url: &str) -> Result<Arc<dyn SessionStore>, StoreError> {
     match StoreUrl::new(url).scheme() {
         #[cfg(feature = "redis")]
-        "redis" | "rediss" | "valkey" | "valkeys" | "redis+unix" | "unix" => {
+        "redis" | "rediss" | "valkey" | "valkeys" | "redis+unix" | "unix" | "redis-sentinel"
+        | "rediss-sentinel" | "redis+sentinel" | "rediss+sentinel" => {
             Ok(Arc::new(super::redis::RedisStore::connect(url).await?))
         }
         #[cfg(feature = "postgres")]

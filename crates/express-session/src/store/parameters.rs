@@ -119,6 +119,7 @@ pub(super) fn read(url: &str) -> Result<StoreUrl, StoreError> {
         "postgres" | "postgresql" => POSTGRES,
         "mysql" | "mariadb" => MYSQL,
         "redis" | "rediss" | "valkey" | "valkeys" => REDIS,
+        scheme if scheme.ends_with("sentinel") => REDIS,
         "mongodb" | "mongodb+srv" => MONGODB,
         _ => return Ok(url),
     };

@@ -65,6 +65,17 @@ impl StoreUrl {
         }
     }
 
+    /// Takes out what stands after a `#`, percent-decoded where that is UTF-8.
+    #[cfg(feature = "redis")]
+    pub(super) fn take_fragment(&mut self) -> Option<String> {
+        // A parameter may have been added behind it.
+        let parts = [&mut self.base].into_iter().chain(&mut self.parameters);
+        let (at, part) = parts.into_iter().find_map(|part| Some((part.find('#')?, part)))?;
+        let fragment = part.split_off(at);
+        let decoded = percent_decode_str(fragment.trim_start_matches('#')).decode_utf8();
+        decoded.ok().map(std::borrow::Cow::into_owned)
+    }
+
     /// Adds a parameter, unless the URL has it.
     ///
     /// ```

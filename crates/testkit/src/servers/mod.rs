@@ -9,6 +9,7 @@ mod postgres;
 mod process;
 mod redis;
 mod redis_cluster;
+mod redis_sentinel;
 
 pub use certificates::Certificates;
 pub use mariadb::MariadbServer;
@@ -20,3 +21,4 @@ pub use process::{ServerProcess, missing_server};
 pub(crate) use process::kill_all;
 pub use redis::RedisServer;
 pub use redis_cluster::RedisCluster;
+pub use redis_sentinel::RedisSentinel;

@@ -18,7 +18,8 @@ const SLOTS: usize = 16384;
 #[derive(Debug)]
 pub struct RedisCluster {
     nodes: Vec<ServerProcess>,
-    _dirs: Vec<ScratchDir>,
+    spare: Option<ServerProcess>,
+    dirs: Vec<ScratchDir>,
 }
 
 impl RedisCluster {
@@ -34,7 +35,7 @@ impl RedisCluster {
             nodes.push(ServerProcess::start("redis-server", &dir, node).await?);
             dirs.push(dir);
         }
-        let cluster = Self { nodes, _dirs: dirs };
+        let cluster = Self { nodes, spare: None, dirs };
         let first = cluster.nodes.first().expect("a cluster has nodes").port();
         for (n, node) in cluster.nodes.iter().enumerate() {
             let (from, to) = (SLOTS * n / count, SLOTS * (n + 1) / count - 1);
@@ -44,6 +45,71 @@ impl RedisCluster {
         }
         cluster.agrees().await;
         Some(cluster)
+    }
+
+    /// The same, with one more node that has no slots so far.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub async fn start_with_spare(count: usize) -> Option<Self> {
+        let mut cluster = Self::start(count).await?;
+        let dir = ScratchDir::new();
+        let spare = ServerProcess::start("redis-server", &dir, node).await?;
+        let first = cluster.nodes.first().expect("a cluster has nodes").port();
+        let port = spare.port();
+        run(first, &format!("CLUSTER MEET 127.0.0.1 {port} {}", bus_port(port))).await;
+        for node in cluster.nodes.iter().chain([&spare]) {
+            let known = format!("cluster_known_nodes:{}\r\n", count + 1);
+            until(node.port(), "CLUSTER INFO", |info| info.contains(&known)).await;
+        }
+        cluster.spare = Some(spare);
+        cluster.dirs.push(dir);
+        cluster.agrees().await;
+        Some(cluster)
+    }
+
+    /// The node without slots, where the cluster was started with one.
+    ///
+    /// # Panics
+    /// If it was not.
+    pub fn spare(&self) -> &ServerProcess {
+        self.spare.as_ref().expect("it was started with a spare")
+    }
+
+    /// Gives a slot that has no keys to the spare.
+    ///
+    /// # Panics
+    /// If its owner still has keys in it.
+    pub async fn give_to_spare(&self, slot: u16) {
+        let id = self.id(self.spare()).await;
+        let line = format!("CLUSTER SETSLOT {slot} NODE {id}");
+        for node in [self.spare()].into_iter().chain(&self.nodes) {
+            run(node.port(), &line).await;
+        }
+    }
+
+    /// Makes the spare a replica of this node, in step with it.
+    ///
+    /// # Panics
+    /// If it is not within 30 seconds.
+    pub async fn replicate(&self, node: &ServerProcess) {
+        let port = self.spare().port();
+        run(port, &format!("CLUSTER REPLICATE {}", self.id(node).await)).await;
+        until(port, "INFO replication", |info| info.contains("master_link_status:up")).await;
+    }
+
+    /// Makes the spare, a replica, the master in its master's place.
+    ///
+    /// # Panics
+    /// If it does not take over within 30 seconds.
+    pub async fn spare_takes_over(&self) {
+        run(self.spare().port(), "CLUSTER FAILOVER TAKEOVER").await;
+        until(self.spare().port(), "INFO replication", |info| info.contains("role:master")).await;
+    }
+
+    async fn id(&self, node: &ServerProcess) -> String {
+        let answer = run(node.port(), "CLUSTER MYID").await;
+        answer.lines().nth(1).expect("an id of 40 digits").to_owned()
     }
 
     /// The nodes, in the order of their slots. One that is started again has kept its slots and
@@ -123,10 +189,12 @@ async fn until(port: u16, line: &str, holds: impl Fn(&str) -> bool) {
 }
 
 /// The answer to an inline command, as it comes over the wire.
-async fn run(port: u16, line: &str) -> String {
+pub(super) async fn run(port: u16, line: &str) -> String {
     let mut node = TcpStream::connect(("127.0.0.1", port)).await.expect("the node is there");
     let commands = format!("{line}\r\nQUIT\r\n");
     node.write_all(commands.as_bytes()).await.expect("the node listens");
+    // A sentinel knows no QUIT.
+    node.shutdown().await.expect("the node listens");
     let mut answer = String::new();
     node.read_to_string(&mut answer).await.expect("the node answers");
     assert!(!answer.starts_with('-'), "{line}: {answer}");

@@ -1,5 +1,6 @@
 //! What a URL says, and how to connect there.
 
+use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use tokio::sync::broadcast;
 use tokio::time::timeout;
 
 use super::super::{StoreError, StoreUrl, parameters};
+use super::masters::Nodes;
+use super::sentinel::{self, Sentinels};
 use super::slots::Slots;
 use super::told::{refuses_resp3, told};
 
@@ -35,13 +38,18 @@ pub(super) enum Address {
         resp3: Option<Box<Client>>,
         client: Box<Client>,
     },
-    Cluster(Box<ClusterClient>),
+    Cluster {
+        client: Box<ClusterClient>,
+        nodes: Box<Nodes>,
+    },
+    Sentinel(Box<Sentinels>),
 }
 
 impl Address {
     /// The address, and the URL's `prefix`.
     pub(super) fn from_url(url: &str) -> Result<(Self, Option<String>), StoreError> {
         let mut url = parameters::read(url)?;
+        let sentinel = sentinel::Named::take(&mut url)?;
         let is_socket = url.scheme().ends_with("unix");
         let prefix = url.take("prefix")?;
         let cluster = switch(&mut url, "cluster")?;
@@ -51,7 +59,8 @@ impl Address {
         };
         if let Some(unknown) = url.names().find(|name| !is_the_drivers(name)) {
             return Err(StoreError::message(format!(
-                "a Redis URL has no parameter `{unknown}`; there are prefix, cluster, ca, cert and key"
+                "a Redis URL has no parameter `{unknown}`; there are prefix, cluster, sentinel, ca, \
+                 cert and key"
             )));
         }
         if matches!(url.scheme(), "rediss" | "valkeys") {
@@ -60,12 +69,17 @@ impl Address {
             return Err(StoreError::message("certificates are for rediss:, not for redis:"));
         }
         let nodes = if is_socket { vec![url.rest()] } else { nodes(&url.rest()) };
-        let address = match nodes.as_slice() {
-            _ if cluster => Self::cluster(nodes, certificates),
-            [server] => Self::server(server, certificates.as_ref()),
-            _ => {
+        let address = match (sentinel, nodes.as_slice()) {
+            (Some(_), _) if cluster => {
+                return Err(StoreError::message("a Redis has either a cluster or sentinels"));
+            }
+            (Some(named), nodes) => Sentinels::new(nodes, named, certificates.as_ref())
+                .map(|sentinels| Self::Sentinel(Box::new(sentinels))),
+            (None, _) if cluster => Self::cluster(nodes, certificates),
+            (None, [server]) => Self::server(server, certificates.as_ref()),
+            (None, _) => {
                 return Err(StoreError::message(
-                    "a Redis URL with several servers needs ?cluster=true",
+                    "a Redis URL with several servers needs ?cluster=true or ?sentinel=NAME",
                 ));
             }
         };
@@ -95,6 +109,11 @@ impl Address {
         certificates: Option<TlsCertificates>,
     ) -> Result<Self, RedisError> {
         let (shortest, longest) = RETRY_MS;
+        let first = nodes.first().map_or("", String::as_str).into_connection_info()?;
+        let redis = first.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        let info = first.set_redis_settings(redis);
+        let permits_resp3 = !nodes.iter().any(|node| node.contains("protocol="));
+        let each = Nodes { info, certificates: certificates.clone(), permits_resp3 };
         let mut client = ClusterClient::builder(nodes)
             .connection_timeout(CONNECT_TIMEOUT)
             .response_timeout(NODE_TIMEOUT)
@@ -105,50 +124,80 @@ impl Address {
         if let Some(certificates) = certificates {
             client = client.certs(certificates);
         }
-        Ok(Self::Cluster(Box::new(client.build()?)))
+        Ok(Self::Cluster { client: Box::new(client.build()?), nodes: Box::new(each) })
     }
 
     pub(super) fn is_cluster(&self) -> bool {
-        matches!(self, Self::Cluster(_))
+        matches!(self, Self::Cluster { .. })
+    }
+
+    pub(super) fn nodes(&self) -> Option<&Nodes> {
+        match self {
+            Self::Cluster { nodes, .. } => Some(nodes),
+            Self::Server { .. } | Self::Sentinel(_) => None,
+        }
+    }
+
+    /// Returns when the server that was connected to last is not the right one any more.
+    pub(super) async fn has_moved(&self) {
+        match self {
+            Self::Sentinel(sentinels) => sentinels.has_moved().await,
+            Self::Server { .. } | Self::Cluster { .. } => pending().await,
+        }
     }
 
     /// Whether a connection may speak RESP3 as far as the URL is concerned.
     pub(super) fn permits_resp3(&self) -> bool {
-        matches!(self, Self::Server { resp3: Some(_), .. })
+        match self {
+            Self::Server { resp3, .. } => resp3.is_some(),
+            Self::Sentinel(sentinels) => sentinels.permits_resp3,
+            Self::Cluster { .. } => false,
+        }
     }
 
     /// A new connection, made within a few seconds. What the server tells unasked goes to `pushes`.
     pub(super) async fn connect(&self, pushes: &Pushes) -> Result<Connection, StoreError> {
+        let operation = "connecting to Redis";
         let connecting = async {
-            match self {
-                Self::Server { resp3, client } => {
-                    let config = AsyncConnectionConfig::new()
-                        .set_connection_timeout(Some(CONNECT_TIMEOUT))
-                        // How long a call may take is for `Link` to say.
-                        .set_response_timeout(None);
-                    if let Some(client) = resp3 {
-                        let config = config.clone().set_push_sender(pushes.clone());
-                        let to = client.get_multiplexed_async_connection_with_config(&config).await;
-                        match to {
-                            Ok(to) => return Ok(Connection::Server { to, tells_changes: true }),
-                            Err(error) if refuses_resp3(&error) => {}
-                            Err(error) => return Err(error),
-                        }
-                    }
-                    let to = client.get_multiplexed_async_connection_with_config(&config).await?;
-                    Ok(Connection::Server { to, tells_changes: false })
+            let connected = match self {
+                Self::Server { resp3, client } => connect(resp3.as_deref(), client, pushes).await,
+                Self::Sentinel(sentinels) => {
+                    let (resp3, client) = sentinels.master().await?;
+                    connect(resp3.as_ref(), &client, pushes).await
                 }
-                Self::Cluster(client) => {
-                    let connection = client.get_async_connection().await?;
-                    Ok(Connection::Cluster(Cluster { connection, slots: Arc::default() }))
-                }
-            }
+                Self::Cluster { client, .. } => client.get_async_connection().await.map(|to| {
+                    Connection::Cluster(Cluster { connection: to, slots: Arc::default() })
+                }),
+            };
+            connected.map_err(|error| told(operation, error))
         };
         match timeout(2 * CONNECT_TIMEOUT, connecting).await {
-            Ok(connected) => connected.map_err(|error| told("connecting to Redis", error)),
-            Err(late) => Err(StoreError::new("connecting to Redis", late).server_away()),
+            Ok(connected) => connected,
+            Err(late) => Err(StoreError::new(operation, late).server_away()),
         }
     }
+}
+
+/// To one server: in RESP3 if the server takes it.
+async fn connect(
+    resp3: Option<&Client>,
+    client: &Client,
+    pushes: &Pushes,
+) -> Result<Connection, RedisError> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECT_TIMEOUT))
+        // How long a call may take is for `Link` to say.
+        .set_response_timeout(None);
+    if let Some(client) = resp3 {
+        let config = config.clone().set_push_sender(pushes.clone());
+        match client.get_multiplexed_async_connection_with_config(&config).await {
+            Ok(to) => return Ok(Connection::Server { to, tells_changes: true }),
+            Err(error) if refuses_resp3(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let to = client.get_multiplexed_async_connection_with_config(&config).await?;
+    Ok(Connection::Server { to, tells_changes: false })
 }
 
 /// One server by its URL, with the same rules and the same TLS as a store's: for what else of this
@@ -165,9 +214,9 @@ impl SingleServer {
     pub fn from_url(url: &str) -> Result<Self, StoreError> {
         match Address::from_url(url)? {
             (_, Some(_)) => Err(StoreError::message("this Redis URL takes no parameter `prefix`")),
-            (Address::Cluster(_), _) => {
-                Err(StoreError::message("this Redis URL must name one server, not a cluster"))
-            }
+            (Address::Cluster { .. } | Address::Sentinel(_), _) => Err(StoreError::message(
+                "this Redis URL must name one server, neither a cluster nor sentinels",
+            )),
             (Address::Server { resp3: Some(client), .. }, None) => Ok(Self(*client)),
             (Address::Server { resp3: None, .. }, None) => {
                 Err(StoreError::message("this Redis URL takes no parameter `protocol`"))
@@ -330,7 +379,10 @@ mod tests {
         for (url, what) in [
             ("redis://:hunter2@h/?layout=knex", "no parameter `layout`"),
             ("redis://:hunter2@h/?cluster=maybe", "`cluster` is true or false"),
-            ("redis://:hunter2@h1,h2/", "?cluster=true"),
+            ("redis://:hunter2@h1,h2/", "?cluster=true or ?sentinel=NAME"),
+            ("redis://:hunter2@h/?cluster=true&sentinel=a", "either a cluster or sentinels"),
+            ("redis-sentinel://:hunter2@h/0", "?sentinel=NAME"),
+            ("redis://h/?sentinelPassword=hunter2", "?sentinel=NAME"),
             ("redis://:hunter2@h/?ca=/none", "rediss:"),
             ("rediss://:hunter2@h/?ca=/none", "the file of `ca`"),
             ("rediss://:hunter2@h/?cert=/dev/null", "come together"),

@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::super::StoreError;
 use super::address::{Address, Connection, Pushes};
+use super::masters::Nodes;
 use super::told::{blames_connection, told};
 
 /// A backstop: who asks gives up earlier by itself (the authorizer's `store_timeout`), and says so
@@ -37,8 +38,7 @@ const PUSHES: usize = 4096;
 pub(super) struct Link {
     state: watch::Receiver<State>,
     wishes: mpsc::Sender<Wish>,
-    /// Whether connections of this address may speak RESP3.
-    permits_resp3: bool,
+    address: Arc<Address>,
     patience: Patience,
     pushes: Pushes,
 }
@@ -93,9 +93,14 @@ impl Link {
         let (publish, state) = watch::channel(State::Up(Arc::new(live)));
         // One report is enough: those that find no room tell of the same fault.
         let (wishes, received) = mpsc::channel(1);
-        let permits_resp3 = address.permits_resp3();
-        tokio::spawn(keep(address, publish, received, pushes.clone()));
-        Ok(Self { state, wishes, permits_resp3, patience, pushes })
+        let address = Arc::new(address);
+        tokio::spawn(keep(address.clone(), publish, received, pushes.clone()));
+        Ok(Self { state, wishes, address, patience, pushes })
+    }
+
+    /// How each of its nodes is connected to, if it is a cluster.
+    pub(super) fn nodes(&self) -> Option<&Nodes> {
+        self.address.nodes()
     }
 
     /// Asks for a change, on the connection that there is now.
@@ -184,7 +189,7 @@ impl Link {
     /// does is tried first: what kept the server from it may be over.
     pub(super) async fn current_with_resp3(&self) -> Result<(u64, Connection), StoreError> {
         let live = self.live(None).await?;
-        if live.connection.tells_changes() || !self.permits_resp3 {
+        if live.connection.tells_changes() || !self.address.permits_resp3() {
             return Ok((live.number, live.connection.clone()));
         }
         patiently(async {
@@ -269,13 +274,20 @@ impl Drop for Question<'_> {
 
 /// Replaces the connection whenever a fault is reported, until the last link is gone.
 async fn keep(
-    address: Address,
+    address: Arc<Address>,
     state: watch::Sender<State>,
     mut wishes: mpsc::Receiver<Wish>,
     pushes: Pushes,
 ) {
     let (mut number, mut since, mut pause) = (0, Instant::now(), Duration::ZERO);
-    while let Some(wish) = wishes.recv().await {
+    loop {
+        let wish = tokio::select! {
+            wish = wishes.recv() => match wish {
+                Some(wish) => wish,
+                None => return,
+            },
+            () = address.has_moved() => Wish::Replace(number),
+        };
         match wish {
             Wish::Replace(faulty) if faulty == number => {}
             Wish::SpeakResp3(older, _tried) if older == number => {

@@ -7,8 +7,8 @@
 //! - An empty value is no session (`if (!data)`).
 //!
 //! `address.rs` is what a URL says, `link.rs` the connection that comes back, `load.rs` what is asked
-//! of it, `slots.rs` who has what in a cluster, `tracking.rs` the feed of changes,
-//! `told.rs` what an error may say.
+//! of it, `slots.rs` who has what in a cluster, `sentinel.rs` who is the master, `tracking.rs` and
+//! `masters.rs` the feed of changes, `told.rs` what an error may say.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,6 +24,8 @@ use crate::watch::SessionWatch;
 mod address;
 mod link;
 mod load;
+mod masters;
+mod sentinel;
 mod slots;
 mod told;
 mod tracking;
@@ -43,7 +45,7 @@ const PREFIX: &str = "sess:";
 /// Redis refuses an expiry that does not fit its clock.
 const LONGEST_MS: i64 = i64::MAX / 2;
 
-/// Sessions that connect-redis keeps, in Redis or Valkey, alone or in a cluster.
+/// Sessions that connect-redis keeps, in Redis or Valkey: alone, in a cluster, or behind Sentinel.
 ///
 /// | in the URL | is |
 /// |---|---|
@@ -53,6 +55,7 @@ const LONGEST_MS: i64 = i64::MAX / 2;
 /// | `?ca=FILE` | roots to believe instead of the system's, in PEM |
 /// | `?cert=FILE&key=FILE` | what this client shows a server that asks for certificates, in PEM |
 /// | `redis://10.0.0.1,10.0.0.2:7000/?cluster=true` | a cluster, by some of its nodes |
+/// | `redis://10.0.0.1,10.0.0.2:26379/?sentinel=mymaster` | the master of that name, as these sentinels know it |
 ///
 /// # Connections
 /// One connection to a server, or to each node of a cluster; commands of one moment share a round
@@ -62,7 +65,8 @@ const LONGEST_MS: i64 = i64::MAX / 2;
 /// Cheap to clone: clones share the connection.
 ///
 /// # Permissions
-/// `GET` and `PTTL` on the prefix' keys; `PEXPIRE` for touch, `DEL` for destroy.
+/// `GET` and `PTTL` on the prefix' keys; `PEXPIRE` for touch, `DEL` for destroy; `HELLO` and
+/// `CLIENT TRACKING` for the feed of changes; in a cluster `CLUSTER SLOTS`, behind Sentinel `ROLE`.
 ///
 /// # Example
 /// ```no_run

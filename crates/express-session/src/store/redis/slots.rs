@@ -1,20 +1,23 @@
 //! Which node of a cluster has which keys.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ::redis::Value;
 
 /// The slots of a cluster's nodes, as `CLUSTER SLOTS` answers.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Slots(Vec<Range>);
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 struct Range {
     first: u16,
     last: u16,
-    /// The address of the node that is its master.
-    node: (Vec<u8>, u16),
+    /// Its master.
+    node: Node,
 }
+
+/// The address of a node: host and port.
+pub(super) type Node = (Vec<u8>, u16);
 
 /// Keys that one node has.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,7 +39,14 @@ impl Slots {
         let Value::Array(ranges) = answer else {
             return None;
         };
-        ranges.iter().map(Range::read).collect::<Option<_>>().map(Self)
+        let mut ranges: Vec<_> = ranges.iter().map(Range::read).collect::<Option<_>>()?;
+        ranges.sort_by_key(|range| range.first);
+        Some(Self(ranges))
+    }
+
+    /// The nodes that have any.
+    pub(super) fn masters(&self) -> HashSet<Node> {
+        self.0.iter().map(|range| range.node.clone()).collect()
     }
 
     /// The keys of each node. Those of a slot that nobody has are together, too: asking for them

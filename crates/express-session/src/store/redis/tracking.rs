@@ -1,5 +1,5 @@
 //! Redis tells of each session that was loaded and then changed: client-side caching's tracking,
-//! without a setting of the server.
+//! without a setting of the server. (A cluster does so in another way: `masters.rs`.)
 //!
 //! `CLIENT TRACKING ON` lets Redis remember which keys this connection has read, and tell once when
 //! one of them is written, touched, deleted, or has expired. Whoever is told loads the session again,
@@ -27,6 +27,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::super::StoreError;
 use super::link::Link;
+use super::masters;
 use super::told::told;
 use crate::SessionId;
 use crate::watch::{Change, Changes, SessionWatch, WatchError};
@@ -100,10 +101,6 @@ impl Tracking {
     async fn turn_on(&self) -> Result<u64, WatchError> {
         let (number, connection) =
             self.link.current_with_resp3().await.map_err(WatchError::Lost)?;
-        if connection.is_cluster() {
-            let error = "a cluster's nodes are not listened to";
-            return Err(WatchError::Refused(StoreError::message(error)));
-        }
         if !connection.tells_changes() {
             let error = "it does not speak RESP3 (Redis 6.0), or its user may not say HELLO";
             return Err(WatchError::Refused(StoreError::message(error)));
@@ -153,7 +150,12 @@ impl Tracking {
 /// Reports what a push says. Whether it says that the key `canary` changed.
 ///
 /// A key is told as it is; everything at once (`FLUSHALL`) as nothing.
-fn report(push: &PushInfo, prefix: &str, canary: &str, changes: &Changes) -> bool {
+pub(super) fn report(
+    push: &PushInfo,
+    prefix: &str,
+    canary: Option<&str>,
+    changes: &Changes,
+) -> bool {
     match push.kind {
         PushKind::Invalidate => {}
         PushKind::Disconnection => {
@@ -169,7 +171,7 @@ fn report(push: &PushInfo, prefix: &str, canary: &str, changes: &Changes) -> boo
             continue;
         };
         for key in keys.iter().filter_map(|key| String::from_redis_value_ref(key).ok()) {
-            if key == canary {
+            if canary == Some(key.as_str()) {
                 has_canary = true;
             } else if let Some(sid) = key.strip_prefix(prefix) {
                 changes.report(Change::Session(SessionId::new(sid)));
@@ -188,7 +190,7 @@ pub(super) fn fuzz_pushes(bytes: &[u8], prefix: &str) -> Vec<Change> {
     let mut rest = bytes;
     while let Ok(value) = parser.parse_value(&mut rest) {
         if let Value::Push { kind, data } = value {
-            report(&PushInfo { kind, data }, prefix, "canary", &changes);
+            report(&PushInfo { kind, data }, prefix, Some("canary"), &changes);
         }
         if rest.is_empty() {
             break;
@@ -217,7 +219,7 @@ fn full_table() -> WatchError {
     ))
 }
 
-fn is_refusal(error: &RedisError) -> bool {
+pub(super) fn is_refusal(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
 }
 
@@ -230,6 +232,9 @@ impl std::fmt::Debug for Tracking {
 #[async_trait]
 impl SessionWatch for Tracking {
     async fn watch(&self, changes: &Changes) -> Result<Infallible, WatchError> {
+        if let Some(nodes) = self.link.nodes() {
+            return masters::watch(&self.link, nodes, &self.prefix, changes).await;
+        }
         if self.full().is_left_alone() {
             return Err(full_table());
         }
@@ -248,7 +253,7 @@ impl SessionWatch for Tracking {
             loop {
                 tokio::select! {
                     push = pushes.recv() => match push {
-                        Ok(push) => if report(&push, &self.prefix, &canary.key, changes) {
+                        Ok(push) => if report(&push, &self.prefix, Some(&canary.key), changes) {
                             if canary.was_forgotten() {
                                 self.full().found();
                                 return Err(full_table());

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod link;
+mod telling;
 mod tls;
 
 use std::error::Error as _;
