@@ -13,6 +13,7 @@ mod memory;
 mod mongodb;
 #[cfg(feature = "mysql")]
 mod mysql;
+mod passwords;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod reading;

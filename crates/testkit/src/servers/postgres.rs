@@ -107,6 +107,11 @@ impl PostgresServer {
         format!("postgres://{USER}:{password}@{by}/postgres")
     }
 
+    /// The folder in which its socket is.
+    pub fn socket_folder(&self) -> &Path {
+        &self.dir
+    }
+
     /// The file with the certificate of a server that can encrypt.
     pub fn certificate(&self) -> PathBuf {
         self.dir.join("tls.crt")

@@ -13,7 +13,7 @@ use tokio_postgres::{Client, Config, Error as DriverError, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::super::{StoreError, StoreUrl};
-use super::tls;
+use super::{hosts, tls};
 
 /// A server that is there accepts within this, unless the URL has a `connect_timeout`.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -32,7 +32,7 @@ impl Connector {
             return Err(StoreError::message("a URL of PostgreSQL starts with postgres://"));
         }
         let (mode, tls) = tls::from_url(&mut url)?;
-        let rest = url.rest();
+        let rest = hosts::in_authority(url)?;
         // What stands after a raw `?` in a password would be taken for a parameter, and be told.
         if rest.split_once('?').is_some_and(|(_, parameters)| parameters.contains('@')) {
             return Err(StoreError::message(

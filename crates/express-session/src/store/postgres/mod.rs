@@ -29,6 +29,7 @@ use crate::{Clock, SessionId, SystemClock};
 
 mod connect;
 mod error;
+mod hosts;
 mod layout;
 mod listen;
 mod notify;

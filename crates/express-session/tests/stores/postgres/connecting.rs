@@ -79,6 +79,58 @@ async fn schema_and_table_may_have_any_name_and_any_type_that_converts() {
 }
 
 #[tokio::test]
+async fn a_server_is_reached_by_the_folder_of_its_socket() {
+    let Some(server) = PostgresServer::start("UTC").await else {
+        return;
+    };
+    let raw = connect(&server.url()).await;
+    let table = "CREATE TABLE session (sid varchar, sess json, expire timestamp)";
+    raw.batch_execute(table).await.unwrap();
+    let (folder, port) = (server.socket_folder().display().to_string(), server.process().port());
+    let encoded = folder.replace('/', "%2F");
+    let user = "app:the-right-password@";
+    for url in [
+        format!("postgres://{user}/postgres?host={folder}&port={port}"),
+        format!("postgres://{user}/postgres?host={encoded}&port={port}"),
+        format!("postgres://{user}{encoded}:{port}/postgres"),
+        format!(
+            "postgres:///postgres?host={folder}&port={port}&user=app&password=the-right-password"
+        ),
+        format!("postgresql://{user}/postgres?host={folder}&port={port}&sslmode=disable"),
+    ] {
+        let store = PostgresStore::connect(&url).await.unwrap_or_else(|error| {
+            panic!("{url}: {error} {}", reasons(&error));
+        });
+        assert!(store.load(&"sid".into()).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn of_several_hosts_one_that_is_there_is_taken() {
+    let Some(server) = PostgresServer::start("UTC").await else {
+        return;
+    };
+    let raw = connect(&server.url()).await;
+    let table = "CREATE TABLE session (sid varchar, sess json, expire timestamp)";
+    raw.batch_execute(table).await.unwrap();
+    let (user, port) = ("app:the-right-password", server.process().port());
+    for url in [
+        format!("postgres://{user}@127.0.0.1:1,127.0.0.1:{port}/postgres"),
+        format!("postgres://{user}@127.0.0.1:{port},none.invalid:{port}/postgres"),
+        format!("postgres://{user}@none.invalid:{port},127.0.0.1:{port}/postgres"),
+        format!(
+            "postgres://{user}@127.0.0.1:1,127.0.0.1:{port}/postgres?target_session_attrs=read-write"
+        ),
+        format!("postgres://{user}@/postgres?host=127.0.0.1,127.0.0.1&port=1,{port}"),
+    ] {
+        let store = PostgresStore::connect(&url).await.unwrap_or_else(|error| {
+            panic!("{url}: {error} {}", reasons(&error));
+        });
+        assert!(store.load(&"sid".into()).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
 async fn odd_rows_are_an_error_that_does_not_quote_them_or_no_session() {
     let Some(server) = PostgresServer::start("UTC").await else {
         return;
