@@ -19,7 +19,7 @@ const ERROR_PACKET = 4;
 const open = new Set();
 
 /** One connection, without any namespace yet. */
-export function dial({ url, client = '4', transport = 'websocket', cookie, headers = {}, query, reconnection = false }) {
+export function dial({ url, client = '4', transport = 'websocket', cookie, headers = {}, query, reconnection = false, ...more }) {
   if (cookie) keepCookiesSecret(cookie);
   const manager = new MANAGERS[client](url, {
     transports: TRANSPORT_LISTS[transport],
@@ -28,6 +28,7 @@ export function dial({ url, client = '4', transport = 'websocket', cookie, heade
     reconnection,
     reconnectionDelay: 100,
     reconnectionDelayMax: 500,
+    ...more,
   });
   const line = { client, transport, manager };
   open.add(line);

@@ -14,6 +14,11 @@ export const sessionStoreBinary = process.env.SESSION_STORE_BIN ?? fromTarget('e
 /** Debian keeps it where not everybody looks for programs. */
 export const MARIADBD = onThePath('mariadbd') ?? '/usr/sbin/mariadbd';
 
+/** Proxies, each by its path. */
+export const proxyPrograms = Object.fromEntries(
+  ['nginx', 'haproxy', 'caddy'].map((name) => [name, onThePath(name) ?? `/usr/sbin/${name}`]),
+);
+
 /** A program with mongod's options: what `scripts/install-mongo-wire` installs, or a mongod of one's own. */
 export const mongoWireServer = process.env.MONGO_WIRE_SERVER ?? inTarget('mongo-wire/bin/mongo-wire');
 
@@ -27,6 +32,10 @@ const CHECKS = {
   redis: () =>
     spawnSync('redis-server', ['--version']).error &&
     'redis-server is not installed (Debian: apt install redis-server)',
+  proxies: () => {
+    const missing = Object.keys(proxyPrograms).filter((name) => !canRun(proxyPrograms[name]));
+    return missing.length > 0 && `not installed: ${missing.join(', ')} (Debian: apt install ${missing.join(' ')})`;
+  },
   openssl: () => spawnSync('openssl', ['version']).error && 'openssl is not installed (Debian: apt install openssl)',
   mariadb: () =>
     [MARIADBD, 'mariadb-install-db'].some((program) => spawnSync(program, ['--version']).error) &&

@@ -92,6 +92,8 @@ mod guide {
     mod live_sessions {}
     #[doc = include_str!("../../../docs/observability.md")]
     mod observability {}
+    #[doc = include_str!("../../../docs/behind-a-proxy.md")]
+    mod behind_a_proxy {}
     #[doc = include_str!("../../../docs/handshake.md")]
     mod handshake {}
 }

@@ -124,7 +124,8 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
     /// Read are `X-Forwarded-For`, `-Proto`, `-Host` and `-Port`, and `Forwarded` (RFC 7239). They say which
     /// origin is the server's own, and whose address the limits count. Of several proxies the outermost that
     /// is trusted counts. Where both kinds of headers are there, only what both say alike is believed: one of
-    /// them may be the client's.
+    /// them may be the client's. The guide's page `docs/behind-a-proxy.md` has configurations of nginx, Caddy,
+    /// `HAProxy`, Traefik and Vite.
     ///
     /// ```
     /// # use passport_socketio::{Authorizer, ConfigError, Decision, Denial, PeerAddr, store::MemoryStore};
