@@ -135,6 +135,8 @@ impl Sockets for FakeSockets {
 #[derive(Default)]
 pub(crate) struct FakeHooks {
     pub(crate) has_ended: AtomicBool,
+    /// They end when a join has been allowed.
+    pub(crate) ends_at_join: AtomicBool,
     pub(crate) closed: Mutex<Vec<String>>,
 }
 
@@ -151,6 +153,9 @@ impl Hooks for FakeHooks {
     }
 
     fn may_join(&self, _: SocketAddress<'_>, room: &str) -> bool {
+        if self.ends_at_join.load(Ordering::SeqCst) {
+            self.has_ended.store(true, Ordering::SeqCst);
+        }
         room != "staff"
     }
 

@@ -33,13 +33,15 @@
 //! # What is not as in Node
 //! - A socket that leaves too much waiting is disconnected ([`QueueLimits`]): Node keeps everything in
 //!   memory.
-//! - No publisher can make a socket join a room whose name is shaped like an id of socketioxide's
-//!   sockets, 16 letters and digits: who is in it would receive what is meant for that socket.
+//! - A name of exactly 16 letters, digits, `-` and `_` is shaped like the id of a socketioxide socket. From the cluster
+//!   it means that socket and never a room, no publisher can make a socket join a room of such a name, and it is told to
+//!   no other server: who is in it would receive what is meant for the socket. Name such a room otherwise, as
+//!   `room:…`. What is refused is counted ([`Counts::refused_joins`], [`Counts::refused_names`]).
 //! - socketioxide's `fetch_sockets` leaves out sockets of Node's servers, whose ids have 20 characters
 //!   where its type has room for 16. [`Cluster::fetch_sockets`] has them all.
 //! - An acknowledgement from another server does not say which socket it is of: neither does the
 //!   protocol.
-//! - The rooms `7` and `"7"` are one.
+//! - The rooms `7` and `"7"` are one. What is sent to it from here reaches both of Node's.
 //!
 //! # What cannot be read
 //! Servers and emitters with a `parser` of their own: nothing in a message says which. The sharded

@@ -48,11 +48,25 @@ impl Reach {
             selected.retain(|id| !except.contains(id));
             Ok(selected)
         });
+        for _ in target.rooms.iter().chain(&target.except).filter(|name| self.is_taken(name)) {
+            self.stats.refused_names.add();
+            tracing::warn!(
+                "a room here is named like the id of a socket: from the cluster nothing reaches it"
+            );
+        }
         selected.inspect_err(|_| {
             self.stats.refused_names.add();
             tracing::warn!(
                 "a message from the cluster names a room that it must not, and was dropped"
             );
+        })
+    }
+
+    /// Whether a room here has the name of a socket that is elsewhere, or nowhere: who is in it must not receive what is
+    /// meant for that socket.
+    fn is_taken(&self, name: &str) -> bool {
+        socket_id(name).is_some_and(|id| {
+            !self.sockets.has(id) && !self.sockets.in_rooms(vec![name.to_owned()]).is_empty()
         })
     }
 
@@ -64,7 +78,8 @@ impl Reach {
                 Name::Plain => match socket_id(name) {
                     Some(id) if self.sockets.has(id) => ids.push(id),
                     // A handler may have made sockets join a room of such a name.
-                    _ => rooms.push(name.clone()),
+                    Some(_) => {}
+                    None => rooms.push(name.clone()),
                 },
                 Name::Rooms(translated) => rooms.extend(translated),
                 Name::Refused => return Err(RefusedName),
@@ -105,7 +120,7 @@ impl Reach {
     /// Whether a message to this one room can be for any socket here.
     pub(crate) fn has_any(&self, room: &str) -> bool {
         match self.named(&[room.to_owned()]) {
-            Ok(found) => !found.is_empty(),
+            Ok(found) => !found.is_empty() || self.is_taken(room),
             // Looked at, so that it is counted.
             Err(RefusedName) => true,
         }
@@ -135,8 +150,13 @@ impl Reach {
                 may_join
             };
             let rooms: Vec<String> = rooms.iter().filter(may_join).cloned().collect();
-            if !rooms.is_empty() {
-                self.sockets.join(id, rooms);
+            if rooms.is_empty() {
+                continue;
+            }
+            self.sockets.join(id, rooms);
+            // Its login may have ended meanwhile, and it left its rooms before it joined these.
+            if !self.hooks.may_receive(self.address(&id)) {
+                self.sockets.leave_all(id);
             }
         }
     }

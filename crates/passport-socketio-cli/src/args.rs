@@ -91,6 +91,12 @@ pub(crate) struct DemoArgs {
     #[arg(long, value_name = "URL")]
     pub(crate) redis_adapter: Option<String>,
 
+    /// The Redis on which your app's @socket.io/redis-emitter publishes, or its Node servers on
+    /// @socket.io/redis-adapter: what they send to user:<key>, session:<hash>, a room or all reaches the clients here.
+    /// As for --store redis://…, with ?key=socket.io
+    #[arg(long, value_name = "URL")]
+    pub(crate) emitter: Option<String>,
+
     /// The name of the cluster: the same for all demos that are connected, and another one for each
     /// cluster that shares their Redis
     /// [default: passport-socketio]

@@ -55,6 +55,8 @@
 pub mod authorizer;
 pub mod handshake;
 pub mod live;
+#[cfg(feature = "node-cluster")]
+pub mod node;
 pub mod observe;
 pub mod operator;
 pub mod socketio;
@@ -73,6 +75,8 @@ pub use model::{
     AuthorizeError, Candidate, Check, ConfigError, Decision, Denial, EndReason, Ended, Failure,
     Identity, PeerAddr, RateLimit, Reason, Reject, Session, SocketId, UserKey, Verdict,
 };
+#[cfg(feature = "node-cluster")]
+pub use node_cluster;
 pub use observe::{AuditEvent, AuditKind};
 #[cfg(feature = "redis")]
 pub use operator::cluster;

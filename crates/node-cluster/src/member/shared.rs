@@ -1,6 +1,7 @@
 //! What all namespaces of a member share: the connections, who waits for an answer, and where a
 //! message goes.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use super::ClusterError;
 use super::node::Member;
 use crate::channel::Channels;
 use crate::hooks::{Answer, ServerEvent, SharedHooks};
-use crate::reach::Reach;
+use crate::reach::{Reach, socket_id};
 use crate::redis::{Incoming, Publisher};
 use crate::stats::Stats;
 use crate::{
@@ -302,10 +303,15 @@ impl Shared {
     pub(super) fn rooms(&self, namespace: &Namespace) -> Vec<String> {
         let name = namespace.member.namespace();
         let rooms = namespace.member.rooms();
-        let rooms = rooms.iter().filter_map(|room| self.hooks.public_name(name, room));
+        let rooms = rooms.iter().filter_map(|room| self.public_name(name, room));
         let ids = namespace.member.all();
         let ids = ids.iter().map(|id| id.as_str().to_owned());
-        rooms.map(std::borrow::Cow::into_owned).chain(ids).collect()
+        rooms.map(Cow::into_owned).chain(ids).collect()
+    }
+
+    /// How a room is named to others. One that is named like the id of a socket would be taken for that socket's.
+    fn public_name<'a>(&self, namespace: &str, room: &'a str) -> Option<Cow<'a, str>> {
+        if socket_id(room).is_some() { None } else { self.hooks.public_name(namespace, room) }
     }
 
     /// The sockets of this server, as others may know them.
@@ -320,7 +326,7 @@ impl Shared {
         let name = namespace.member.namespace();
         let mut rooms = vec![id.as_str().to_owned()];
         for room in namespace.member.rooms_of(id) {
-            rooms.extend(self.hooks.public_name(name, &room).map(std::borrow::Cow::into_owned));
+            rooms.extend(self.public_name(name, &room).map(Cow::into_owned));
         }
         RemoteSocket {
             id: id.as_str().to_owned(),

@@ -101,3 +101,22 @@ async fn a_socket_whose_login_has_ended_joins_nothing() {
     world.reach.join(&target(&[], &[]), &rooms(&["a"]));
     assert!(world.sockets.rooms(one).is_empty());
 }
+
+#[tokio::test]
+async fn a_login_that_ends_during_a_join_leaves_the_room_again() {
+    let world = world();
+    let one = world.sockets.add(&[]);
+    world.hooks.ends_at_join.store(true, Ordering::SeqCst);
+    world.reach.join(&target(&[], &[]), &rooms(&["a"]));
+    assert!(world.sockets.rooms(one).is_empty());
+}
+
+#[tokio::test]
+async fn a_room_named_like_another_sockets_id_gets_nothing_meant_for_it() {
+    let world = world();
+    let elsewhere = Sid::new();
+    let one = world.sockets.add(&[elsewhere.as_str()]);
+    world.selects(&[elsewhere.as_str()], &[], &[]);
+    world.selects(&[], &[elsewhere.as_str()], &[one]);
+    assert_eq!(world.stats.counts().refused_names, 2);
+}

@@ -3,6 +3,7 @@
 //! Its house is either its own ([`own`]: users, sessions, a page to log in) or somebody else's
 //! ([`foreign`]: sessions that your app writes, and nothing to log in to).
 
+mod emitter;
 mod foreign;
 mod namespaces;
 mod online;
@@ -45,6 +46,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failed> {
     if args.redis_adapter.is_some() && args.cluster_secret.is_none() {
         return Err("--redis-adapter needs --cluster-secret (or PASSPORT_SOCKETIO_CLUSTER_SECRET): the names of users' rooms are made of it, the same on all nodes".into());
     }
+    emitter::check(&args)?;
     let kind = args.sessions.kind;
     let house = match args.store.as_deref() {
         None if kind.may_be_without_store() => foreign::open(&args).await?,
@@ -86,7 +88,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failed> {
             serve(&args, auth, pages, layer, io).await
         }
         Some(url) => {
-            let (layer, io) = clustered(url, &args.path).await?;
+            let (layer, io) = clustered(url, prefix(&args), &args.path).await?;
             namespaces::add_clustered(&io, &auth).await?;
             serve(&args, auth, pages, layer, io).await
         }
@@ -109,6 +111,8 @@ async fn serve<A: Adapter>(
     io: SocketIo<A>,
 ) -> Result<(), Failed> {
     let live = auth.attach(&io)?;
+    // Hears until the server has stopped.
+    let _listener = emitter::listen(args, &io, &auth).await?;
     let pages = web::with_files(
         &args.path,
         pages(Arc::new(move |sid| {
@@ -119,10 +123,16 @@ async fn serve<A: Adapter>(
     server::serve(args.listen, app, async move || io.close().await).await
 }
 
+/// The channels of the demos. By default they would have the names of those of Node's servers, which would count the
+/// demos, and wait for answers that never come.
+fn prefix(args: &DemoArgs) -> &str {
+    args.cluster_name.as_deref().unwrap_or("passport-socketio")
+}
+
 #[cfg(feature = "redis")]
 mod cluster {
     use socketioxide_redis::drivers::redis::RedisDriver;
-    use socketioxide_redis::{CustomRedisAdapter, RedisAdapterCtr};
+    use socketioxide_redis::{CustomRedisAdapter, RedisAdapterConfig, RedisAdapterCtr};
 
     use super::{SocketIo, SocketIoLayer, limited};
     use crate::Failed;
@@ -131,13 +141,15 @@ mod cluster {
 
     pub(super) async fn clustered(
         url: &str,
+        prefix: &str,
         path: &str,
     ) -> Result<(SocketIoLayer<Clustered>, SocketIo<Clustered>), Failed> {
         let mut url = url::Url::parse(url)?;
         // What the adapter's driver speaks.
         url.query_pairs_mut().append_pair("protocol", "resp3");
         let client = redis::Client::open(url)?;
-        let adapter = RedisAdapterCtr::new_with_redis(&client).await?;
+        let config = RedisAdapterConfig::new().with_prefix(prefix.to_owned());
+        let adapter = RedisAdapterCtr::new_with_redis_config(&client, config).await?;
         Ok(limited(path).with_adapter::<Clustered>(adapter).build_layer())
     }
 }

@@ -89,6 +89,11 @@ impl<U: Send + Sync + 'static> Authorizer<U> {
         decision(found.outcome)
     }
 
+    #[cfg(feature = "node-cluster")]
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.context.scope
+    }
+
     /// Decides as [`authorize`](Self::authorize) does, and tells what each check saw: to answer "why
     /// was this socket refused?". The command line's `doctor` prints it.
     ///

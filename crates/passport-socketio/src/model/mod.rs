@@ -1,5 +1,7 @@
 //! What all other modules speak of: reasons, outcomes, users, sessions, rooms. Nothing here acts.
 
+#[cfg(feature = "node-cluster")]
+pub(crate) mod aliases;
 mod check;
 mod config_error;
 mod end;
@@ -29,4 +31,6 @@ pub use user_key::UserKey;
 pub(crate) use hooks::{Answer, FailHook, OriginHook, SuccessHook, UserIdHook, success_hook};
 pub(crate) use reading::Reading;
 pub(crate) use reason::Reads;
+#[cfg(feature = "node-cluster")]
+pub(crate) use scope::ROOM;
 pub(crate) use scope::{Scope, ScopeSettings};

@@ -10,7 +10,7 @@ use sha2::Sha256;
 use super::{ConfigError, UserKey};
 
 /// The names of the library's own rooms begin so.
-const ROOM: &str = "passport:";
+pub(crate) const ROOM: &str = "passport:";
 /// How many bytes of a room's name are shown: 128 bits can't be guessed.
 const SHOWN: usize = 16;
 
@@ -24,6 +24,9 @@ pub(crate) struct Scope {
     rooms: Hmac<Sha256>,
     #[cfg(feature = "redis")]
     orders: Hmac<Sha256>,
+    /// What Node's servers call the rooms, once that is asked for.
+    #[cfg(feature = "node-cluster")]
+    pub(crate) aliases: std::sync::OnceLock<super::aliases::Aliases>,
 }
 
 /// What the builder was told.
@@ -75,16 +78,28 @@ impl Scope {
             #[cfg(feature = "redis")]
             cluster: cluster.into(),
             is_shared,
+            #[cfg(feature = "node-cluster")]
+            aliases: std::sync::OnceLock::new(),
         })
     }
 
     pub(crate) fn user_room(&self, key: &UserKey) -> String {
-        self.room("user", key.as_json().as_bytes())
+        let room = self.room("user", key.as_json().as_bytes());
+        #[cfg(feature = "node-cluster")]
+        if let Some(aliases) = self.aliases.get() {
+            aliases.user(&room, key);
+        }
+        room
     }
 
     /// By the session's hash, which is all that another node may know of it.
     pub(crate) fn session_room(&self, session: &SidHash) -> String {
-        self.room("session", session.as_bytes())
+        let room = self.room("session", session.as_bytes());
+        #[cfg(feature = "node-cluster")]
+        if let Some(aliases) = self.aliases.get() {
+            aliases.session(&room, session);
+        }
+        room
     }
 
     fn room(&self, kind: &str, key: &[u8]) -> String {

@@ -193,7 +193,7 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
         self.lookup.observer()
     }
 
-    pub(super) fn io(&self) -> &SocketIo<A> {
+    pub(crate) fn io(&self) -> &SocketIo<A> {
         &self.io
     }
 

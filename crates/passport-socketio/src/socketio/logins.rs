@@ -11,11 +11,13 @@ use socketioxide::socket::Socket;
 
 use super::session::SocketSession;
 use crate::live::{LiveSocket, Membership};
+#[cfg(feature = "node-cluster")]
+use crate::model::EndReason;
 use crate::model::Identity;
 use crate::mutant::Mutant;
 
 /// The socket's places among the live sessions of the authorizers with users of this type.
-pub(super) struct LiveUserOf<U> {
+pub(crate) struct LiveUserOf<U> {
     /// Of the authorizer that let it in last.
     last: Arc<Membership<U>>,
     others: Vec<Arc<Membership<U>>>,
@@ -23,7 +25,7 @@ pub(super) struct LiveUserOf<U> {
 
 impl<U: Send + Sync + 'static> LiveUserOf<U> {
     /// The socket is let in by one more authorizer, or once more by one.
-    pub(super) fn enter<A: Adapter>(membership: Membership<U>, socket: &Socket<A>) {
+    pub(crate) fn enter<A: Adapter>(membership: Membership<U>, socket: &Socket<A>) {
         let mut others = match socket.extensions.get::<Self>() {
             Some(Self { last, mut others }) => {
                 others.push(last);
@@ -39,7 +41,7 @@ impl<U: Send + Sync + 'static> LiveUserOf<U> {
         socket.extensions.insert(Self { last: Arc::new(membership), others });
     }
 
-    pub(super) fn find<A: Adapter>(socket: &Socket<A>) -> Option<Logins<U>> {
+    pub(crate) fn find<A: Adapter>(socket: &Socket<A>) -> Option<Logins<U>> {
         let Self { last, others } = socket.extensions.get()?;
         if socket.connected() {
             others.iter().chain([&last]).for_each(|it| it.socket().is_seen());
@@ -56,28 +58,34 @@ impl<U> Clone for LiveUserOf<U> {
 }
 
 /// The same, without keeping the socket's places for it.
-pub(super) struct Logins<U> {
+pub(crate) struct Logins<U> {
     last: Arc<LiveSocket<U>>,
     others: Vec<Arc<LiveSocket<U>>>,
 }
 
 impl<U> Logins<U> {
     /// The user, as the authorizer knows them that let the socket in last.
-    pub(super) fn identity(&self) -> Identity<U> {
+    pub(crate) fn identity(&self) -> Identity<U> {
         self.last.identity()
     }
 
     /// Whether any of them has ended: the socket ends with it.
-    pub(super) fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.all().any(|login| login.has_ended())
     }
 
-    pub(super) fn is_live(&self) -> bool {
+    /// Ends each of them.
+    #[cfg(feature = "node-cluster")]
+    pub(crate) fn end(&self, reason: EndReason) {
+        self.all().for_each(|login| login.end(reason));
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
         self.all().all(|login| login.is_live())
     }
 
     /// The client said something.
-    pub(super) fn were_active(&self) {
+    pub(crate) fn were_active(&self) {
         self.all().for_each(|login| login.login().was_active());
     }
 

@@ -31,6 +31,8 @@ pub use filter::filter_sockets_by_user;
 pub use gate::{Gate, GateMarker};
 pub use guard::Guard;
 pub(crate) use id::sid_of;
+#[cfg(feature = "node-cluster")]
+pub(crate) use logins::LiveUserOf;
 pub use maybe_auth::MaybeAuth;
 
 pub use session::{MaybeSession, NoSession};

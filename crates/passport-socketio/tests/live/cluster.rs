@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests assert, too")]
 
 mod in_memory;
+#[cfg(feature = "node-cluster")]
+mod node;
 
 use std::collections::HashSet;
 use std::sync::Arc;
