@@ -6,6 +6,7 @@ import { runToItsEnd } from '../lib/children.mjs';
 import { signedValue, withBrokenSignature } from '../lib/cookies.mjs';
 import { House } from '../lib/house.mjs';
 import { record } from '../lib/records.mjs';
+import { Redis } from '../lib/redis.mjs';
 import { demoBinary, unless } from '../lib/requirements.mjs';
 import { scratchFolder } from '../lib/scratch.mjs';
 import { executeSql } from '../lib/sqlite.mjs';
@@ -288,6 +289,32 @@ describe('doctor, on Redis', { skip: unless('demo', 'redis') }, () => {
     const tampered = house.cookie(withBrokenSignature(ann.value));
     const report = await ask({ store: nowhere, cookie: tampered });
     assertVerdict(report, { status: DENIED, code: 'bad_signature', step: 4 });
+  });
+});
+
+describe('doctor, on a Redis that is reached by its socket', { skip: unless('demo', 'redis') }, () => {
+  test('looks for the session in the same server, by the same URL', async () => {
+    const socket = join(await scratchFolder(), 'redis.sock');
+    const redis = await Redis.start({ args: () => ['--unixsocket', socket] });
+    const [secret, sid] = ['keyboard cat', 'in-the-store-but-elsewhere'];
+    await redis.command('SET', `myapp:${sid}`, record({ passport: { user: 42 } }));
+    const cookie = `connect.sid=${signedValue(sid, secret)}`;
+    for (const scheme of ['redis+unix', 'unix']) {
+      const store = `${scheme}://${socket}?db=0`;
+      const report = await examine({ store, secrets: [secret], cookie, secret, sid });
+      assertVerdict(report, {
+        status: DENIED, code: 'session_not_found', step: 6, cause: /under the prefix "myapp:"/,
+      });
+      const [, advised] = /--store '([^']+)'/.exec(report.hints[0].fix);
+      const followed = await examine({ store: advised, secrets: [secret], cookie, secret, sid });
+      assertVerdict(followed, { status: GRANTED, code: 'granted', step: 11 });
+    }
+    // A parameter of Node's client has no effect here, nor there.
+    const store = `${redis.url}?family=0`;
+    assertVerdict(await examine({ store, secrets: [secret], cookie, secret, sid }), {
+      status: DENIED, code: 'session_not_found', step: 6, cause: /under the prefix "myapp:"/,
+    });
+    await redis.close();
   });
 });
 

@@ -56,8 +56,9 @@ pub(crate) struct DemoArgs {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3000")]
     pub(crate) listen: SocketAddr,
 
-    /// Where your app keeps its sessions: redis://, rediss://, postgres://, mysql://, mongodb://,
-    /// memcached://, sqlite:PATH, file:DIR; with ?prefix=, ?layout=, ?table= where it is not usual
+    /// Where your app keeps its sessions: redis://, rediss://, redis-sentinel://, postgres://,
+    /// mysql://, mongodb://, memcached://, sqlite:PATH, file:DIR; with ?prefix=, ?layout=, ?table=
+    /// where it is not usual
     /// [default: the demo's own sessions, in ./demo.db; memory: keeps them nowhere].
     /// What is not there yet, such as a server that is down, or a table that your app has still to
     /// create, is waited for
@@ -152,8 +153,9 @@ Examples:
 Exit status: 0 granted, 1 denied, 2 could not tell (the store is down, a record is corrupt, or the
 command line can not be right).")]
 pub(crate) struct DoctorArgs {
-    /// Where your app keeps its sessions: redis://, rediss://, postgres://, mysql://, mongodb://,
-    /// memcached://, sqlite:PATH, file:DIR; with ?prefix=, ?layout=, ?table= where it is not usual
+    /// Where your app keeps its sessions: redis://, rediss://, redis-sentinel://, postgres://,
+    /// mysql://, mongodb://, memcached://, sqlite:PATH, file:DIR; with ?prefix=, ?layout=, ?table=
+    /// where it is not usual
     #[arg(long, value_name = "URL")]
     pub(crate) store: Option<String>,
 

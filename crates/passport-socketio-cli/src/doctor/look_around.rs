@@ -3,6 +3,8 @@
 use express_session::SessionId;
 use passport_socketio::store::StoreUrl;
 
+use crate::open_store;
+
 /// Where else the session was found, and the `--store` that finds it there.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Elsewhere {
@@ -15,7 +17,9 @@ pub(super) async fn for_session(store: &str, prefix: &str, sid: &SessionId) -> V
     let store = StoreUrl::new(store);
     match store.scheme() {
         #[cfg(feature = "redis")]
-        "redis" | "rediss" => redis::look(store, prefix, sid).await.unwrap_or_default(),
+        _ if open_store::is_redis(&store) => {
+            redis::look(store, prefix, sid).await.unwrap_or_default()
+        }
         "sqlite" => sqlite::look(store, sid).unwrap_or_default(),
         _ => Vec::new(),
     }
@@ -26,7 +30,9 @@ mod redis {
     use std::error::Error;
     use std::time::{Duration, Instant};
 
+    use express_session::store::redis::SingleServer;
     use redis::aio::MultiplexedConnection;
+    use redis::{Client, ProtocolVersion};
 
     use super::{Elsewhere, SessionId, StoreUrl};
 
@@ -34,48 +40,60 @@ mod redis {
     const TIME: Duration = Duration::from_secs(3);
     const BATCH: usize = 1000;
 
-    /// Every key that ends with the session id, in every database of the server.
+    /// Every key that ends with the session id, in every database of the server. The URL means what
+    /// it means for the store.
     pub(super) async fn look(
         mut store: StoreUrl,
         usual: &str,
         sid: &SessionId,
     ) -> Result<Vec<Elsewhere>, Box<dyn Error>> {
         let configured = store.take("prefix")?.unwrap_or_else(|| usual.into());
-        let url: url::Url = store.rest().parse()?;
-        let mut connection =
-            redis::Client::open(url.clone())?.get_multiplexed_async_connection().await?;
+        let client = SingleServer::from_url(&store.rest())?.into_client();
+        let (info, current) =
+            (client.get_connection_info(), client.get_connection_info().redis_settings().db());
+        let connect = async |database: i64| {
+            let redis = info.redis_settings().clone().set_db(database);
+            let redis = redis.set_protocol(ProtocolVersion::RESP2);
+            let client = Client::open(info.clone().set_redis_settings(redis))?;
+            client.get_multiplexed_async_connection().await
+        };
         let until = Instant::now() + TIME;
         let mut found = Vec::new();
-        for database in databases(&mut connection).await? {
-            let mut there = url.clone();
-            there.set_path(&format!("/{database}"));
-            let mut connection =
-                redis::Client::open(there.clone())?.get_multiplexed_async_connection().await?;
-            let here = database == current_database(&url);
-            for prefix in prefixes(&mut connection, sid, until).await? {
+        for database in databases(&mut connect(current).await?).await? {
+            let here = database == current;
+            for prefix in prefixes(&mut connect(database).await?, sid, until).await? {
                 if here && prefix == configured {
                     continue;
                 }
-                let mut store = there.clone();
-                store.query_pairs_mut().append_pair("prefix", &prefix);
-                // A password in the URL is the user's own to put back.
-                let _ = store.set_password(None);
                 let mut place = format!("under the prefix \"{prefix}\"");
                 if !here {
                     place = format!("in database {database}, {place}");
                 }
-                found.push(Elsewhere { place, store: store.into() });
+                found.push(Elsewhere { place, store: url_of(store.clone(), database, &prefix)? });
             }
         }
         Ok(found)
     }
 
-    fn current_database(url: &url::Url) -> u32 {
-        url.path().trim_start_matches('/').parse().unwrap_or(0)
+    /// The URL as it was typed, for another database and prefix. A password in it is the user's own
+    /// to put back.
+    fn url_of(mut store: StoreUrl, database: i64, prefix: &str) -> Result<String, Box<dyn Error>> {
+        if store.scheme().ends_with("unix") {
+            store.take("pass")?;
+            store.take("db")?;
+            store.set_default("db", &database.to_string());
+            store.set_default("prefix", prefix);
+            return Ok(store.rest());
+        }
+        let mut url: url::Url = store.rest().parse()?;
+        url.set_path(&format!("/{database}"));
+        url.query_pairs_mut().append_pair("prefix", prefix);
+        let _ = url.set_password(None);
+        Ok(url.into())
     }
 
     /// The databases that have keys, from `INFO keyspace` (`db0:keys=…`).
-    async fn databases(connection: &mut MultiplexedConnection) -> redis::RedisResult<Vec<u32>> {
+    async fn databases(connection: &mut MultiplexedConnection) -> redis::RedisResult<Vec<i64>> {
         let info: String = redis::cmd("INFO").arg("keyspace").query_async(connection).await?;
         let databases = info
             .lines()
