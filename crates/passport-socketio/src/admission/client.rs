@@ -64,14 +64,14 @@ mod tests {
     }
 
     #[test]
-    fn the_peer_counts_and_what_an_untrusted_one_says_does_not() {
+    fn the_limit_counts_the_peer_and_ignores_headers_of_an_untrusted_one() {
         assert_eq!(client("192.0.2.1", &[]), "192.0.2.1");
         assert_eq!(client("192.0.2.1", &["198.51.100.7"]), "192.0.2.1");
         assert_eq!(client("::ffff:192.0.2.1", &["198.51.100.7"]), "192.0.2.1");
     }
 
     #[test]
-    fn behind_trusted_proxies_the_rightmost_address_that_is_none_of_them_counts() {
+    fn the_rightmost_address_that_is_no_trusted_proxy_is_the_client() {
         for (forwarded, expected) in [
             (&["198.51.100.7"][..], "198.51.100.7"),
             (&["6.6.6.6, 198.51.100.7"], "198.51.100.7"),
@@ -88,14 +88,14 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_that_names_nobody_answers_for_its_clients() {
+    fn a_proxy_that_names_no_client_is_counted_itself() {
         for forwarded in [&[][..], &[""], &["unknown"], &["6.6.6.6, unknown"], &["6.6.6.6, "]] {
             assert_eq!(client("10.0.0.1", forwarded), "10.0.0.1", "{forwarded:?}");
         }
     }
 
     #[test]
-    fn of_ipv6_the_network_counts() {
+    fn ipv6_clients_are_counted_by_network() {
         let network = "2001:db8:1:2::";
         for host in ["2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff"] {
             assert_eq!(client(host, &[]), network);

@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn everybody_has_a_burst_and_then_waits_as_long_as_they_are_told() {
+    fn each_key_has_a_burst_and_then_waits_for_the_reported_time() {
         let (limiter, clock) = limiter(RateLimit::per_minute(60).burst(3));
         for who in [1, 2] {
             for _ in 0..3 {
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_that_lets_nobody_in_is_none() {
+    fn a_limit_of_zero_is_refused() {
         for limit in [
             RateLimit::per_second(0),
             RateLimit::per_minute(60).burst(0),
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_full_again_is_forgotten() {
+    fn the_limiter_forgets_buckets_that_are_full_again() {
         let (limiter, clock) = limiter(RateLimit::per_second(1));
         for who in 0..TIDY_EVERY - 1 {
             limiter.count(&who).unwrap();
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn more_addresses_than_there_are_buckets_share_one_and_the_limit_holds() {
+    fn addresses_beyond_the_number_of_buckets_share_one_bucket() {
         let (limiter, clock) = limiter(RateLimit::per_hour(10));
         let admitted = (0..10 * BUCKETS).filter(|who| limiter.count(who).is_ok()).count();
         assert_eq!(admitted, BUCKETS + 10);
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_that_is_full_shares_one_bucket_until_it_has_room() {
+    fn keys_beyond_the_limit_of_a_group_share_one_bucket() {
         let (limiter, clock) = limiter(RateLimit::per_hour(10));
         let admitted = |keys: std::ops::Range<usize>, group: u64| {
             keys.filter(|key| limiter.count(&(*key, group)).is_ok()).count()
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_are_forgotten_with_their_keys() {
+    fn the_limiter_forgets_groups_with_their_keys() {
         let (limiter, clock) = limiter(RateLimit::per_second(1));
         for group in 0..TIDY_EVERY as u64 - 1 {
             limiter.count(&(0, group)).unwrap();

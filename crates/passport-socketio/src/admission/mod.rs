@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn one_48_leaves_others_an_allowance_of_their_own() {
+    fn one_ipv6_48_does_not_use_up_the_allowance_of_other_networks() {
         let limit = Some(RateLimit::per_hour(10));
         let limits = AdmissionLimits { handshakes_per_ip: limit, ..AdmissionLimits::default() };
         let admission = Admission::new(&limits).unwrap();

@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_bytes_are_one_reading_as_long_as_it_is_held() {
+    fn equal_payloads_share_one_record_while_it_is_held() {
         let readings = Readings::default();
         let json = r#"{"cookie":{},"a":1}"#;
         let share = |payload: &str| readings.share(session(1), record(json), payload.as_bytes());
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn sessions_that_nobody_holds_are_not_remembered_for_ever() {
+    fn records_that_are_no_longer_held_are_forgotten() {
         let readings = Readings::default();
         let json = r#"{"cookie":{}}"#;
         let held = readings.share(session(0), record(json), json.as_bytes());

@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_id_is_found_where_the_host_writes_it() {
+    fn the_engine_id_is_found_where_socketioxide_writes_it() {
         let open = br#"0{"sid":"aA0_-aA0_-aA0_-z","upgrades":["websocket"],"pingInterval":25000}"#;
         assert_eq!(id_in(open).unwrap().as_str(), "aA0_-aA0_-aA0_-z");
         let old = br#"96:0{"sid":"aA0_-aA0_-aA0_-z"}"#;

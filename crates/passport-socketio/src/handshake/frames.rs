@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_of_all_lengths_are_found_however_the_stream_is_cut() {
+    fn frames_of_all_lengths_are_found_in_pieces_of_any_size() {
         let payloads = [0, 1, 7, 8, 9, 125, 126, 127, 65_535, 65_536, 70_000];
         for mask in [false, true] {
             let mut stream = Vec::new();
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_is_known_with_the_head_and_before_the_payload() {
+    fn a_frames_length_is_known_before_its_payload() {
         let head = [0x81, 0xff, 0, 0, 0, 0, 3, 0x93, 0x87, 0, 1, 2, 3, 4];
         assert_eq!(all(&head, 1), [Noted::Length(60_000_000)]);
         assert_eq!(all(&head[..13], 1), []);

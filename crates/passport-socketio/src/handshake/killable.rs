@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_pong_alone_is_not_a_word() {
+    async fn a_pong_alone_is_not_activity() {
         let (server, mut client) = duplex(64);
         let switch = Arc::new(Switch::default());
         let mut reader = Killable::new(server, switch.clone(), Arc::default(), None);
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_cut_wakes_who_reads_and_who_writes_to_somebody_who_does_not_read() {
+    async fn a_cut_wakes_a_pending_read_and_a_blocked_write() {
         let (server, mut client) = duplex(16);
         let switch = Arc::new(Switch::default());
         let (mut reader, mut writer) =

@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_answer_to_a_connect_is_known_and_nothing_else() {
+    fn only_a_connect_packet_counts_as_admission() {
         for packet in ["40", "40{\"sid\":\"x\"}", "40/admin,{\"sid\":\"x\"}"] {
             assert!(admits(packet.as_bytes()), "{packet}");
         }
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn in_message_pack_it_is_a_map_of_type_0() {
+    fn a_msgpack_map_of_type_0_counts_as_admission() {
         let map = |entries: u8, kind: u8| {
             [&[0x80 | entries, 0xa4][..], b"type", &[kind, 0xa3], b"nsp", &[0xa1], b"/"].concat()
         };
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn among_polled_packets_it_is_found_wherever_it_is() {
+    fn a_connect_packet_is_found_anywhere_in_a_polled_payload() {
         for payload in ["40", "40{\"sid\":\"x\"}", "2\x1e40", "2\x1e44{}\x1e40/a,\x1e2"] {
             assert!(payload_admits(payload.as_bytes(), false), "{payload:?}");
         }
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn version_3_tells_packets_apart_by_their_length() {
+    fn packets_of_version_3_are_split_by_length() {
         for payload in ["2:40", "1:22:40", "9:44\"é𝕊é:\"2:40", "96:0{2:40"] {
             let is_cut = payload.starts_with("96");
             assert_eq!(payload_admits(payload.as_bytes(), true), !is_cut, "{payload}");

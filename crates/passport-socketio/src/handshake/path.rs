@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_slash_at_the_end_is_left_out() {
+    fn one_trailing_slash_of_a_path_is_removed() {
         for (path, normal) in [
             ("/", Some("")),
             ("/socket.io", Some("/socket.io")),

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_is_the_same_on_all_nodes_and_differs_in_all_else() {
+    fn room_names_depend_on_cluster_authorizer_secret_and_key_only() {
         let room = |a, c, s| scope(a, c, s).user_room(&42.into());
         let ours = room("a", "c", Some("s"));
         assert_eq!(ours, room("a", "c", Some("s")));
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_could_be_mistaken_for_others_are_refused() {
+    fn ambiguous_names_of_authorizers_and_clusters_are_refused() {
         for name in ["", "a:b", "a b", "ä", "a\0", &"a".repeat(65)] {
             let settings = || ScopeSettings { secret: Some(b"s".to_vec()), ..Default::default() };
             let named = Scope::new(ScopeSettings { authorizer: name.into(), ..settings() });

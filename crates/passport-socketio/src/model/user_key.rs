@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_user_has_one_key_however_it_is_written() {
+    fn equal_json_values_are_one_user_key() {
         for (one, other) in [
             (json!(0), json!(-0.0)),
             (json!(42), serde_json::from_str("4.2e1").unwrap()),

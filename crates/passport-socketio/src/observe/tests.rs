@@ -28,7 +28,7 @@ fn the_guide_names_every_event() {
 }
 
 #[test]
-fn what_breaks_lines_or_turns_the_writing_direction_is_escaped() {
+fn control_characters_in_logged_text_are_escaped() {
     assert_eq!(safe("plain, \"quoted\" and ünïcode \\"), "plain, \"quoted\" and ünïcode \\");
     assert_eq!(safe("a\nb\r\x1b[31m\u{202e}"), "a\\nb\\r\\u{1b}[31m\\u{202e}");
     assert_eq!(safe("\u{2028}\0\u{85}"), "\\u{2028}\\0\\u{85}");
@@ -37,7 +37,7 @@ fn what_breaks_lines_or_turns_the_writing_direction_is_escaped() {
 }
 
 #[test]
-fn a_chain_of_causes_is_one_line() {
+fn a_chain_of_errors_is_logged_as_one_line() {
     let cause = std::io::Error::other("code: 1\ncode=\"granted\"");
     let error = express_session::store::StoreError::new("GET", cause);
     assert_eq!(chain(&error), "session store: GET: code: 1\\ncode=\"granted\"");

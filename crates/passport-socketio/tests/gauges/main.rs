@@ -17,7 +17,7 @@ fn live(told: &Recorded) -> [u64; 3] {
 }
 
 #[tokio::test]
-async fn gauges_are_right_after_any_churn_and_add_up_over_authorizers() {
+async fn live_gauges_stay_exact_and_add_up_over_authorizers() {
     let recorder = Recorded::default();
     let _installed = metrics::set_default_local_recorder(&recorder);
     let (one, two) = (Server::new(true), Server::new(false));

@@ -56,7 +56,7 @@ async fn assert_bound(
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_owners_session_may_use_a_connection() {
+async fn only_the_owners_session_can_use_a_connection() {
     let server = server(true);
     let mut client = Client::of(&server.app, "ann").await;
     // Even before anybody was connected to a namespace.
@@ -67,7 +67,7 @@ async fn only_the_owners_session_may_use_a_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn to_tell_the_owner_no_store_is_asked() {
+async fn the_check_of_the_owner_does_not_load_the_session() {
     let server = server(true);
     let mut client = Client::of(&server.app, "ann").await;
     client.connect("/").await.unwrap();
@@ -79,7 +79,7 @@ async fn to_tell_the_owner_no_store_is_asked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_is_bound_also_when_somebody_is_let_in_on_it_later() {
+async fn a_connection_is_bound_to_a_user_who_is_admitted_later() {
     let server = server(true);
     let mut client = Client::of(&server.app, "unknown").await;
     client.connect("/lobby").await.unwrap();
@@ -96,7 +96,7 @@ async fn a_connection_is_bound_also_when_somebody_is_let_in_on_it_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_got_another_id_has_to_connect_anew() {
+async fn a_session_with_a_new_id_can_not_use_its_old_connection() {
     let server = server(true);
     let mut client = Client::of(&server.app, "ann").await;
     client.connect("/").await.unwrap();
@@ -108,7 +108,7 @@ async fn a_session_that_got_another_id_has_to_connect_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_ids_of_connections_that_are_gone_are_forgotten() {
+async fn the_ids_of_closed_connections_are_forgotten() {
     let server = server(true);
     for _ in 0..3 {
         let mut client = Client::of(&server.app, "ann").await;
@@ -126,7 +126,7 @@ async fn the_ids_of_connections_that_are_gone_are_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_on_which_nobody_was_let_in_belongs_to_nobody() {
+async fn a_connection_without_an_admitted_user_is_not_bound() {
     let server = server(true);
     let mut guest = Client::anonymous(&server.app).await;
     guest.set_headers(shows("bob"));
@@ -150,7 +150,7 @@ fn carried(value: &str) -> Headers {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_the_cookie_carries_the_session_the_user_owns_the_connection() {
+async fn a_connection_of_a_cookie_session_is_bound_to_its_user() {
     let auth = Authorizer::<User>::builder()
         .source(CookieSessionSource::new("session", ["key1"], KeygripHash::Sha1).unwrap())
         .deserialize_user(crate::common::world::find_user)
@@ -171,7 +171,7 @@ async fn where_the_cookie_carries_the_session_the_user_owns_the_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_layers_bind_their_own_users() {
+async fn two_layers_each_bind_their_own_user() {
     let (ours, theirs) = (store(), MemoryStore::for_tests());
     theirs.set(
         "admin",

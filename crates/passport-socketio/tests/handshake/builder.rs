@@ -43,7 +43,7 @@ fn error(builder: Builder) -> ConfigError {
 }
 
 #[test]
-fn a_secret_a_store_and_a_deserializer_are_enough_and_all_needed() {
+fn a_builder_needs_only_a_secret_a_store_and_a_deserializer() {
     assert!(complete().build().is_ok());
     assert_eq!(error(without_secret()), ConfigError::MissingSecret);
     let without_store = with_deserializer(bare().secret(SECRET));
@@ -63,7 +63,7 @@ fn no_secret_may_be_empty() {
 }
 
 #[test]
-fn a_name_that_no_cookie_can_have_is_refused() {
+fn an_invalid_cookie_name_is_refused() {
     for name in ["", "connect sid", "sid;", "a=b", "sid\n", "ß"] {
         assert_eq!(error(complete().key(name)), ConfigError::CookieName(name.into()));
     }
@@ -71,7 +71,7 @@ fn a_name_that_no_cookie_can_have_is_refused() {
 }
 
 #[test]
-fn a_source_of_its_own_leaves_nothing_to_say_about_the_built_in_one() {
+fn a_custom_source_can_not_be_combined_with_settings_of_the_default() {
     let source = || ExpressSource::new("connect.sid", [SECRET]).unwrap();
     assert!(without_secret().source(source()).build().is_ok());
     for both in [
@@ -84,7 +84,7 @@ fn a_source_of_its_own_leaves_nothing_to_say_about_the_built_in_one() {
 }
 
 #[test]
-fn an_origin_is_written_as_browsers_write_it() {
+fn an_allowed_origin_must_be_written_as_browsers_write_it() {
     for origin in [
         "https://app.example.com",
         "http://localhost:3000",
@@ -120,7 +120,7 @@ fn an_origin_is_written_as_browsers_write_it() {
 }
 
 #[test]
-fn what_can_not_be_listed_is_refused_with_what_to_do() {
+fn an_origin_that_can_not_be_listed_is_refused_with_advice() {
     type Why = fn(String) -> ConfigError;
     let cases: [(&str, Why, &str); 7] = [
         ("*", ConfigError::OriginPattern, "https://*.example.com"),
@@ -171,13 +171,13 @@ fn sessions_are_cached_for_a_tenth_of_max_stale_at_most() {
 }
 
 #[test]
-fn the_store_has_to_be_asked_by_somebody() {
+fn max_store_loads_must_not_be_zero() {
     assert_eq!(error(complete().max_store_loads(0)), ConfigError::NoStoreLoads);
     assert!(complete().max_store_loads(1).max_queued_loads(0).build().is_ok());
 }
 
 #[test]
-fn a_limit_has_to_let_somebody_in() {
+fn a_rate_limit_must_not_be_zero() {
     for limit in [RateLimit::per_second(0), RateLimit::per_minute(1).burst(0)] {
         for builder in [
             complete().limit_handshakes_per_ip(limit),
@@ -190,7 +190,7 @@ fn a_limit_has_to_let_somebody_in() {
 }
 
 #[test]
-fn errors_say_what_to_do_and_never_the_secret() {
+fn config_errors_give_advice_and_never_contain_the_secret() {
     for error in [
         error(complete().limit_connects_per_ip(RateLimit::per_hour(0))),
         error(complete().max_store_loads(0)),
@@ -211,7 +211,7 @@ fn errors_say_what_to_do_and_never_the_secret() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_debug_output_holds_a_secret_a_session_id_or_a_user_key() {
+async fn no_debug_output_contains_a_secret_a_session_id_or_a_user_key() {
     let builder = || complete().secrets([SECRET, "canary-secret-old"]);
     let auth = builder().build().unwrap();
     let source = ExpressSource::new("connect.sid", [SECRET]).unwrap();

@@ -59,7 +59,7 @@ async fn connect(
 }
 
 #[tokio::test]
-async fn who_is_logged_in_by_the_cookie_is_known_without_a_store() {
+async fn a_cookie_session_is_authorized_without_a_store() {
     let auth = over(cookie_session()).build().unwrap();
     assert_eq!(connect(&auth, signed("session", ANN, "key1")).await, Ok(()));
     for refused in [signed("session", NOBODY, "key1"), signed("session", ANN, "key2")] {
@@ -68,7 +68,7 @@ async fn who_is_logged_in_by_the_cookie_is_known_without_a_store() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_is_given_all_the_same_is_not_asked() {
+async fn a_cookie_session_never_asks_a_configured_store() {
     let store = Arc::new(CountingStore::new(MemoryStore::for_tests()));
     let auth = over(cookie_session()).store(store.clone()).build().unwrap();
     let (app, io) = serve(&auth);
@@ -81,7 +81,7 @@ async fn a_store_that_is_given_all_the_same_is_not_asked() {
 }
 
 #[tokio::test]
-async fn what_the_middleware_would_call_expired_is() {
+async fn a_session_that_koa_calls_expired_is_expired() {
     let clock = Arc::new(FakeClock::default());
     let source = KoaSource::in_cookie("koa.sess", ["key1"], KeygripHash::Sha1).unwrap();
     let auth = Authorizer::<i64>::builder()
@@ -99,7 +99,7 @@ async fn what_the_middleware_would_call_expired_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_its_time_is_over_the_client_is_asked_for_the_cookie_that_it_has_now() {
+async fn an_expired_cookie_session_ends_and_its_client_may_reconnect() {
     let source = KoaSource::in_cookie("koa.sess", ["key1"], KeygripHash::Sha1).unwrap();
     let auth = over(source).clock(Arc::new(FakeClock::default())).build().unwrap();
     let (app, io) = serve(&auth);
@@ -117,13 +117,13 @@ async fn when_its_time_is_over_the_client_is_asked_for_the_cookie_that_it_has_no
 }
 
 #[test]
-fn a_kind_that_needs_a_store_is_not_built_without_one() {
+fn a_source_that_needs_a_store_is_refused_without_one() {
     let in_store = KoaSource::in_store("koa.sess", ["key1"], KeygripHash::Sha1).unwrap();
     assert!(matches!(over(in_store).build(), Err(ConfigError::MissingStore)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_on_it_lasts_an_hour_or_as_long_as_configured_and_is_invited_back() {
+async fn a_cookie_session_lasts_an_hour_or_max_connection_age() {
     let hour = Duration::from_secs(3600);
     let minute = Duration::from_secs(60);
     for (auth, age) in [

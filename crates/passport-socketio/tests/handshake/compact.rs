@@ -71,7 +71,7 @@ async fn kept(
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_that_is_kept_pins_the_buffer_that_the_request_was_read_into() {
+async fn the_kept_request_does_not_hold_the_buffer_it_was_read_into() {
     let (buffer, request) = read(OPEN);
     assert!(!buffer.is_unique(), "it is pinned by what was read");
     drop(request);
@@ -86,7 +86,7 @@ async fn nothing_that_is_kept_pins_the_buffer_that_the_request_was_read_into() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_of_it_is_as_it_was_but_for_cookies_and_session_ids() {
+async fn the_kept_request_lacks_only_cookies_and_session_ids() {
     for (uri, expected) in [
         (OPEN, "/socket.io/?EIO=4&transport=websocket&tenant=7"),
         (UPGRADE, "/socket.io/?EIO=4&transport=websocket&sid=AAAAAAAAAAAAAAAA"),
@@ -102,7 +102,7 @@ async fn all_of_it_is_as_it_was_but_for_cookies_and_session_ids() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_app_may_keep_its_cookies() {
+async fn keep_cookies_keeps_cookies_and_the_query() {
     let (_, kept) = kept(OPEN, AuthorizerBuilder::keep_cookies).await;
     let (_, before) = read(OPEN);
     assert_eq!(&kept.headers, before.headers());
@@ -110,7 +110,7 @@ async fn an_app_may_keep_its_cookies() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn values_lie_side_by_side_in_one_buffer() {
+async fn kept_values_are_adjacent_in_one_buffer() {
     let (_, kept) = kept(OPEN, |builder| builder).await;
     let mut places: Vec<_> =
         kept.headers.values().map(|value| value.as_bytes().as_ptr_range()).collect();

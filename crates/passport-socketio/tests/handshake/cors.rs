@@ -41,7 +41,7 @@ fn mentions_cors(headers: &HeaderMap) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_allowed_page_may_read_the_answers_whatever_they_are() {
+async fn an_allowed_page_can_read_all_answers() {
     let server = server();
     let unknown = "/socket.io/?EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAA";
     for (method, uri, status) in [
@@ -58,7 +58,7 @@ async fn an_allowed_page_may_read_the_answers_whatever_they_are() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_else_is_told_anything() {
+async fn other_pages_get_no_cors_headers() {
     // Beside an https:// one, the server's own would have to be https://, too.
     let server = Server::with(true, |builder| builder.origin("http://app.example"));
     server.io.ns("/", ignore.with(server.auth.required()));
@@ -76,7 +76,7 @@ async fn nobody_else_is_told_anything() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_allowed_by_a_rule_may_read_the_answers_and_no_neighbour_of_it() {
+async fn a_page_allowed_by_a_rule_can_read_answers_and_a_similar_one_not() {
     type Rule = fn(Builder) -> Builder;
     let rules: [(Rule, &str, &str); 5] = [
         (|b| b.origin("https://*.app.example"), "https://a.b.app.example", "https://app.example"),
@@ -106,7 +106,7 @@ async fn what_is_allowed_by_a_rule_may_read_the_answers_and_no_neighbour_of_it()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_of_the_function_for_origins_refuses_and_is_no_denial() {
+async fn a_panic_in_origin_if_is_answered_with_503() {
     let server = Server::with(true, |builder| builder.origin_if(|_| panic!("origin_if panics")));
     server.io.ns("/", ignore.with(server.auth.required()));
     for method in [Method::GET, Method::OPTIONS] {
@@ -118,7 +118,7 @@ async fn a_panic_of_the_function_for_origins_refuses_and_is_no_denial() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_preflight_of_an_allowed_page_is_answered_before_anything_is_looked_up() {
+async fn a_preflight_of_an_allowed_page_is_answered_without_a_load() {
     let server = server();
     let cookie = cookie("ann");
     let asks = [
@@ -149,7 +149,7 @@ async fn a_preflight_of_another_page_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_layers_name_the_origin_once() {
+async fn two_layers_set_the_cors_headers_once() {
     let server = server();
     let app = server.app.clone().layer(server.auth.layer());
     let (status, headers) = ask(&app, Method::GET, OPEN, &[("origin", APP)]).await;
@@ -159,7 +159,7 @@ async fn two_layers_name_the_origin_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_allowed_page_may_read_when_to_come_back() {
+async fn an_allowed_page_can_read_retry_after() {
     let server = Server::with(true, |builder| builder.origin(APP).retry_at_http());
     let cookie = cookie("down");
     let asks = [("origin", APP), ("cookie", &*cookie)];

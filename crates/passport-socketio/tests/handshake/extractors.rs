@@ -75,7 +75,7 @@ async fn answers(client: &mut Client) -> Vec<Value> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn message_handlers_take_them_and_those_that_need_what_is_missing_are_not_run() {
+async fn a_message_handler_runs_only_if_its_extractors_succeed() {
     for layer in [false, true] {
         let server = Server::new(layer);
         server.io.ns("/", answering.with(server.auth.optional()));
@@ -110,7 +110,7 @@ async fn a_connect_handler_that_takes_auth_is_not_run_for_guests() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_disconnect_handler_still_learns_who_it_was_and_leaks_nobody() {
+async fn a_disconnect_handler_can_read_the_user_and_nothing_leaks() {
     for layer in [false, true] {
         let server = Server::new(layer);
         let (left, mut leaving) = mpsc::unbounded_channel();
@@ -145,7 +145,7 @@ async fn a_disconnect_handler_still_learns_who_it_was_and_leaks_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_handler_kept_is_no_longer_live_once_its_socket_is_gone() {
+async fn an_auth_kept_by_a_handler_is_not_live_after_its_socket_closed() {
     let server = Server::new(false);
     let kept = Arc::new(Mutex::new(None));
     let on_connect = {

@@ -208,16 +208,16 @@ async fn nothing_is_left(layer: Layer) {
 }
 
 #[tokio::test]
-async fn without_our_layer_nothing_is_left_of_connections_that_are_over() {
+async fn no_request_or_user_outlives_its_connection_without_a_layer() {
     nothing_is_left(Layer::None).await;
 }
 
 #[tokio::test]
-async fn with_our_layer_around_the_hosts_nothing_is_left_of_connections_that_are_over() {
+async fn no_request_or_user_outlives_its_connection_with_layer() {
     nothing_is_left(Layer::Around).await;
 }
 
 #[tokio::test]
-async fn with_our_layer_over_the_hosts_nothing_is_left_of_connections_that_are_over() {
+async fn no_request_or_user_outlives_its_connection_with_layer_over() {
     nothing_is_left(Layer::Over).await;
 }

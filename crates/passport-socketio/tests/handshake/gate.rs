@@ -21,7 +21,7 @@ fn foreign(who: &str) -> impl Iterator<Item = (&'static str, String)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn required_admits_members_as_who_they_are() {
+async fn required_admits_users_with_their_identity() {
     for layer in [false, true] {
         let server = Server::new(layer);
         server.io.ns("/", greet.with(server.auth.required()));
@@ -34,7 +34,7 @@ async fn required_admits_members_as_who_they_are() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn required_refuses_everybody_else_with_a_code_and_nothing_more() {
+async fn required_refuses_all_other_clients_with_a_code_only() {
     for layer in [false, true] {
         let server = Server::new(layer);
         server.io.ns("/", greet.with(server.auth.required()));
@@ -57,7 +57,7 @@ async fn required_refuses_everybody_else_with_a_code_and_nothing_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn optional_admits_whoever_is_not_logged_in_as_a_guest_without_asking_fail() {
+async fn optional_admits_clients_without_a_login_as_guests_without_fail() {
     for layer in [false, true] {
         let server = Server::with(layer, |builder| builder.fail(|_| panic!("fail was asked")));
         server.io.ns("/", greet.with(server.auth.optional()));
@@ -84,7 +84,7 @@ async fn optional_admits_whoever_is_not_logged_in_as_a_guest_without_asking_fail
 }
 
 #[tokio::test(start_paused = true)]
-async fn optional_makes_no_guest_of_an_error_or_a_rejection() {
+async fn optional_refuses_errors_and_rejections() {
     for layer in [false, true] {
         let server = Server::with(layer, |builder| {
             builder.success(async |_| Err(passport_socketio::Reject::new("banned")))
@@ -99,7 +99,7 @@ async fn optional_makes_no_guest_of_an_error_or_a_rejection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_the_layer_a_foreign_origin_reads_forbidden_also_where_guests_are_welcome() {
+async fn a_foreign_origin_is_forbidden_in_every_namespace_without_the_layer() {
     let server = Server::new(false);
     server.io.ns("/", ignore.with(server.auth.required()));
     server.io.ns("/lobby", ignore.with(server.auth.optional()));
@@ -110,7 +110,7 @@ async fn without_the_layer_a_foreign_origin_reads_forbidden_also_where_guests_ar
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_namespaces_of_one_connection_have_their_own_rules() {
+async fn each_namespace_of_a_connection_applies_its_own_gate() {
     for layer in [false, true] {
         let server = Server::new(layer);
         server.io.ns("/", greet.with(server.auth.required()));
@@ -126,7 +126,7 @@ async fn two_namespaces_of_one_connection_have_their_own_rules() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_logs_in_after_a_refusal_is_admitted_on_the_same_connection() {
+async fn a_refused_client_can_log_in_and_connect_on_the_same_connection() {
     for layer in [false, true] {
         let server = Server::new(layer);
         server.io.ns("/", greet.with(server.auth.required()));

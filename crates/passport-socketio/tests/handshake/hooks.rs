@@ -36,7 +36,7 @@ impl Drop for Waiting {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_hook_that_never_ends_leaves_nothing_behind() {
+async fn a_success_hook_that_never_ends_is_dropped_and_leaves_no_state() {
     for layer in [false, true] {
         let log = Log::default();
         let hook = {
@@ -58,7 +58,7 @@ async fn a_success_hook_that_never_ends_leaves_nothing_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_is_connected_before_success_agrees() {
+async fn a_client_is_connected_only_after_success_agrees() {
     for layer in [false, true] {
         let (asked, agree, log) =
             (Arc::new(Notify::new()), Arc::new(Notify::new()), Log::default());
@@ -91,7 +91,7 @@ async fn nobody_is_connected_before_success_agrees() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn success_is_asked_once_for_every_connect_and_told_its_namespace() {
+async fn success_is_called_once_for_each_connect_with_its_namespace() {
     for layer in [false, true] {
         let log = Log::default();
         let hook = {
@@ -120,7 +120,7 @@ async fn success_is_asked_once_for_every_connect_and_told_its_namespace() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn success_can_let_a_user_into_one_namespace_and_not_into_another() {
+async fn success_can_admit_a_user_to_one_namespace_and_refuse_another() {
     for layer in [false, true] {
         let server = Server::with(layer, |builder| {
             builder.success(async |candidate: Candidate<User>| match candidate.namespace() {
@@ -137,7 +137,7 @@ async fn success_can_let_a_user_into_one_namespace_and_not_into_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_leaves_while_success_is_asked_leaves_nothing_behind() {
+async fn a_client_that_leaves_during_success_leaves_no_state() {
     for layer in [false, true] {
         let (asked, agree) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let hook = {
@@ -161,7 +161,7 @@ async fn a_client_that_leaves_while_success_is_asked_leaves_nothing_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fail_sees_every_refusal_with_its_code_and_may_say_what_the_client_reads() {
+async fn fail_sees_the_code_of_each_refusal_and_can_set_the_clients_text() {
     for layer in [false, true] {
         let log = Log::default();
         let seen = log.clone();
@@ -193,7 +193,7 @@ async fn fail_sees_every_refusal_with_its_code_and_may_say_what_the_client_reads
 }
 
 #[tokio::test(start_paused = true)]
-async fn fail_may_make_guests_on_a_required_namespace_of_those_who_could_be() {
+async fn fail_can_admit_guests_to_a_required_namespace_but_not_errors() {
     for layer in [false, true] {
         let server = Server::with(layer, |builder| builder.fail(Failure::guest));
         let on_connect = async |socket: SocketRef, user: MaybeAuth<User>| {
@@ -213,7 +213,7 @@ async fn fail_may_make_guests_on_a_required_namespace_of_those_who_could_be() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fail_can_make_no_guest_of_a_rejected_user_or_a_foreign_page() {
+async fn fail_can_not_admit_a_rejected_user_or_a_foreign_page_as_a_guest() {
     let server = Server::with(false, |builder| {
         builder.fail(Failure::guest).success(async |_| Err(Reject::new("banned")))
     });
@@ -226,7 +226,7 @@ async fn fail_can_make_no_guest_of_a_rejected_user_or_a_foreign_page() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refuse_is_the_default_text() {
+async fn refuse_sends_the_default_text() {
     let server = Server::with(false, |builder| builder.fail(Failure::refuse));
     server.io.ns("/", ignore.with(server.auth.required()));
     for (who, message) in [("anonymous", "unauthorized"), ("corrupt", "server_error")] {
@@ -236,7 +236,7 @@ async fn refuse_is_the_default_text() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn on_an_optional_namespace_fail_is_asked_about_those_who_can_be_no_guests_only() {
+async fn an_optional_namespace_calls_fail_only_for_errors() {
     for layer in [false, true] {
         let server =
             Server::with(layer, |builder| builder.fail(|failure| failure.refuse_with("asked")));

@@ -35,7 +35,7 @@ fn server() -> Server {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_foreign_origin_is_refused_before_a_connection_or_the_store_is_spent_on_it() {
+async fn a_foreign_origin_is_refused_without_a_connection_or_a_load() {
     let server = server();
     for foreign in ["https://evil.example", "https://app.example", "null"] {
         let answer = Client::open(&server.app, headers(foreign)).await.err();
@@ -52,7 +52,7 @@ async fn a_foreign_origin_is_refused_before_a_connection_or_the_store_is_spent_o
 
 /// The host's own answers, whatever it makes of a query by then.
 #[tokio::test(start_paused = true)]
-async fn what_the_host_opens_no_connection_for_is_not_looked_up() {
+async fn a_request_that_opens_no_connection_loads_no_session() {
     let mut opened = 0;
     for version in ["EIO=4", "EIO=3", "EIO=2", "EIO=5", "EIO=4=5", "EIO=", "eio=4", ""] {
         for transport in ["polling", "polling=", "Polling", "webtransport", ""] {
@@ -69,7 +69,7 @@ async fn what_the_host_opens_no_connection_for_is_not_looked_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_own_origin_is_let_through() {
+async fn the_layer_passes_requests_of_the_servers_own_origin() {
     let server = server();
     let own = headers("http://app.example");
     let mut client = Client::open(&server.app, own).await.unwrap();
@@ -77,7 +77,7 @@ async fn the_own_origin_is_let_through() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn later_requests_of_a_connection_have_their_origin_checked_too() {
+async fn the_origin_of_later_requests_of_a_connection_is_checked() {
     let server = server();
     let mut client = Client::open(&server.app, headers("http://app.example")).await.unwrap();
     client.connect("/").await.unwrap();
@@ -104,7 +104,7 @@ async fn the_fail_hook_sees_a_foreign_origin_and_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_session_is_loaded_once_for_handshake_and_first_connect_and_again_for_every_other() {
+async fn handshake_and_first_connect_share_one_load_and_later_connects_do_not() {
     let server = server();
     let mut client = Client::of(&server.app, "ann").await;
     assert_eq!(server.store.loads(), 1);
@@ -118,7 +118,7 @@ async fn the_session_is_loaded_once_for_handshake_and_first_connect_and_again_fo
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_the_layer_every_connect_loads_the_session_and_the_handshake_does_not() {
+async fn without_the_layer_only_the_connect_loads_the_session() {
     let server = Server::new(false);
     server.io.ns("/", ignore.with(server.auth.required()));
     let mut client = Client::of(&server.app, "ann").await;
@@ -128,7 +128,7 @@ async fn without_the_layer_every_connect_loads_the_session_and_the_handshake_doe
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_handshake_found_is_used_for_a_second_and_not_longer() {
+async fn the_handshakes_lookup_is_used_for_one_second() {
     for (millis, loads) in [(0, 1), (1000, 1), (1001, 2)] {
         let server = server();
         let mut client = Client::of(&server.app, "ann").await;
@@ -139,7 +139,7 @@ async fn what_the_handshake_found_is_used_for_a_second_and_not_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_of_the_handshake_is_not_remembered_longer_either() {
+async fn a_refused_lookup_of_the_handshake_is_used_for_one_second() {
     let server = server();
     let mut client = Client::of(&server.app, "unknown").await;
     let life = passport_socketio::store::Life::Forever;
@@ -150,7 +150,7 @@ async fn a_refusal_of_the_handshake_is_not_remembered_longer_either() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn later_requests_of_a_connection_load_nothing() {
+async fn later_requests_of_a_connection_load_no_session() {
     let server = server();
     let mut client = Client::of(&server.app, "ann").await;
     client.connect("/").await.unwrap();
@@ -177,7 +177,7 @@ async fn held_by_host(server: &Server) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_cookie_is_not_kept_by_the_host_unless_the_app_wants_it() {
+async fn the_layer_removes_the_cookie_unless_keep_cookies_is_set() {
     let (with, without) = (json!(["held", [true, true]]), json!(["held", [false, true]]));
     assert_eq!(held_by_host(&Server::new(true)).await, without);
     assert_eq!(held_by_host(&Server::new(false)).await, with);
@@ -209,7 +209,7 @@ async fn other_routes_pass_untouched() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_path_is_guarded_where_it_is_configured() {
+async fn a_configured_path_is_guarded() {
     let store = crate::common::world::store();
     let auth: Authorizer<_> =
         crate::common::world::auth_over(store.clone()).path("/rt").build().unwrap();

@@ -59,7 +59,7 @@ fn assert_about(took: Duration, expected: Duration) {
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 #[tokio::test(start_paused = true)]
-async fn a_login_that_ends_takes_its_connection_along() {
+async fn the_end_of_a_login_closes_its_connection() {
     let server = server(true, |builder| builder);
     let mut client = Client::of(&server.app, "ann").await;
     client.connect("/").await.unwrap();
@@ -72,7 +72,7 @@ async fn a_login_that_ends_takes_its_connection_along() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_that_invites_back_closes_the_connection_and_disconnects_nobody() {
+async fn an_end_with_reconnect_closes_the_connection_without_a_disconnect() {
     let server = server(true, |builder| builder);
     let mut client = Client::of(&server.app, "ann").await;
     client.connect("/").await.unwrap();
@@ -89,7 +89,7 @@ async fn an_end_that_invites_back_closes_the_connection_and_disconnects_nobody()
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_rejected_from_one_namespace_keeps_the_connection_for_the_others() {
+async fn a_user_rejected_in_one_namespace_keeps_the_connection() {
     let banned = Arc::new(Mutex::new(Vec::<&str>::new()));
     let list = banned.clone();
     let server = server(true, |builder| {
@@ -116,7 +116,7 @@ async fn who_is_rejected_from_one_namespace_keeps_the_connection_for_the_others(
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_rejected_and_let_in_again_keeps_the_connection() {
+async fn a_rejected_user_who_is_admitted_again_keeps_the_connection() {
     let banned = Arc::new(AtomicBool::new(false));
     let list = banned.clone();
     let server = server(true, |builder| {
@@ -138,7 +138,7 @@ async fn who_is_rejected_and_let_in_again_keeps_the_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_comes_in_on_a_connection_that_is_about_to_be_cut() {
+async fn no_socket_is_admitted_on_a_connection_that_is_about_to_be_cut() {
     let server = server(true, |builder| {
         builder.success(async |candidate: Candidate<User>| {
             if candidate.namespace() == "/lobby" {
@@ -162,7 +162,7 @@ async fn nobody_comes_in_on_a_connection_that_is_about_to_be_cut() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_rejected_and_does_not_read_is_closed_wherever_else_they_are() {
+async fn a_rejected_client_that_reads_nothing_loses_its_whole_connection() {
     let banned = Arc::new(AtomicBool::new(false));
     let list = banned.clone();
     let server = server(true, |builder| {
@@ -182,7 +182,7 @@ async fn who_is_rejected_and_does_not_read_is_closed_wherever_else_they_are() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_the_plain_layer_an_end_disconnects_and_the_connection_stays() {
+async fn with_the_plain_layer_an_end_keeps_the_connection_open() {
     let server = server(false, |builder| builder);
     let mut client = Client::of(&server.app, "ann").await;
     client.connect("/").await.unwrap();
@@ -194,7 +194,7 @@ async fn with_the_plain_layer_an_end_disconnects_and_the_connection_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_does_not_read_is_closed_like_any_other() {
+async fn an_ended_client_that_reads_nothing_is_closed_in_time() {
     let server = server(true, |builder| builder);
     let mut client = Client::of(&server.app, "ann").await;
     client.connect("/").await.unwrap();
@@ -208,7 +208,7 @@ async fn a_client_that_does_not_read_is_closed_like_any_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_says_nothing_is_closed_after_the_time_to_connect() {
+async fn a_client_that_sends_nothing_is_closed_after_connect_within() {
     for within in [10, 3] {
         let set = |builder: Builder| match within {
             10 => builder,
@@ -227,7 +227,7 @@ async fn who_says_nothing_is_closed_after_the_time_to_connect() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn however_long_the_time_to_connect_is_nothing_waits_for_who_is_gone() {
+async fn a_long_connect_within_leaves_no_task_for_a_closed_connection() {
     let day = Duration::from_secs(24 * 60 * 60);
     let server = server(true, |builder| builder.connect_within(day));
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
@@ -244,7 +244,7 @@ async fn however_long_the_time_to_connect_is_nothing_waits_for_who_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_in_a_namespace_is_not_closed_whichever_it_is() {
+async fn a_client_in_any_namespace_is_not_closed() {
     let server = server(true, |builder| builder);
     let mut member = Client::of(&server.app, "ann").await;
     member.connect("/").await.unwrap();
@@ -261,7 +261,7 @@ async fn who_is_in_a_namespace_is_not_closed_whichever_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_was_refused_and_is_nowhere_is_closed_after_the_time_to_connect() {
+async fn a_refused_client_in_no_namespace_is_closed_after_connect_within() {
     let server = server(true, |builder| builder);
     let mut client = Client::of(&server.app, "unknown").await;
     assert!(client.connect("/").await.is_err());
@@ -269,7 +269,7 @@ async fn who_was_refused_and_is_nowhere_is_closed_after_the_time_to_connect() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_was_refused_while_in_another_namespace_is_closed_once_they_have_left_that() {
+async fn a_refused_client_is_closed_after_it_left_its_last_namespace() {
     let server = server(true, |builder| builder);
     let mut client = Client::anonymous(&server.app).await;
     client.connect("/lobby").await.unwrap();
@@ -281,7 +281,7 @@ async fn who_was_refused_while_in_another_namespace_is_closed_once_they_have_lef
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_goes_from_one_namespace_to_the_next_is_not_closed_in_between() {
+async fn a_client_that_changes_namespaces_is_not_closed() {
     let server = server(true, |builder| builder.connect_within(Duration::from_secs(2)));
     let mut client = Client::anonymous(&server.app).await;
     client.connect("/public").await.unwrap();
@@ -296,7 +296,7 @@ async fn who_goes_from_one_namespace_to_the_next_is_not_closed_in_between() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_was_refused_and_then_let_in_is_not_closed() {
+async fn a_refused_client_that_is_admitted_later_is_not_closed() {
     let server = server(true, |builder| builder);
     let mut client = Client::of(&server.app, "unknown").await;
     assert!(client.connect("/").await.is_err());
@@ -308,7 +308,7 @@ async fn who_was_refused_and_then_let_in_is_not_closed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_refused_too_often_in_a_row_is_closed() {
+async fn a_client_is_closed_after_max_refused_connects_in_a_row() {
     let server = server(true, |builder| builder.max_refused_connects(3));
     let mut client = Client::of(&server.app, "unknown").await;
     client.connect("/lobby").await.unwrap();
@@ -319,7 +319,7 @@ async fn who_is_refused_too_often_in_a_row_is_closed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_socket_let_in_beside_too_many_refusals_keeps_its_connection() {
+async fn an_admitted_socket_keeps_its_connection_despite_many_refusals() {
     let server = server(true, |builder| {
         builder.max_refused_connects(3).success(async |candidate: Candidate<User>| {
             if candidate.namespace() == "/lobby" {
@@ -341,7 +341,7 @@ async fn a_socket_let_in_beside_too_many_refusals_keeps_its_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_it_cannot_be_closed_each_further_attempt_waits_for_a_second() {
+async fn the_plain_layer_delays_connects_after_five_refusals_by_a_second() {
     let server = server(false, |builder| builder);
     let mut client = Client::of(&server.app, "unknown").await;
     let mut waits = Vec::new();

@@ -44,7 +44,7 @@ fn too_many() -> Answer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn handshakes_of_an_address_are_limited_whoever_they_are_and_cost_nothing_then() {
+async fn handshakes_of_an_address_over_the_limit_load_no_session() {
     let server = server(true, |builder| builder.limit_handshakes_per_ip(THREE));
     for who in ["ann", "bob", "unknown"] {
         open(&server, "192.0.2.1", who).await.unwrap();
@@ -59,7 +59,7 @@ async fn handshakes_of_an_address_are_limited_whoever_they_are_and_cost_nothing_
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_answer_says_when_to_come_back_and_a_page_of_an_allowed_origin_may_read_it() {
+async fn a_rate_limited_answer_has_retry_after_and_cors_headers() {
     let server = server(true, |builder| {
         builder.origin("https://app.example").limit_handshakes_per_ip(RateLimit::per_minute(1))
     });
@@ -92,7 +92,7 @@ async fn foreign_origins_and_later_requests_of_a_connection_are_not_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_proxies_that_are_trusted_say_whose_handshake_it_is() {
+async fn only_a_trusted_proxy_can_name_the_address_of_a_handshake() {
     let server =
         server(true, |builder| builder.trust_proxy(["10.0.0.0/8"]).limit_handshakes_per_ip(THREE));
     let open = async |peer: &str, forwarded: String| {
@@ -134,7 +134,7 @@ async fn connects_of_an_address_are_limited_with_and_without_the_layer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn looks_at_a_session_are_limited_and_a_handshake_with_its_namespace_is_one() {
+async fn lookups_of_a_session_are_limited_and_a_handshake_counts_once() {
     for layer in [false, true] {
         let server = server(layer, |builder| builder.limit_connects_per_session(THREE));
         for _ in 0..3 {
@@ -154,7 +154,7 @@ async fn looks_at_a_session_are_limited_and_a_handshake_with_its_namespace_is_on
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_uses_up_the_allowance_of_a_session_that_is_not_theirs() {
+async fn a_forged_cookie_does_not_use_up_the_allowance_of_a_session() {
     let server = server(true, |builder| builder.limit_connects_per_session(THREE));
     let forged = cookie("ann").replace("connect.sid=s%3Aann.", "connect.sid=s%3Aann.x");
     for _ in 0..9 {
@@ -165,7 +165,7 @@ async fn nobody_uses_up_the_allowance_of_a_session_that_is_not_theirs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn to_ask_who_somebody_is_is_not_counted() {
+async fn authorize_and_explain_are_not_rate_limited() {
     let server = server(true, |builder| builder.limit_connects_per_session(THREE));
     let request = Request::get("/").header("cookie", cookie("ann")).body(()).unwrap();
     let (request, ()) = request.into_parts();
@@ -177,7 +177,7 @@ async fn to_ask_who_somebody_is_is_not_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fail_sees_the_code_and_makes_no_guest_of_it() {
+async fn fail_can_not_admit_a_rate_limited_client_as_a_guest() {
     let (seen, mut codes) = tokio::sync::mpsc::unbounded_channel();
     let server = server(true, |builder| {
         builder.limit_handshakes_per_ip(RateLimit::per_hour(1)).fail(move |failure: &Failure| {
@@ -191,7 +191,7 @@ async fn fail_sees_the_code_and_makes_no_guest_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_nobody_knows_the_peer_addresses_are_not_limited() {
+async fn handshakes_without_a_peer_address_are_not_limited() {
     let server = server(true, |builder| builder.limit_handshakes_per_ip(THREE));
     for _ in 0..9 {
         Client::of(&server.app, "ann").await;
@@ -199,7 +199,7 @@ async fn where_nobody_knows_the_peer_addresses_are_not_limited() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn times_may_be_as_long_as_can_be_written() {
+async fn every_timeout_can_be_duration_max() {
     let server = Server::with(true, |builder| {
         let builder = builder.store_timeout(Duration::MAX).deserializer_timeout(Duration::MAX);
         builder.connect_within(Duration::MAX).max_connection_age(Duration::MAX)
@@ -219,7 +219,7 @@ async fn open_through(server: &Server, peer: &str, headers: &[(&str, &str)]) -> 
 }
 
 #[tokio::test]
-async fn pages_behind_a_proxy_are_let_in_by_what_it_says_and_by_nobody_elses_word() {
+async fn only_a_trusted_proxy_can_name_the_servers_own_origin() {
     let server = server(true, |builder| builder.trust_proxy(["10.0.0.0/8"]));
     let page = ("origin", "https://app.example:8443");
     for said in [
@@ -238,7 +238,7 @@ async fn pages_behind_a_proxy_are_let_in_by_what_it_says_and_by_nobody_elses_wor
 }
 
 #[tokio::test]
-async fn behind_a_proxy_that_writes_forwarded_the_clients_are_counted() {
+async fn clients_behind_a_proxy_that_sends_forwarded_are_counted_each() {
     let set = |builder: Builder| {
         builder.trust_proxy(["10.0.0.0/8"]).limit_handshakes_per_ip(RateLimit::per_hour(1))
     };

@@ -34,7 +34,7 @@ fn serve(server: &Server) {
 const NAMESPACES: [&str; 5] = ["/", "/inner", "/between", "/dyn/1", "/dyn-inner/1"];
 
 #[tokio::test]
-async fn an_anonymous_client_is_refused_wherever_the_gate_stands_among_middlewares() {
+async fn the_gate_refuses_anonymous_clients_at_any_middleware_position() {
     for layer in [false, true] {
         let server = Server::new(layer);
         serve(&server);
@@ -46,7 +46,7 @@ async fn an_anonymous_client_is_refused_wherever_the_gate_stands_among_middlewar
 }
 
 #[tokio::test]
-async fn a_member_is_admitted_wherever_the_gate_stands_among_middlewares() {
+async fn the_gate_admits_users_at_any_middleware_position() {
     for layer in [false, true] {
         let server = Server::new(layer);
         serve(&server);
@@ -59,7 +59,7 @@ async fn a_member_is_admitted_wherever_the_gate_stands_among_middlewares() {
 }
 
 #[tokio::test]
-async fn a_middleware_behind_the_gate_knows_the_user_and_is_not_asked_about_others() {
+async fn a_middleware_after_the_gate_runs_for_admitted_users_only() {
     let server = Server::new(false);
     let asked = Arc::new(AtomicUsize::new(0));
     let only_ann = {
@@ -80,7 +80,7 @@ async fn a_middleware_behind_the_gate_knows_the_user_and_is_not_asked_about_othe
 }
 
 #[tokio::test]
-async fn a_user_whom_a_middleware_behind_the_gate_refuses_leaves_nothing_behind() {
+async fn a_refusal_by_a_middleware_after_the_gate_leaves_no_state() {
     for layer in [false, true] {
         let server = Server::new(layer);
         server.io.ns("/", ignore.with(refuse).with(server.auth.required()));
@@ -93,7 +93,7 @@ async fn a_user_whom_a_middleware_behind_the_gate_refuses_leaves_nothing_behind(
 }
 
 #[tokio::test]
-async fn a_middleware_before_the_gate_knows_nobody_yet() {
+async fn a_middleware_before_the_gate_sees_no_user() {
     let server = Server::new(true);
     let early = async |user: MaybeAuth<User>| {
         if user.user().is_some() { Err("known too early") } else { Ok(()) }
@@ -107,7 +107,7 @@ async fn a_middleware_before_the_gate_knows_nobody_yet() {
 }
 
 #[tokio::test]
-async fn a_namespace_without_a_gate_knows_nobody() {
+async fn a_namespace_without_a_gate_sees_no_user() {
     let server = Server::new(true);
     server.io.ns("/", async |socket: SocketRef, user: MaybeAuth<User>| {
         socket.emit("known", &user.user().is_some()).unwrap();

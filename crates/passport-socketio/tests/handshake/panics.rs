@@ -46,17 +46,17 @@ async fn refuses_only(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panicking_store() {
+async fn a_panicking_store_refuses_only_its_own_connection() {
     refuses_only("store-panics", "try_again", |builder| builder).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panicking_deserializer() {
+async fn a_panicking_deserializer_refuses_only_its_own_connection() {
     refuses_only("user-panics", "try_again", |builder| builder).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panicking_user_id() {
+async fn a_panicking_user_id_refuses_only_its_own_connection() {
     refuses_only("ann", "try_again", |builder| {
         builder.user_id(|user: &User| {
             assert_ne!(user.name, "ann", "user_id panics");
@@ -67,7 +67,7 @@ async fn a_panicking_user_id() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panicking_success_hook() {
+async fn a_panicking_success_hook_refuses_only_its_own_connection() {
     refuses_only("ann", "try_again", |builder| {
         builder.success(async |candidate: Candidate<User>| {
             assert_ne!(candidate.user().name, "ann", "success panics");
@@ -78,7 +78,7 @@ async fn a_panicking_success_hook() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panicking_fail_hook() {
+async fn a_panicking_fail_hook_refuses_only_its_own_connection() {
     let asked = Arc::new(AtomicBool::new(false));
     let noted = asked.clone();
     let hook = move |_: &Failure| {
@@ -90,7 +90,7 @@ async fn a_panicking_fail_hook() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panicking_fail_hook_behind_the_layer_leaves_the_refusal_of_an_origin_as_it_is() {
+async fn a_panicking_fail_hook_does_not_change_the_refusal_of_an_origin() {
     let server = Server::with(true, |builder| builder.fail(|_| panic!("fail panics")));
     let foreign = [("origin", "https://evil.example".to_owned())];
     let (status, body) = Client::open(&server.app, foreign).await.err().unwrap();
@@ -124,7 +124,7 @@ impl SessionSource for PanickingSource {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panicking_session_source() {
+async fn a_panicking_session_source_refuses_only_its_own_connection() {
     for at in ["locate", "read"] {
         let store = world::store();
         let inner = ExpressSource::new("connect.sid", [world::SECRET]).unwrap();
@@ -147,7 +147,7 @@ async fn a_panicking_session_source() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deserializer_that_never_ends_refuses_its_user_in_time_and_holds_up_nobody() {
+async fn a_deserializer_that_never_ends_times_out_and_delays_no_other_user() {
     for layer in [false, true] {
         let server = Server::with(layer, |builder| {
             // Shorter than a client of these tests is patient.
@@ -184,7 +184,7 @@ async fn a_deserializer_that_never_ends_refuses_its_user_in_time_and_holds_up_no
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panicking_connect_handler_leaves_a_socket_that_ends_like_any_other() {
+async fn a_socket_whose_connect_handler_panicked_still_ends_with_its_login() {
     let server = Server::new(true);
     let panics = async || panic!("the connect handler panics");
     server.io.ns("/", panics.with(server.auth.required()));
@@ -201,7 +201,7 @@ async fn a_panicking_connect_handler_leaves_a_socket_that_ends_like_any_other() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panicking_on_session_end_keeps_no_socket_from_ending() {
+async fn a_panicking_on_session_end_does_not_keep_a_socket_from_ending() {
     let told = Arc::new(AtomicUsize::new(0));
     let count = told.clone();
     let server = Server::with(true, |builder| {
@@ -226,7 +226,7 @@ async fn a_panicking_on_session_end_keeps_no_socket_from_ending() {
 
 /// A hook that gives no answer has not rejected: its sockets stay for the grace, and no longer.
 #[tokio::test(start_paused = true)]
-async fn a_hook_that_panics_in_a_refresh_ends_its_socket_after_the_grace() {
+async fn a_panicking_hook_in_a_refresh_ends_its_socket_after_the_grace() {
     let panics = Arc::new(AtomicBool::new(false));
     let when = panics.clone();
     let server = Server::with(true, |builder| {
@@ -253,7 +253,7 @@ async fn a_hook_that_panics_in_a_refresh_ends_its_socket_after_the_grace() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refresh_that_can_tell_again_settles_the_one_that_could_not() {
+async fn a_successful_refresh_cancels_the_grace_of_a_failed_one() {
     type Set = fn(AuthorizerBuilder<User>, Arc<AtomicBool>) -> AuthorizerBuilder<User>;
     let ways: [(&str, Set); 3] = [
         ("success_panicked", |builder, panics| {

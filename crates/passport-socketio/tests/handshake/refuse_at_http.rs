@@ -45,7 +45,7 @@ fn code(status: StatusCode, code: &str) -> (StatusCode, Value) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_an_option_everybody_gets_a_connection_and_is_refused_in_the_namespace() {
+async fn by_default_refused_clients_get_a_connection() {
     let server = server(|builder| builder);
     for who in GUESTS.into_iter().chain(ERRORS.map(|(who, _)| who)) {
         assert_eq!(open(&server, "polling", Some(who)).await.status(), StatusCode::OK, "{who}");
@@ -53,7 +53,7 @@ async fn without_an_option_everybody_gets_a_connection_and_is_refused_in_the_nam
 }
 
 #[tokio::test(start_paused = true)]
-async fn refuse_at_http_refuses_whoever_was_not_let_in_with_their_code_on_both_transports() {
+async fn refuse_at_http_refuses_handshakes_with_a_code_on_both_transports() {
     let server = server(Builder::refuse_at_http);
     for transport in ["polling", "websocket"] {
         let denied = code(StatusCode::UNAUTHORIZED, "unauthorized");
@@ -76,7 +76,7 @@ async fn refuse_at_http_refuses_whoever_was_not_let_in_with_their_code_on_both_t
 }
 
 #[tokio::test(start_paused = true)]
-async fn retry_at_http_answers_errors_that_may_pass_and_leaves_the_rest_to_the_namespace() {
+async fn retry_at_http_refuses_only_temporary_errors() {
     let server = server(Builder::retry_at_http);
     for (who, says) in ERRORS {
         let answer = open(&server, "polling", Some(who)).await;
@@ -94,7 +94,7 @@ async fn retry_at_http_answers_errors_that_may_pass_and_leaves_the_rest_to_the_n
 }
 
 #[tokio::test(start_paused = true)]
-async fn retry_after_is_a_few_seconds_and_not_the_same_for_everybody() {
+async fn retry_after_is_between_1_and_5_seconds_at_random() {
     let server = server(Builder::retry_at_http);
     let mut seen = std::collections::BTreeSet::new();
     for _ in 0..200 {
@@ -106,7 +106,7 @@ async fn retry_after_is_a_few_seconds_and_not_the_same_for_everybody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fail_is_asked_first_and_may_make_a_guest_of_whom_it_was_asked_about() {
+async fn fail_is_called_before_a_refusal_at_http_and_can_admit_a_guest() {
     let (seen, mut asked) = tokio::sync::mpsc::unbounded_channel();
     let server = server(|builder| {
         builder.refuse_at_http().fail(move |failure: &Failure| {
@@ -130,14 +130,14 @@ async fn fail_is_asked_first_and_may_make_a_guest_of_whom_it_was_asked_about() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_makes_no_guest_at_http_level_either() {
+async fn fail_can_not_admit_a_guest_during_an_outage_at_http() {
     let server = server(|builder| builder.refuse_at_http().fail(Failure::guest));
     let answer = open(&server, "polling", Some("down")).await;
     assert_eq!(refused(answer).await, code(StatusCode::SERVICE_UNAVAILABLE, "try_again"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_allowed_page_may_read_its_refusal() {
+async fn an_allowed_page_can_read_its_refusal() {
     let server = server(|builder| builder.refuse_at_http().origin("https://app.example"));
     let request = Request::get("/socket.io/?EIO=4&transport=polling")
         .header("host", "rt.example")

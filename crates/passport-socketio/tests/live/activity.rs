@@ -93,7 +93,7 @@ async fn said(client: &mut Client, ns: &str, event: &str, ran: &AtomicUsize) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_prolongs_the_session_at_most_once_in_a_while_and_silence_does_not() {
+async fn events_touch_the_session_at_most_once_per_interval() {
     let store = Touched::new();
     let auth = auth_over(store.clone()).touch_on_events(MINUTE).build().unwrap();
     let (app, _, ran) = server(&auth);
@@ -117,8 +117,7 @@ async fn an_event_prolongs_the_session_at_most_once_in_a_while_and_silence_does_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_without_a_max_age_is_given_what_its_store_gave_it_and_an_endless_one_is_left_alone()
- {
+async fn a_touch_without_max_age_uses_the_stores_life_and_skips_endless_ones() {
     let store = Touched::new();
     let auth = auth_over(store.clone()).touch_on_events(MINUTE).build().unwrap();
     let (app, _, ran) = server(&auth);
@@ -137,14 +136,14 @@ async fn a_session_without_a_max_age_is_given_what_its_store_gave_it_and_an_endl
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_can_not_touch_is_found_out_when_the_server_is_built() {
+async fn touch_on_events_with_a_store_that_can_not_touch_is_a_config_error() {
     let without_touch = auth_over(world::store()).touch_on_events(MINUTE).build();
     assert_eq!(without_touch.err(), Some(ConfigError::StoreCantTouch));
 }
 
 /// The client reads nothing, so the disconnect has to wait; what it says meanwhile is not heard.
 #[tokio::test(start_paused = true)]
-async fn a_guarded_handler_is_run_for_users_and_guests_and_not_once_the_login_has_ended() {
+async fn a_guarded_handler_runs_until_the_login_has_ended() {
     let auth = auth_over(world::store()).build().unwrap();
     let (app, live, ran) = server(&auth);
     let mut guest = Client::of(&app, "anonymous").await;

@@ -142,7 +142,7 @@ async fn say_who(socket: SocketRef, user: Auth<usize>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn after_thousands_of_visits_the_registry_is_empty_and_nobody_was_somebody_else() {
+async fn concurrent_visits_never_mix_up_users_and_leave_an_empty_registry() {
     let server = Server::new();
     let mut visitors = JoinSet::new();
     for visitor in 0..VISITORS {

@@ -78,7 +78,7 @@ impl House {
 }
 
 #[tokio::test(start_paused = true)]
-async fn item_16_no_jump_of_the_clock_makes_a_socket_immortal() {
+async fn item_16_sockets_end_in_time_after_a_jump_of_the_clock() {
     // Ten minutes to live; the session is over when the clock says so, or at most `max_stale` later.
     for (jump, at_least, at_most) in [(0, 599, 601), (300, 299, 331), (-300, 599, 931)] {
         let clock = Jumpy::new();
@@ -173,7 +173,7 @@ fn fastify() -> FastifySource {
 }
 
 #[tokio::test]
-async fn item_16_in_redis_a_jump_of_the_clock_makes_no_socket_immortal() {
+async fn item_16_sockets_end_in_time_after_a_jump_of_the_clock_with_redis() {
     let Some(server) = RedisServer::start().await else {
         return;
     };

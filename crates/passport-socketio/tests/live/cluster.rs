@@ -93,7 +93,7 @@ fn nodes<T>(answers: &[(NodeId, T)]) -> HashSet<NodeId> {
 }
 
 #[tokio::test]
-async fn a_revocation_returns_when_every_node_has_done_it() {
+async fn a_revocation_returns_after_every_node_has_executed_it() {
     let Some(server) = RedisServer::start().await else {
         return;
     };
@@ -118,7 +118,7 @@ async fn a_revocation_returns_when_every_node_has_done_it() {
 }
 
 #[tokio::test]
-async fn a_session_is_revoked_on_every_node_and_refused_by_all() {
+async fn a_revoked_session_is_ended_and_refused_on_every_node() {
     let Some(server) = RedisServer::start().await else {
         return;
     };
@@ -136,7 +136,7 @@ async fn a_session_is_revoked_on_every_node_and_refused_by_all() {
 }
 
 #[tokio::test]
-async fn a_revoked_user_is_refused_by_nodes_that_did_not_know_their_sessions() {
+async fn a_revoked_user_is_refused_by_nodes_without_their_sessions() {
     let Some(server) = RedisServer::start().await else {
         return;
     };
@@ -156,7 +156,7 @@ async fn a_revoked_user_is_refused_by_nodes_that_did_not_know_their_sessions() {
 }
 
 #[tokio::test]
-async fn users_are_counted_disconnected_and_refreshed_wherever_they_are() {
+async fn users_are_counted_disconnected_and_refreshed_on_all_nodes() {
     let Some(server) = RedisServer::start().await else {
         return;
     };
@@ -176,7 +176,7 @@ async fn users_are_counted_disconnected_and_refreshed_wherever_they_are() {
 }
 
 #[tokio::test]
-async fn a_node_that_does_not_answer_is_named_and_one_that_is_gone_is_not_waited_for() {
+async fn a_silent_node_is_named_and_a_node_that_left_is_not_waited_for() {
     let Some(server) = RedisServer::start().await else {
         return;
     };
@@ -241,7 +241,7 @@ async fn a_node_that_is_cut_off_is_named_although_redis_has_lost_everything() {
 }
 
 #[tokio::test]
-async fn without_its_redis_a_node_does_what_it_can_and_says_so_and_comes_back() {
+async fn without_redis_an_order_runs_locally_and_is_reported_as_unreached() {
     let Some(server) = RedisServer::start().await else {
         return;
     };
@@ -312,7 +312,7 @@ async fn forged_malformed_and_repeated_messages_are_ignored_and_counted() {
 }
 
 #[tokio::test]
-async fn a_missing_secret_or_redis_is_found_when_joining() {
+async fn joining_fails_without_a_cluster_secret_or_redis() {
     let (_, io) = SocketIo::new_layer();
     let attach = |builder: AuthorizerBuilder<User>| builder.build().unwrap().attach(&io).unwrap();
     let without = attach(builder(&sessions()));
@@ -327,7 +327,7 @@ async fn a_missing_secret_or_redis_is_found_when_joining() {
 }
 
 #[tokio::test]
-async fn nodes_reach_each_other_over_tls_as_the_store_does() {
+async fn nodes_reach_each_other_over_tls() {
     let Some((server, certificates)) = RedisServer::start_with_tls().await else {
         return;
     };
@@ -345,7 +345,7 @@ async fn nodes_reach_each_other_over_tls_as_the_store_does() {
 }
 
 #[tokio::test]
-async fn what_a_cluster_url_must_not_say_is_told_without_its_password() {
+async fn errors_about_a_cluster_url_do_not_contain_its_password() {
     let auth = authorizer(&sessions());
     let live: Live<User> = auth.attach(&SocketIo::new_layer().1).unwrap();
     for (query, what) in [
@@ -368,7 +368,7 @@ async fn on_connect(_: SocketRef<Clustered>) {}
 
 /// Over the host's own Redis adapter.
 #[tokio::test]
-async fn what_is_sent_to_a_user_reaches_them_on_every_node() {
+async fn an_event_to_a_user_reaches_them_on_every_node() {
     let Some(server) = RedisServer::start().await else {
         return;
     };

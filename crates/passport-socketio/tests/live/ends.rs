@@ -39,7 +39,7 @@ async fn is_told(client: &mut Client, ns: &str, reason: EndReason) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_socket_of_the_session_is_told_why_and_disconnected_and_nobody_else() {
+async fn all_sockets_of_an_ended_session_get_a_notice_and_a_disconnect() {
     for reason in
         [EndReason::LoggedOut, EndReason::Expired, EndReason::Revoked, EndReason::UserChanged]
     {
@@ -64,7 +64,7 @@ async fn every_socket_of_the_session_is_told_why_and_disconnected_and_nobody_els
 }
 
 #[tokio::test(start_paused = true)]
-async fn from_then_on_no_handler_is_given_the_user_and_a_disconnect_handler_learns_it_ended() {
+async fn a_disconnect_handler_sees_that_the_login_has_ended() {
     let server = Server::new(false);
     let (left, mut leaving) = mpsc::unbounded_channel();
     let on_connect = async move |socket: SocketRef, user: Auth<User>| {
@@ -84,7 +84,7 @@ async fn from_then_on_no_handler_is_given_the_user_and_a_disconnect_handler_lear
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_reads_nothing_is_disconnected_as_soon_as_there_is_room_to_say_so() {
+async fn a_client_with_a_full_buffer_is_disconnected_as_soon_as_it_reads() {
     let server = server(false);
     let mut client = connected(&server, "ann", &["/"]).await;
     let socket = server.live.user(42).sockets().pop().unwrap();
@@ -107,7 +107,7 @@ async fn a_client_that_reads_nothing_is_disconnected_as_soon_as_there_is_room_to
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_ends_while_its_socket_is_connecting_leaves_no_live_socket() {
+async fn a_session_that_ends_during_connect_leaves_no_live_socket() {
     for layer in [false, true] {
         let server = Server::new(layer);
         let (waiting, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
@@ -152,7 +152,7 @@ async fn a_session_that_ends_between_handshake_and_connect_is_looked_up_again() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_operator_may_end_a_session_from_a_thread_of_their_own() {
+async fn end_session_works_on_a_thread_without_a_runtime() {
     let server = Server::new(false);
     let listen = async |socket: SocketRef| {
         // The host spawns a task for it.
@@ -170,7 +170,7 @@ async fn an_operator_may_end_a_session_from_a_thread_of_their_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn however_long_a_handshake_takes_its_socket_does_not_outlive_the_login() {
+async fn a_socket_whose_handshake_is_slow_does_not_outlive_the_login() {
     let server = Server::new(false);
     let slow = async || {
         tokio::time::sleep(Duration::from_secs(600)).await;
@@ -189,7 +189,7 @@ async fn however_long_a_handshake_takes_its_socket_does_not_outlive_the_login() 
 
 /// The client reads nothing, so the disconnect has to wait; what it says meanwhile is not heard.
 #[tokio::test(start_paused = true)]
-async fn no_handler_that_asks_who_it_is_runs_once_the_login_has_ended() {
+async fn no_handler_with_an_extractor_runs_after_the_login_has_ended() {
     let server = Server::new(false);
     let (ran, mut running) = mpsc::unbounded_channel();
     let listen = async move |socket: SocketRef| {
@@ -219,7 +219,7 @@ async fn no_handler_that_asks_who_it_is_runs_once_the_login_has_ended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_prints_an_end_prints_no_id_that_opens_anything() {
+async fn the_debug_output_of_an_end_contains_no_session_or_socket_id() {
     let printed = Arc::new(Mutex::new(Vec::new()));
     let book = printed.clone();
     let server = Server::with(true, |builder| {

@@ -103,7 +103,7 @@ impl House {
 }
 
 #[tokio::test]
-async fn every_fault_is_an_error_for_who_comes_nobody_becomes_a_guest_and_then_all_is_well() {
+async fn every_redis_fault_is_an_error_for_new_clients_until_it_is_over() {
     // Long enough to survive all of this test.
     let patient = |builder: AuthorizerBuilder<User>| builder.outage_grace(10 * COMES_BACK);
     let Some(house) = House::new(patient).await else {
@@ -128,7 +128,7 @@ async fn every_fault_is_an_error_for_who_comes_nobody_becomes_a_guest_and_then_a
 }
 
 #[tokio::test]
-async fn a_store_that_is_slow_and_yet_in_time_costs_nothing_but_time() {
+async fn a_store_that_is_slow_but_in_time_refuses_no_client() {
     let Some(house) = House::new(|builder| builder).await else {
         return;
     };
@@ -137,7 +137,7 @@ async fn a_store_that_is_slow_and_yet_in_time_costs_nothing_but_time() {
 }
 
 #[tokio::test]
-async fn who_is_connected_stays_for_the_grace_and_is_invited_back() {
+async fn a_connected_socket_stays_for_the_grace_and_may_reconnect() {
     for fault in [Fault::Silent, Fault::Cut, Fault::Garbage] {
         let quick = |builder: AuthorizerBuilder<User>| builder.max_stale(Duration::from_secs(1));
         let Some(house) = House::new(quick).await else {
@@ -184,7 +184,7 @@ impl SessionStore for Counting {
 }
 
 #[tokio::test]
-async fn a_storm_into_a_store_that_hangs_has_a_bounded_number_of_loads() {
+async fn a_storm_on_a_hanging_store_runs_a_bounded_number_of_loads() {
     const LOADS: usize = 8;
     let few =
         |builder: AuthorizerBuilder<User>| builder.max_store_loads(LOADS).max_queued_loads(16);

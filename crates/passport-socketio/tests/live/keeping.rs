@@ -26,7 +26,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_is_gone_from_the_store_takes_its_sockets_and_no_others() {
+async fn a_session_deleted_from_the_store_ends_its_sockets_and_no_others() {
     let backend = Backend::new();
     let server = Server::new(&backend);
     let mut ann = server.connected("ann").await;
@@ -45,7 +45,7 @@ async fn a_session_that_is_gone_from_the_store_takes_its_sockets_and_no_others()
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_reason_says_what_became_of_the_login() {
+async fn the_end_reason_names_the_change_of_the_session() {
     let past = Life::Until(std::time::UNIX_EPOCH);
     for (json, life, reason) in [
         (r#"{"cookie":{}}"#, Life::Forever, EndReason::LoggedOut),
@@ -63,7 +63,7 @@ async fn the_reason_says_what_became_of_the_login() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_is_over_when_its_life_is_and_a_touch_prolongs_it() {
+async fn a_session_ends_with_its_life_and_a_touch_prolongs_it() {
     let backend = Backend::new();
     let server = Server::new(&backend);
     let two_seconds = Life::For(Duration::from_secs(2));
@@ -78,7 +78,7 @@ async fn a_session_is_over_when_its_life_is_and_a_touch_prolongs_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn handlers_are_given_the_session_as_it_was_last_loaded() {
+async fn handlers_get_the_session_as_it_was_last_loaded() {
     let backend = Backend::new();
     let server = Server::new(&backend);
     let _ann = server.connected("ann").await;
@@ -96,7 +96,7 @@ async fn handlers_are_given_the_session_as_it_was_last_loaded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_sessions_are_looked_at_in_few_round_trips_spread_over_the_time() {
+async fn the_sweep_spreads_its_round_trips_over_max_stale() {
     let backend = Backend::new();
     let server = Server::new(&backend);
     let mut clients = Vec::new();
@@ -117,7 +117,7 @@ async fn many_sessions_are_looked_at_in_few_round_trips_spread_over_the_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_socket_whose_disconnect_handler_panics_is_forgotten_nevertheless() {
+async fn a_socket_whose_disconnect_handler_panicked_is_forgotten() {
     let backend = Backend::new();
     let auth = auth_over(backend.clone()).build().unwrap();
     let (host, io) = patient_host();
@@ -141,7 +141,7 @@ async fn a_socket_whose_disconnect_handler_panics_is_forgotten_nevertheless() {
 
 /// The session is destroyed, and made anew under its id, while it is being looked at.
 #[tokio::test(start_paused = true)]
-async fn who_logs_in_again_with_the_same_id_is_not_taken_for_who_logged_out() {
+async fn a_new_login_with_the_same_id_is_not_ended_by_the_old_logout() {
     let backend = Backend::new();
     let server = Server::new(&backend);
     let _ann = server.connected("ann").await;
@@ -156,7 +156,7 @@ async fn who_logs_in_again_with_the_same_id_is_not_taken_for_who_logged_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_is_looked_at_any_more_when_the_server_is_gone() {
+async fn the_sweep_stops_when_the_server_is_dropped() {
     let backend = Backend::new();
     let server = Server::new(&backend);
     let ann = server.connected("ann").await;
@@ -166,7 +166,7 @@ async fn nobody_is_looked_at_any_more_when_the_server_is_gone() {
 }
 
 #[tokio::test]
-async fn a_handler_that_was_called_before_knows_that_the_login_ended_meanwhile() {
+async fn a_running_handler_sees_that_the_login_has_ended() {
     let backend = Backend::new();
     let auth = auth_over(backend.clone()).build().unwrap();
     let (host, io) = SocketIo::new_layer();

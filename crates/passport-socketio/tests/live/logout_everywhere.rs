@@ -169,28 +169,28 @@ async fn at_every_point(layer: bool, logout: Logout) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_is_destroyed_at_any_await_leaves_no_live_socket() {
+async fn a_session_destroyed_at_any_await_leaves_no_live_socket() {
     for layer in [false, true] {
         at_every_point(layer, Logout::Destroyed).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_who_leaves_their_session_at_any_await_leaves_no_live_socket() {
+async fn a_user_removed_from_the_session_at_any_await_leaves_no_live_socket() {
     for layer in [false, true] {
         at_every_point(layer, Logout::UserGone).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_logout_that_nobody_tells_of_at_any_await_is_found_by_the_sweep() {
+async fn an_unreported_logout_at_any_await_is_found_by_the_sweep() {
     for layer in [false, true] {
         at_every_point(layer, Logout::Silent).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_is_revoked_at_any_await_leaves_no_live_socket() {
+async fn a_session_revoked_at_any_await_leaves_no_live_socket() {
     for layer in [false, true] {
         at_every_point(layer, Logout::Revoked).await;
     }

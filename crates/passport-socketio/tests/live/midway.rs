@@ -113,7 +113,7 @@ impl Server {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_who_is_revoked_while_success_is_asked_does_not_come_in() {
+async fn a_user_revoked_during_success_is_refused() {
     let server = Server::new();
     let mut client = server.ann_before_success("0").await;
     assert_eq!(server.live.revoke_user(42).await.sockets, 0);
@@ -125,7 +125,7 @@ async fn a_user_who_is_revoked_while_success_is_asked_does_not_come_in() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_who_is_revoked_behind_the_gate_is_told_and_gone_at_once() {
+async fn a_user_revoked_after_the_gate_gets_a_notice_and_is_disconnected() {
     let server = Server::new();
     let mut client = server.ann_behind_the_gate().await;
     let revoked = server.live.revoke_user(42).await;
@@ -139,7 +139,7 @@ async fn a_user_who_is_revoked_behind_the_gate_is_told_and_gone_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_who_waits_behind_the_gate_for_long_is_looked_after_all_the_time() {
+async fn a_user_who_waits_after_the_gate_is_registered_and_can_be_revoked() {
     let server = Server::new();
     let mut client = server.ann_behind_the_gate().await;
     tokio::time::sleep(Duration::from_secs(600)).await;
@@ -151,7 +151,7 @@ async fn a_user_who_waits_behind_the_gate_for_long_is_looked_after_all_the_time(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_who_is_disconnected_behind_the_gate_may_come_back() {
+async fn a_user_disconnected_after_the_gate_can_connect_again() {
     let server = Server::new();
     let mut client = server.ann_behind_the_gate().await;
     assert_eq!(server.live.disconnect_user(42), 1);
@@ -166,7 +166,7 @@ async fn a_user_who_is_disconnected_behind_the_gate_may_come_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_who_is_refreshed_while_success_is_asked_comes_in_as_they_are_now() {
+async fn a_user_refreshed_during_success_is_admitted_with_the_new_data() {
     let server = Server::new();
     let mut client = server.ann_before_success("0").await;
     server.admin.store(false, Ordering::SeqCst);
@@ -189,7 +189,7 @@ async fn ann_between_two_looks(server: &Server) -> Client {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_who_is_refreshed_between_two_looks_comes_in_as_they_are_now() {
+async fn a_user_refreshed_between_lookups_is_admitted_with_the_new_data() {
     let server = Server::new();
     let mut client = ann_between_two_looks(&server).await;
     server.admin.store(false, Ordering::SeqCst);
@@ -199,7 +199,7 @@ async fn a_user_who_is_refreshed_between_two_looks_comes_in_as_they_are_now() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_who_is_revoked_between_two_looks_does_not_come_in() {
+async fn a_user_revoked_between_lookups_is_refused() {
     let server = Server::new();
     let mut client = ann_between_two_looks(&server).await;
     assert_eq!(server.live.revoke_user(42).await.sockets, 0);
@@ -207,7 +207,7 @@ async fn a_user_who_is_revoked_between_two_looks_does_not_come_in() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_who_is_revoked_during_the_penalty_does_not_come_in() {
+async fn a_user_revoked_during_the_delay_after_refusals_is_refused() {
     let server = world::Server::new(true);
     server.io.ns("/", ignore.with(server.auth.required()));
     let mut ann = Client::of(&server.app, "anonymous").await;
@@ -226,7 +226,7 @@ async fn a_user_who_is_revoked_during_the_penalty_does_not_come_in() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_who_is_revoked_between_handshake_and_connect_stays_out() {
+async fn a_user_revoked_between_handshake_and_connect_is_refused() {
     let server = world::Server::new(true);
     server.io.ns("/", ignore.with(server.auth.required()));
     // With the layer's answer while it is fresh, and when it is too old.
@@ -241,7 +241,7 @@ async fn a_user_who_is_revoked_between_handshake_and_connect_stays_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_two_refreshes_the_later_one_counts_whichever_is_done_first() {
+async fn the_later_of_two_refreshes_wins_although_it_ends_first() {
     let server = Server::new();
     server.success.let_go();
     let mut client = Client::of(&server.app, "ann").await;
@@ -260,7 +260,7 @@ async fn of_two_refreshes_the_later_one_counts_whichever_is_done_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_leaves_while_a_refresh_waits_is_counted_no_more() {
+async fn a_user_who_leaves_during_a_refresh_is_no_longer_counted() {
     let server = Server::with(|auth| auth.max_connections_per_user(1, OverLimit::Refuse));
     let mut client = server.ann_before_success("0").await;
     server.success.let_go();

@@ -137,7 +137,7 @@ async fn disconnecting_a_user_closes_their_sockets_and_leaves_their_sessions() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_revoked_session_is_destroyed_and_refused_whoever_writes_it_again() {
+async fn a_revoked_session_is_refused_although_it_is_written_again() {
     let server = Server::new();
     let mut ann = server.connected("ann", &["/"]).await;
     let _ann_too = server.connected("ann-too", &["/"]).await;
@@ -152,7 +152,7 @@ async fn a_revoked_session_is_destroyed_and_refused_whoever_writes_it_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_the_store_does_not_destroy_is_refused_nevertheless() {
+async fn a_revoked_session_is_refused_although_the_store_kept_it() {
     let server = Server::new();
     let mut ann = server.connected("ann", &["/"]).await;
     server.store.away.store(true, Ordering::SeqCst);
@@ -164,7 +164,7 @@ async fn a_session_that_the_store_does_not_destroy_is_refused_nevertheless() {
 
 /// Passport up to 0.5 keeps the session's id at a login.
 #[tokio::test(start_paused = true)]
-async fn a_revoked_id_may_log_in_again_once_no_late_request_of_the_app_can_be_writing_it() {
+async fn a_revoked_session_id_is_accepted_again_after_five_minutes() {
     let server = Server::new();
     assert!(server.live.revoke_session(&"ann".into()).await.is_final());
     server.store.sessions.set("ann", user_session(42), Life::Forever);
@@ -175,7 +175,7 @@ async fn a_revoked_id_may_log_in_again_once_no_late_request_of_the_app_can_be_wr
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_id_whose_session_could_not_be_destroyed_is_refused_for_good() {
+async fn a_revoked_session_id_that_was_not_destroyed_is_refused_for_good() {
     let server = Server::new();
     server.store.away.store(true, Ordering::SeqCst);
     assert!(!server.live.revoke_session(&"ann".into()).await.is_final());
@@ -188,7 +188,7 @@ async fn an_id_whose_session_could_not_be_destroyed_is_refused_for_good() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whose_session_was_revoked_is_a_guest_where_guests_may_be_and_nobody_elsewhere() {
+async fn a_revoked_session_is_a_guest_only_in_an_optional_namespace() {
     let server = Server::new();
     let _before = server.connected("ann", &["/", "/lobby"]).await;
     assert_eq!(server.live.revoke_session(&"ann".into()).await.sockets, 2);
@@ -199,7 +199,7 @@ async fn whose_session_was_revoked_is_a_guest_where_guests_may_be_and_nobody_els
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_revoked_user_loses_all_sessions_they_are_connected_with() {
+async fn revoking_a_user_revokes_all_their_connected_sessions() {
     let server = Server::new();
     let _one = server.connected("ann", &["/", "/admin"]).await;
     let _two = server.connected("ann-too", &["/"]).await;
@@ -213,7 +213,7 @@ async fn a_revoked_user_loses_all_sessions_they_are_connected_with() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refreshed_user_is_given_to_handlers_and_loses_what_they_may_no_longer_do() {
+async fn a_refresh_updates_the_user_and_ends_sockets_no_longer_allowed() {
     let server = Server::new();
     let mut ann = server.connected("ann", &["/", "/admin"]).await;
     let refreshed = server.live.refresh_user(42).await.unwrap();
@@ -235,7 +235,7 @@ async fn a_refreshed_user_is_given_to_handlers_and_loses_what_they_may_no_longer
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_is_sent_to_and_moved_between_rooms_wherever_they_are() {
+async fn a_users_sockets_can_receive_events_and_join_and_leave_rooms() {
     let server = Server::new();
     let mut ann = server.connected("ann", &["/", "/admin"]).await;
     let mut bob = server.connected("bob", &["/"]).await;
@@ -255,7 +255,7 @@ async fn a_user_is_sent_to_and_moved_between_rooms_wherever_they_are() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_connection_too_many_is_refused_and_namespaces_do_not_count() {
+async fn the_connection_limit_counts_connections_and_not_namespaces() {
     let server = Server::with_limit(Some((2, OverLimit::Refuse)));
     let first = server.connected("ann", &["/", "/admin"]).await;
     let _second = server.connected("ann-too", &["/", "/admin"]).await;
@@ -268,7 +268,7 @@ async fn one_connection_too_many_is_refused_and_namespaces_do_not_count() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_oldest_connection_makes_room_for_the_newest() {
+async fn evict_oldest_closes_the_oldest_connection() {
     let server = Server::with_limit(Some((2, OverLimit::EvictOldest)));
     // So that each is older than the next.
     let a_moment = || advance(Duration::from_millis(1));
@@ -288,7 +288,7 @@ async fn the_oldest_connection_makes_room_for_the_newest() {
 
 /// Fifty at once, all in the middle of their handshakes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_that_connect_at_once_exactly_as_many_come_in_as_may() {
+async fn concurrent_connects_never_exceed_the_connection_limit() {
     let server = Arc::new(Server::with_limit(Some((5, OverLimit::Refuse))));
     let connecting = (0..50).map(|_| {
         let server = server.clone();

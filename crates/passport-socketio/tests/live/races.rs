@@ -100,7 +100,7 @@ fn remove(sid: &SessionId, store: &Scripted) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_changes_while_it_is_loaded_is_loaded_again() {
+async fn a_session_that_changes_during_its_load_is_loaded_again() {
     for layer in [false, true] {
         let race = Race::new(layer);
         race.during_load(|load, live, sid, _| {
@@ -114,7 +114,7 @@ async fn a_session_that_changes_while_it_is_loaded_is_loaded_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_changes_for_5_seconds_is_given_up_and_nobody_let_in() {
+async fn a_session_that_changes_for_5_seconds_is_refused() {
     for layer in [false, true] {
         let race = Race::new(layer);
         race.during_load(|_, live, sid, _| live.session_changed(sid));
@@ -126,7 +126,7 @@ async fn a_session_that_changes_for_5_seconds_is_given_up_and_nobody_let_in() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_ends_while_it_is_loaded_lets_nobody_in() {
+async fn a_session_that_ends_during_its_load_is_refused() {
     for layer in [false, true] {
         let race = Race::new(layer);
         race.during_load(|_, live, sid, store| {
@@ -139,7 +139,7 @@ async fn a_session_that_ends_while_it_is_loaded_lets_nobody_in() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_changes_hands_while_it_is_loaded_belongs_to_the_new_user() {
+async fn a_session_whose_user_changes_during_its_load_has_the_new_user() {
     for layer in [false, true] {
         let race = Race::new(layer);
         race.during_load(|load, live, sid, store| {
@@ -157,7 +157,7 @@ async fn a_session_that_changes_hands_while_it_is_loaded_belongs_to_the_new_user
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_of_another_session_is_none_of_its_business() {
+async fn a_change_of_another_session_causes_no_further_load() {
     let race = Race::new(false);
     race.during_load(|_, live, _, _| live.session_changed(&"bob".into()));
     race.connect("ann").await.unwrap();
@@ -165,7 +165,7 @@ async fn a_change_of_another_session_is_none_of_its_business() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_ends_between_handshake_and_connect_lets_nobody_in() {
+async fn a_session_that_ends_between_handshake_and_connect_is_refused() {
     let race = Race::new(true);
     let mut client = Client::of(&race.app, "ann").await;
     assert_eq!(race.loads(), 1);
@@ -176,7 +176,7 @@ async fn a_session_that_ends_between_handshake_and_connect_lets_nobody_in() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn success_is_asked_about_the_session_that_the_user_is_let_in_with() {
+async fn success_is_called_again_for_a_session_that_changed_before_it() {
     for layer in [false, true] {
         let race = Race::new(layer);
         race.during_load(|load, live, sid, store| {
@@ -193,7 +193,7 @@ async fn success_is_asked_about_the_session_that_the_user_is_let_in_with() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_is_touched_all_the_time_lets_its_user_in_who_is_loaded_once() {
+async fn a_session_that_is_often_touched_admits_its_user_and_loads_them_once() {
     for layer in [false, true] {
         let race = Race::new(layer);
         race.during_load(|load, live, sid, store| {
@@ -210,7 +210,7 @@ async fn a_session_that_is_touched_all_the_time_lets_its_user_in_who_is_loaded_o
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_ends_while_success_is_asked_lets_nobody_in() {
+async fn a_session_that_ends_during_success_is_refused() {
     for layer in [false, true] {
         let store = store();
         let live = Arc::new(OnceLock::<Live<User>>::new());

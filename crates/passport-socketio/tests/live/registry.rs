@@ -41,7 +41,7 @@ fn namespaces(sockets: &[SocketRef]) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_has_the_sockets_of_all_their_sessions_over_all_namespaces() {
+async fn a_user_has_the_sockets_of_all_their_sessions_in_all_namespaces() {
     for layer in [false, true] {
         let server = server(layer);
         let mut ann = connected(&server, "ann", &["/", "/lobby", "/room/1"]).await;
@@ -71,7 +71,7 @@ async fn a_user_has_the_sockets_of_all_their_sessions_over_all_namespaces() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_is_found_by_what_user_id_gave_and_not_by_the_session_s_key() {
+async fn a_user_is_found_by_user_id_and_not_by_the_key_in_the_session() {
     let server = Server::with(true, |builder| builder.user_id(|user: &User| user.name));
     server.io.ns("/", ignore.with(server.auth.required()));
     let mut client = connected(&server, "ann", &["/"]).await;
@@ -82,7 +82,7 @@ async fn a_user_is_found_by_what_user_id_gave_and_not_by_the_session_s_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_rooms_of_a_user_and_of_a_session_reach_their_sockets_and_no_others() {
+async fn user_and_session_rooms_reach_their_own_sockets_only() {
     for layer in [false, true] {
         let server = server(layer);
         let mut ann = connected(&server, "ann", &["/", "/lobby"]).await;
@@ -112,7 +112,7 @@ async fn the_rooms_of_a_user_and_of_a_session_reach_their_sockets_and_no_others(
 }
 
 #[tokio::test(start_paused = true)]
-async fn filter_sockets_by_user_asks_about_members_in_every_namespace_and_never_about_guests() {
+async fn filter_sockets_by_user_covers_users_in_all_namespaces_but_no_guests() {
     for layer in [false, true] {
         let server = server(layer);
         let _ann = connected(&server, "ann", &["/", "/room/1"]).await;
@@ -133,7 +133,7 @@ async fn filter_sockets_by_user_asks_about_members_in_every_namespace_and_never_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_socket_that_is_being_disconnected_by_the_server_is_gone_at_once() {
+async fn a_socket_is_not_live_as_soon_as_the_server_disconnects_it() {
     let server = Server::new(false);
     let (done, mut doing) = mpsc::unbounded_channel();
     let on_connect = async move |socket: SocketRef| {
@@ -152,7 +152,7 @@ async fn a_socket_that_is_being_disconnected_by_the_server_is_gone_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_never_connects_leaves_nothing_behind() {
+async fn a_connection_that_never_connects_leaves_no_state() {
     for layer in [false, true] {
         let server = server(layer);
         let client = Client::of(&server.app, "ann").await;
@@ -165,7 +165,7 @@ async fn a_connection_that_never_connects_leaves_nothing_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn debug_tells_how_many_and_never_who() {
+async fn debug_output_of_live_has_counts_and_no_keys() {
     let server = server(true);
     let _ann = connected(&server, "ann", &["/", "/lobby"]).await;
     let said = format!("{:?}", server.live);
@@ -173,7 +173,7 @@ async fn debug_tells_how_many_and_never_who() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_socket_that_somebody_still_remembers_is_not_taken_for_its_successor() {
+async fn a_handle_of_a_closed_socket_is_not_taken_for_its_successor() {
     let server = server(false);
     let mut client = connected(&server, "ann", &["/"]).await;
     let remembered = server.live.user(42).sockets();

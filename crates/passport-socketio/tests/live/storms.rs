@@ -95,7 +95,7 @@ impl Server {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_crowd_with_one_session_costs_one_load() {
+async fn many_connects_with_one_session_share_one_load() {
     let server = Server::new(|builder| builder);
     let (crowd, ()) = tokio::join!(server.crowd("ann", 200), async {
         eventually("all have registered", || format!("{:?}", server.live).contains("sessions: 1"))
@@ -109,7 +109,7 @@ async fn a_crowd_with_one_session_costs_one_load() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_of_a_crowd_comes_in_with_a_login_that_ends_during_their_load() {
+async fn many_connects_are_refused_if_the_login_ends_during_their_load() {
     for told in [true, false] {
         let server = Server::new(|builder| builder);
         let (crowd, ()) = tokio::join!(server.crowd("ann", 20), async {
@@ -136,7 +136,7 @@ async fn nobody_of_a_crowd_comes_in_with_a_login_that_ends_during_their_load() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_one_too_many_is_told_to_try_again_and_never_made_a_guest() {
+async fn a_connect_over_the_load_limit_gets_try_again_in_every_namespace() {
     for ns in ["/", "/lobby"] {
         let server = Server::new(|builder| builder.max_store_loads(1).max_queued_loads(0));
         let mut ann = Client::of(&server.app, "ann").await;
@@ -152,7 +152,7 @@ async fn who_is_one_too_many_is_told_to_try_again_and_never_made_a_guest() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_was_let_in_at_the_door_waits_while_there_is_a_crowd() {
+async fn a_client_with_a_connection_waits_for_a_place_among_the_loads() {
     let server = Server::new(|builder| {
         let builder = builder.max_store_loads(1).max_queued_loads(0);
         builder.store_timeout(Duration::from_secs(3600))
@@ -172,7 +172,7 @@ async fn who_was_let_in_at_the_door_waits_while_there_is_a_crowd() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_who_is_revoked_while_they_wait_in_a_crowd_stays_out() {
+async fn a_user_revoked_while_waiting_for_a_load_is_refused() {
     let server = Server::new(|builder| {
         let builder = builder.max_store_loads(1).max_queued_loads(0);
         builder.store_timeout(Duration::from_secs(3600))
@@ -192,7 +192,7 @@ async fn a_user_who_is_revoked_while_they_wait_in_a_crowd_stays_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_layers_answer_is_as_old_as_its_question_to_a_slow_store() {
+async fn the_layers_lookup_ages_from_when_the_store_was_asked() {
     let server = Server::new(|builder| builder);
     let app = server.app.clone().layer(server.auth.layer());
     let (mut ann, ()) = tokio::join!(Client::of(&app, "ann"), async {
@@ -248,7 +248,7 @@ async fn a_storm_of_handshakes_does_not_keep_the_sweep_from_finding_a_logout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cached_session_is_not_asked_for_again_and_what_is_told_of_it_counts_at_once() {
+async fn a_cached_session_is_not_loaded_again_until_a_change_is_reported() {
     type Tell = fn(&Live<User>);
     let tell: [(Tell, &str); 3] = [
         (|live| live.session_changed(&"ann".into()), "changed"),
@@ -278,7 +278,7 @@ async fn a_cached_session_is_not_asked_for_again_and_what_is_told_of_it_counts_a
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_revoked_session_is_refused_whatever_is_cached() {
+async fn a_revoked_session_is_refused_although_it_is_cached() {
     let server = Server::new(|builder| builder.cache_sessions_for(Duration::from_secs(3)));
     server.store.answers.add_permits(9);
     let mut ann = Client::of(&server.app, "ann").await;

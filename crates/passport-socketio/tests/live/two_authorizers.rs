@@ -62,7 +62,7 @@ fn serve(io: &SocketIo, users: &Authorizer<User>, admins: &Authorizer<Admin>) {
 }
 
 #[tokio::test]
-async fn each_knows_its_own_users_whichever_of_them_has_its_layer() {
+async fn two_authorizers_see_their_own_users_with_and_without_layers() {
     for (user_layer, admin_layer) in [(false, false), (true, false), (false, true), (true, true)] {
         let (users, admins) = (users(), admins());
         let (host, io) = SocketIo::new_layer();
@@ -98,7 +98,7 @@ async fn each_knows_its_own_users_whichever_of_them_has_its_layer() {
 }
 
 #[tokio::test]
-async fn a_handler_that_takes_the_other_s_user_is_not_run() {
+async fn a_handler_of_the_other_authorizers_user_is_not_run() {
     let (users, admins) = (users(), admins());
     let (host, io) = SocketIo::new_layer();
     serve(&io, &users, &admins);
@@ -120,7 +120,7 @@ async fn a_handler_that_takes_the_other_s_user_is_not_run() {
 }
 
 #[tokio::test]
-async fn two_of_one_type_of_user_do_not_answer_for_each_other() {
+async fn two_authorizers_of_one_user_type_decide_separately() {
     let (first, second) = (store(), store());
     let strict = auth_over(first.clone()).build().unwrap();
     let other = auth_over(second.clone())
@@ -157,7 +157,7 @@ fn twins() -> (Router, [Store; 2]) {
 }
 
 #[tokio::test]
-async fn of_two_with_one_type_of_user_each_finds_what_its_layer_left() {
+async fn two_authorizers_of_one_user_type_use_their_own_layers_lookup() {
     let (app, stores) = twins();
     let mut ann = Client::of(&app, "ann").await;
     ann.connect("/").await.unwrap();
@@ -166,7 +166,7 @@ async fn of_two_with_one_type_of_user_each_finds_what_its_layer_left() {
 }
 
 #[tokio::test]
-async fn two_gates_of_one_type_of_user_both_end_the_socket() {
+async fn two_gates_of_one_user_type_can_each_end_the_socket() {
     for which in [0, 1] {
         let both = [store(), store()].map(|store| auth_over(store).build().unwrap());
         let [first, second] = &both;
@@ -220,7 +220,7 @@ async fn ends_at_the_first(second: Authorizer<User>, asked: Arc<Notify>, go: Arc
 }
 
 #[tokio::test]
-async fn a_login_that_ended_at_the_first_gate_is_not_let_in_by_the_second() {
+async fn a_login_that_ended_after_the_first_gate_is_refused_by_the_second() {
     let (asked, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let wait = (asked.clone(), go.clone());
     let second = auth_over(store()).success(async move |_| {
@@ -232,7 +232,7 @@ async fn a_login_that_ended_at_the_first_gate_is_not_let_in_by_the_second() {
 }
 
 #[tokio::test]
-async fn a_login_that_ended_at_the_first_gate_is_no_guest_at_the_second() {
+async fn a_login_that_ended_after_the_first_gate_is_no_guest_at_the_second() {
     let (asked, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let wait = (asked.clone(), go.clone());
     let second = Authorizer::<User>::builder()
@@ -248,7 +248,7 @@ async fn a_login_that_ended_at_the_first_gate_is_no_guest_at_the_second() {
 }
 
 #[tokio::test]
-async fn one_authorizer_that_guards_a_namespace_twice_has_one_socket_there() {
+async fn an_authorizer_with_two_gates_on_a_namespace_registers_one_socket() {
     let auth = auth_over(store()).build().unwrap();
     let (host, io) = SocketIo::new_layer();
     let on_connect = async |socket: SocketRef, user: Auth<User>, session: Session| {
@@ -266,7 +266,7 @@ async fn one_authorizer_that_guards_a_namespace_twice_has_one_socket_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_two_with_one_type_of_user_each_binds_the_connection_of_whom_it_lets_in_later() {
+async fn two_authorizers_of_one_user_type_each_bind_a_later_admitted_user() {
     for (asked, ns) in ["/", "/outer"].into_iter().enumerate() {
         let (app, stores) = twins();
         let mut late = Client::of(&app, "unknown").await;
@@ -280,7 +280,7 @@ async fn of_two_with_one_type_of_user_each_binds_the_connection_of_whom_it_lets_
 }
 
 #[tokio::test]
-async fn the_session_of_a_namespace_with_two_gates_is_the_members() {
+async fn the_session_of_a_namespace_with_two_gates_is_that_of_the_user() {
     let (users, admins) = (users(), admins());
     let (host, io) = SocketIo::new_layer();
     io.ns("/", ignore.with(admins.optional()).with(users.required()));
@@ -297,7 +297,7 @@ async fn the_session_of_a_namespace_with_two_gates_is_the_members() {
 
 /// User 42 of one, on `/`, and user 42 of the other, on `/admin`.
 #[tokio::test]
-async fn users_with_one_key_of_two_authorizers_share_no_room() {
+async fn users_with_equal_keys_of_two_authorizers_share_no_room() {
     let [users, admins] = [store(), store()].map(|store| auth_over(store).build().unwrap());
     let (host, io) = SocketIo::new_layer();
     io.ns("/", ignore.with(users.required()));
@@ -323,7 +323,7 @@ async fn users_with_one_key_of_two_authorizers_share_no_room() {
 }
 
 #[tokio::test]
-async fn two_with_one_name_and_one_cluster_secret_do_not_serve_one_server() {
+async fn two_authorizers_of_one_name_can_not_attach_to_one_server() {
     let clustered = |name: &str| {
         auth_over(store()).cluster_secret("of the cluster").name(name).build().unwrap()
     };

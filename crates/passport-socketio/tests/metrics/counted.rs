@@ -115,7 +115,7 @@ impl SessionWatch for Shared {
 }
 
 #[test]
-fn the_delay_of_a_revocation_runs_from_what_the_feed_told() {
+fn the_revocation_delay_counts_from_the_report_of_the_feed() {
     crate::alone(true, async {
         let recorder = DebuggingRecorder::new();
         let metrics = recorder.snapshotter();
@@ -164,7 +164,7 @@ impl SessionWatch for Refusing {
 }
 
 #[test]
-fn each_time_that_a_store_refuses_its_feed_is_counted() {
+fn each_refusal_of_a_feed_by_its_store_is_counted() {
     crate::alone(true, async {
         let recorder = DebuggingRecorder::new();
         let metrics = recorder.snapshotter();

@@ -31,7 +31,7 @@ async fn connection_to(server: &RedisServer) -> redis::aio::MultiplexedConnectio
 }
 
 #[test]
-fn a_store_that_is_cut_off_is_away_and_its_feed_lost_until_both_are_back() {
+fn a_cut_store_is_reported_away_and_its_feed_lost_until_they_return() {
     crate::alone(false, async {
         let Some(server) = RedisServer::start().await else {
             return;
@@ -103,7 +103,7 @@ const INCOMPLETE: &str = "cluster_order_seconds{order=online,outcome=incomplete}
 const UNREACHED: &str = "cluster_order_seconds{order=online,outcome=unreached}";
 
 #[test]
-fn orders_among_nodes_are_measured_by_outcome_and_forged_ones_counted() {
+fn cluster_orders_are_measured_by_outcome_and_forged_ones_counted() {
     crate::alone(false, async {
         let Some(server) = RedisServer::start().await else {
             return;

@@ -149,7 +149,7 @@ async fn are_logged(messages: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_that_is_written_holds_a_secret() {
+async fn no_log_metric_or_debug_output_contains_a_secret() {
     let Some(mut house) = House::open().await else {
         return;
     };

@@ -71,7 +71,7 @@ fn short(sid: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_comes_in_is_told_with_session_user_namespace_socket_and_peer() {
+async fn a_grant_is_audited_with_session_user_namespace_socket_and_peer() {
     let (server, book) = audited(true);
     let app = server
         .app
@@ -97,7 +97,7 @@ async fn who_comes_in_is_told_with_session_user_namespace_socket_and_peer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_refusal_is_told_once_with_its_code() {
+async fn each_refusal_is_audited_once_with_its_code() {
     for layer in [true, false] {
         let (server, book) = audited(layer);
         for (who, kind, code) in [
@@ -123,7 +123,7 @@ async fn every_refusal_is_told_once_with_its_code() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_of_a_revoked_session_is_told_as_revoked() {
+async fn a_refusal_of_a_revoked_session_is_audited_as_revoked() {
     for layer in [true, false] {
         let (server, book) = audited(layer);
         server.live.revoke_session(&"ann".into()).await;
@@ -137,7 +137,7 @@ async fn a_refusal_of_a_revoked_session_is_told_as_revoked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_revoked_in_the_middle_of_a_handshake_is_told_as_revoked() {
+async fn a_user_revoked_during_a_handshake_is_audited_as_revoked() {
     let book = Book::default();
     let write = book.clone();
     let live = Arc::new(OnceLock::<Live<world::User>>::new());
@@ -191,7 +191,7 @@ impl SessionStore for Hanging {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_hangs_is_logged_in_few_lines_and_audited_each_time() {
+async fn a_hanging_store_is_logged_in_few_lines_and_audited_each_time() {
     let (warnings, book) = (Warnings::default(), Book::default());
     let (writer, write) = (warnings.clone(), book.clone());
     let auth = world::auth_over(Hanging).audit(move |event| write.write(event)).build().unwrap();
@@ -223,7 +223,7 @@ async fn a_store_that_hangs_is_logged_in_few_lines_and_audited_each_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_no_signature_vouches_for_has_no_session() {
+async fn an_unsigned_session_id_is_not_audited() {
     let (server, book) = audited(true);
     let forged = world::cookie("ann").replace("ann.", "bob.");
     for (cookie, code) in [(forged, "bad_signature"), ("a=b".to_owned(), "no_session_cookie")] {
@@ -236,7 +236,7 @@ async fn what_no_signature_vouches_for_has_no_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_foreign_origin_is_told_by_the_layer_and_a_guest_by_its_namespace() {
+async fn the_layer_audits_a_foreign_origin_and_the_namespace_a_guest() {
     let (server, book) = audited(true);
     let foreign = [("origin", "https://evil.example.com".to_owned())];
     Client::open(&server.app, foreign).await.err().unwrap();
@@ -251,7 +251,7 @@ async fn a_foreign_origin_is_told_by_the_layer_and_a_guest_by_its_namespace() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_asks_on_anothers_connection_is_told_with_the_session_they_show() {
+async fn a_request_on_anothers_connection_is_audited_with_its_own_session() {
     let (server, book) = audited(true);
     let mut client = Client::of(&server.app, "ann").await;
     for (cookie, session) in [
@@ -269,7 +269,7 @@ async fn who_asks_on_anothers_connection_is_told_with_the_session_they_show() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_question_of_the_apps_own_is_told_too_and_explaining_is_not() {
+async fn authorize_is_audited_and_explain_is_not() {
     let (server, book) = audited(false);
     let request = Request::get("/").header("cookie", world::cookie("ann")).body(()).unwrap();
     let (request, ()) = request.into_parts();
@@ -282,7 +282,7 @@ async fn a_question_of_the_apps_own_is_told_too_and_explaining_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn orders_are_told_after_the_ends_that_they_brought() {
+async fn an_order_is_audited_after_the_ends_that_it_caused() {
     use AuditKind::{Disconnected, Ended, Refreshed, Revoked};
     // This store can't destroy sessions, and the event says so.
     let here = (Revoked, "revoked_here");
@@ -308,7 +308,7 @@ async fn orders_are_told_after_the_ends_that_they_brought() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hook_that_panics_changes_nothing() {
+async fn a_panicking_audit_hook_changes_no_decision() {
     let server = Server::with(true, |builder| {
         builder
             .audit(|event| panic!("about {}", event.code))
@@ -327,7 +327,7 @@ async fn a_hook_that_panics_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn users_are_named_in_logs_only_where_that_is_asked_for() {
+async fn user_keys_are_logged_only_with_log_user_ids() {
     for asked in [false, true] {
         let server = Server::with(true, |builder| {
             let builder =

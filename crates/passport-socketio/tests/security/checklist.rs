@@ -49,7 +49,7 @@ async fn meets(app: &Router, headers: &[(&'static str, String)]) -> Result<(), S
 }
 
 #[tokio::test]
-async fn item_03_a_sibling_subdomain_is_another_origin_whatever_same_site_says() {
+async fn item_03_a_sibling_subdomain_is_another_origin_even_with_same_site() {
     let server = server();
     for transport in ["polling", "websocket"] {
         let request = Request::get(format!("/socket.io/?EIO=4&transport={transport}"))
@@ -64,7 +64,7 @@ async fn item_03_a_sibling_subdomain_is_another_origin_whatever_same_site_says()
 }
 
 #[tokio::test]
-async fn item_04_without_an_origin_the_browsers_word_on_the_site_counts() {
+async fn item_04_a_request_without_origin_is_judged_by_sec_fetch_site() {
     let server = server();
     let from = async |site: Option<&str>| {
         let site = site.map(|site| ("sec-fetch-site", site.to_owned()));
@@ -106,7 +106,7 @@ async fn item_05_two_mounts_have_their_own_allow_lists() {
 }
 
 #[tokio::test]
-async fn item_06_nobody_says_who_they_are_in_a_header() {
+async fn item_06_identity_headers_are_ignored() {
     let server = Server::with(true, |builder| builder.trust_proxy(["10.0.0.0/8"]));
     server.io.ns("/", ignore.with(server.auth.required()));
     let peer = PeerAddr(SocketAddr::from(([203, 0, 113, 9], 4242)));
@@ -147,7 +147,7 @@ async fn status_over_http(app: &Router, header: &[u8]) -> u16 {
 }
 
 #[tokio::test]
-async fn item_07_bytes_that_no_header_may_hold_are_refused_by_the_server() {
+async fn item_07_bytes_that_are_invalid_in_headers_are_refused_by_the_server() {
     let server = server();
     let pair = cookie("ann");
     let (name, value) = pair.split_once('=').unwrap();
@@ -164,7 +164,7 @@ async fn item_07_bytes_that_no_header_may_hold_are_refused_by_the_server() {
 }
 
 #[tokio::test]
-async fn item_07_a_next_line_byte_separates_nothing() {
+async fn item_07_a_next_line_byte_is_no_separator() {
     let server = server();
     let with = |before: &str, after: &str| [before.as_bytes(), b"\x85", after.as_bytes()].concat();
     let origin = with("Origin: http://rt.example", "");
@@ -181,7 +181,7 @@ async fn item_07_a_next_line_byte_separates_nothing() {
 }
 
 #[tokio::test]
-async fn item_08_of_two_session_cookies_the_first_one_counts_and_is_logged() {
+async fn item_08_the_first_of_two_session_cookies_is_used_and_logged() {
     let server = server();
     let valid = cookie("ann");
     let forged = format!("{}x", cookie("bob"));
@@ -201,7 +201,7 @@ async fn item_08_of_two_session_cookies_the_first_one_counts_and_is_logged() {
 }
 
 #[tokio::test]
-async fn item_08_later_requests_of_a_connection_do_not_log_it_again() {
+async fn item_08_later_requests_do_not_log_several_cookies_again() {
     let server = server();
     // As many as no other test has.
     let cookies = format!("{0}; {0}; {0}; {0}; {0}; {0}; {0}", cookie("ann"));
@@ -215,7 +215,7 @@ async fn item_08_later_requests_of_a_connection_do_not_log_it_again() {
 }
 
 #[tokio::test]
-async fn item_09_broken_cookies_are_refused_in_no_time_and_without_a_load() {
+async fn item_09_broken_cookies_are_refused_quickly_and_without_a_load() {
     let server = server();
     let good = cookie("ann");
     let foreign = Signer::new(["another secret"]).unwrap().cookie_pair("connect.sid", "ann");
@@ -240,7 +240,7 @@ async fn item_09_broken_cookies_are_refused_in_no_time_and_without_a_load() {
 }
 
 #[tokio::test]
-async fn item_10_an_id_that_could_escape_never_reaches_the_store() {
+async fn item_10_a_session_id_with_unsafe_characters_is_never_loaded() {
     let server = server();
     for sid in ["ann\0", "ann\r\nDEL sess:ann", "*", "a?*", "../ann", "a/b/../ann"] {
         let pair = Signer::new([SECRET]).unwrap().cookie_pair("connect.sid", sid);
@@ -270,7 +270,7 @@ async fn item_11_a_handshake_creates_and_changes_no_session() {
 }
 
 #[tokio::test]
-async fn item_15_while_secrets_rotate_no_session_is_harmed() {
+async fn item_15_a_rotation_of_secrets_harms_no_session() {
     let store = world::store();
     let by = |secret: &str, sid| Signer::new([secret]).unwrap().cookie_pair("connect.sid", sid);
     let serve = |secrets: &[&str]| {
@@ -294,7 +294,7 @@ async fn item_15_while_secrets_rotate_no_session_is_harmed() {
 }
 
 #[tokio::test]
-async fn item_20_who_comes_back_as_somebody_else_has_nothing_of_before() {
+async fn item_20_a_new_login_with_an_old_session_id_has_nothing_of_the_old_one() {
     let server = Server::new(true);
     let on_connect = async |socket: SocketRef, user: Auth<User>| {
         if user.id == 42 {
@@ -329,7 +329,7 @@ async fn item_20_who_comes_back_as_somebody_else_has_nothing_of_before() {
 }
 
 #[tokio::test]
-async fn item_26_a_client_joins_nobodys_room() {
+async fn item_26_a_client_can_not_join_the_room_of_another_user() {
     let server = server();
     let mut ann = Client::of(&server.app, "ann").await;
     let theirs = server.live.user_room(7);
@@ -346,7 +346,7 @@ async fn item_26_a_client_joins_nobodys_room() {
 
 /// In an app that lets a client join whatever it likes.
 #[tokio::test]
-async fn item_26_no_text_that_a_client_can_compute_is_a_user_s_room() {
+async fn item_26_a_client_can_not_compute_the_name_of_a_users_room() {
     let server = server();
     let on_connect = async |socket: SocketRef| {
         socket.on("join", async |socket: SocketRef, Data::<String>(room)| socket.join(room));
@@ -378,7 +378,7 @@ async fn item_26_no_text_that_a_client_can_compute_is_a_user_s_room() {
 }
 
 #[tokio::test]
-async fn item_26_a_user_called_proto_is_one_like_any_other() {
+async fn item_26_a_user_named_proto_is_treated_like_any_other() {
     let store = Arc::new(MemoryStore::for_tests());
     let names = ["__proto__", "constructor", "ann"];
     for name in names {
@@ -413,7 +413,7 @@ async fn item_26_a_user_called_proto_is_one_like_any_other() {
 }
 
 #[tokio::test]
-async fn item_29_what_is_insecure_is_warned_of_at_the_start() {
+async fn item_29_insecure_settings_are_warned_of_at_the_start() {
     Server::with(true, AuthorizerBuilder::insecure_session_id_query);
     MemoryStore::new();
     let logged = secrecy::logged();

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_found_for_as_long_as_it_is_kept_and_its_own_life_goes_on() {
+    fn a_cached_record_is_found_until_the_cache_or_the_session_expires() {
         let mut kept = Kept::new(Duration::from_secs(3));
         let record = loaded(2, Life::For(Duration::from_secs(2)));
         let at = |millis| record.asked + Duration::from_millis(millis);
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_forgotten_is_not_found_and_what_was_never_there_is_not_kept() {
+    fn forgotten_and_missing_sessions_are_not_in_the_cache() {
         let mut kept = Kept::new(Duration::from_secs(3));
         let now = Instant::now();
         for n in [1, 2, 3] {
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_make_room() {
+    fn the_cache_drops_its_oldest_records_when_it_is_full() {
         let mut kept = Kept::new(Duration::from_secs(3));
         let many = 2 * AT_MOST / (1 << 20);
         for n in 0..many {

@@ -123,7 +123,7 @@ fn is_idle(loads: &Loads) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_crowd_that_asks_for_one_session_is_one_load() {
+async fn concurrent_requests_for_one_session_share_one_load() {
     let store = Fake::new(Manner::Takes(Duration::from_millis(50)));
     let loads = by_default(&store);
     let crowd = join_all((0..1000).map(|_| ask(&loads, "ann"))).await;
@@ -134,7 +134,7 @@ async fn a_crowd_that_asks_for_one_session_is_one_load() {
 }
 
 #[tokio::test]
-async fn nobody_is_given_the_answer_of_a_load_that_began_before_they_asked() {
+async fn a_request_never_gets_the_answer_of_a_load_that_began_before_it() {
     let store = Fake::new(Manner::Waits(Semaphore::new(0)));
     let loads = by_default(&store);
     let early = asks(&loads, "ann");
@@ -154,7 +154,7 @@ async fn nobody_is_given_the_answer_of_a_load_that_began_before_they_asked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_is_everybodys_who_waits_so_nobody_waits_twice_for_a_store_that_hangs() {
+async fn an_error_of_a_load_goes_to_every_request_that_waits_for_it() {
     for (manner, code, seconds) in [
         (Manner::Never, "store_timeout", 2),
         (Manner::FailsAfter(Duration::from_secs(1)), "store_unavailable", 1),
@@ -174,7 +174,7 @@ async fn an_error_is_everybodys_who_waits_so_nobody_waits_twice_for_a_store_that
 }
 
 #[tokio::test(start_paused = true)]
-async fn so_many_are_in_flight_and_no_more() {
+async fn at_most_256_loads_run_at_a_time() {
     let store = Fake::new(Manner::Takes(Duration::from_millis(50)));
     let loads = by_default(&store);
     let start = Instant::now();
@@ -188,7 +188,7 @@ async fn so_many_are_in_flight_and_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_comes_when_the_queue_is_full_is_refused_at_once() {
+async fn a_request_is_refused_at_once_when_the_queue_is_full() {
     let store = Fake::new(Manner::Takes(Duration::from_millis(50)));
     let loads = limited(&store, 2, 3);
     let five: Vec<_> = ["a", "b", "c", "d", "e"].map(|sid| asks(&loads, sid)).into();
@@ -206,7 +206,7 @@ async fn who_comes_when_the_queue_is_full_is_refused_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_waited_for_the_stores_timeout_is_refused_and_costs_the_store_nothing() {
+async fn a_request_that_queued_for_the_store_timeout_is_refused_unloaded() {
     let store = Fake::new(Manner::Takes(Duration::from_millis(1900)));
     let loads = limited(&store, 1, 10);
     let start = Instant::now();
@@ -225,7 +225,7 @@ async fn who_has_waited_for_the_stores_timeout_is_refused_and_costs_the_store_no
 }
 
 #[tokio::test]
-async fn a_load_that_has_begun_keeps_its_place_when_nobody_waits_any_more() {
+async fn a_running_load_keeps_its_place_when_its_request_is_dropped() {
     let store = Fake::new(Manner::Waits(Semaphore::new(0)));
     let loads = limited(&store, 1, 10);
     let impatient = asks(&loads, "a");
@@ -241,7 +241,7 @@ async fn a_load_that_has_begun_keeps_its_place_when_nobody_waits_any_more() {
 }
 
 #[tokio::test]
-async fn a_load_that_nobody_waits_for_before_it_begins_does_not_begin() {
+async fn a_queued_load_is_dropped_with_its_request() {
     let store = Fake::new(Manner::Waits(Semaphore::new(0)));
     let loads = limited(&store, 1, 1);
     let first = asks(&loads, "a");
@@ -259,7 +259,7 @@ async fn a_load_that_nobody_waits_for_before_it_begins_does_not_begin() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn records_are_kept_only_where_wanted_and_for_that_long() {
+async fn records_are_cached_only_if_configured_and_for_that_time() {
     for (kept, expected) in [(true, [1, 1, 2]), (false, [1, 2, 3])] {
         let store = Fake::new(Manner::AtOnce);
         let loads = if kept { keeping(&store) } else { by_default(&store) };
@@ -272,7 +272,7 @@ async fn records_are_kept_only_where_wanted_and_for_that_long() {
 }
 
 #[tokio::test]
-async fn a_record_is_dropped_when_its_session_changes_also_while_it_is_loaded() {
+async fn a_change_drops_the_cached_record_also_during_its_load() {
     type Forget = fn(&Loads);
     let told: [Forget; 2] = [|loads| loads.forget(&SidHash::of("ann")), Loads::forget_all];
     for forget in told {
@@ -296,7 +296,7 @@ async fn a_record_is_dropped_when_its_session_changes_also_while_it_is_loaded() 
 }
 
 #[test]
-fn a_runtime_that_ends_with_loads_under_way_leaves_nothing_that_is_waited_for() {
+fn loads_of_a_runtime_that_has_ended_do_not_block_later_requests() {
     let store = Fake::new(Manner::Waits(Semaphore::new(0)));
     let loads = limited(&store, 1, 10);
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

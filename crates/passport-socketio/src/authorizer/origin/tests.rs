@@ -26,7 +26,7 @@ fn policy(allowed: AllowedOrigins) -> OriginPolicy {
 }
 
 #[test]
-fn the_servers_own_origin_is_allowed_and_no_neighbour_of_it() {
+fn the_servers_own_origin_is_allowed_and_similar_origins_are_not() {
     let policy = OriginPolicy::default();
     let from = |origin| allowed(&policy, &[("host", "app.example.com:3000"), ("origin", origin)]);
     assert_eq!(from("http://app.example.com:3000"), Some(false));
@@ -51,7 +51,7 @@ fn the_servers_own_origin_is_allowed_and_no_neighbour_of_it() {
 }
 
 #[test]
-fn default_ports_need_not_be_written() {
+fn an_origin_may_omit_its_default_port() {
     let policy = OriginPolicy::default();
     let headers = |host, origin| [("host", host), ("origin", origin)];
     assert_eq!(allowed(&policy, &headers("a.example", "http://a.example:80")), Some(false));
@@ -64,13 +64,13 @@ fn default_ports_need_not_be_written() {
 }
 
 #[test]
-fn several_origin_headers_are_refused_whatever_they_say() {
+fn several_origin_headers_are_always_refused() {
     let own = ("origin", "http://a.example");
     assert_eq!(allowed(&OriginPolicy::default(), &[("host", "a.example"), own, own]), None);
 }
 
 #[test]
-fn a_missing_origin_is_allowed_unless_the_browser_says_another_site_asks() {
+fn a_missing_origin_is_allowed_unless_sec_fetch_site_names_another_site() {
     let policy = OriginPolicy::default();
     let from = |site| allowed(&policy, &[("host", "a.example"), ("sec-fetch-site", site)]);
     assert_eq!(allowed(&policy, &[("host", "a.example")]), Some(false));
@@ -84,7 +84,7 @@ fn a_missing_origin_is_allowed_unless_the_browser_says_another_site_asks() {
 }
 
 #[test]
-fn the_allow_list_is_exact_and_known_to_be_cross_origin() {
+fn the_allow_list_matches_exactly_and_marks_requests_cross_origin() {
     let policy =
         OriginPolicy { allowed: listing(&["https://app.example.com"]), ..OriginPolicy::default() };
     let from = |origin| allowed(&policy, &[("host", "rt.example.com"), ("origin", origin)]);
@@ -104,7 +104,7 @@ fn a_site_allowed_as_https_is_not_its_own_origin_as_http() {
 }
 
 #[test]
-fn beside_an_https_list_no_own_http_origin_is_left() {
+fn an_https_allow_list_disables_the_servers_own_http_origin() {
     let list = |origins: &[&str]| OriginPolicy {
         allowed: listing(origins),
         proxies: TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()]),
@@ -147,7 +147,7 @@ fn beside_an_https_list_no_own_http_origin_is_left() {
 }
 
 #[test]
-fn a_port_is_written_as_browsers_write_it_or_it_is_none() {
+fn a_port_is_parsed_only_as_browsers_write_it() {
     let parse = |authority: &str| Page::parse(&format!("https://{authority}"));
     for port in ["443", "80", "1", "65535", "8443"] {
         assert!(parse(&format!("a.example:{port}")).is_some(), "{port}");
@@ -173,7 +173,7 @@ fn an_ipv6_host_is_an_address_in_brackets() {
 }
 
 #[test]
-fn an_origin_without_a_host_or_with_more_than_one_is_none() {
+fn an_origin_without_exactly_one_host_is_not_parsed() {
     for text in [
         "http://",
         "http://:80",
@@ -197,7 +197,7 @@ fn an_origin_without_a_host_or_with_more_than_one_is_none() {
 }
 
 #[test]
-fn a_proxy_may_call_the_scheme_of_a_websocket_by_its_name() {
+fn a_proxy_may_forward_the_schemes_ws_and_wss() {
     let policy = OriginPolicy {
         proxies: TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()]),
         ..OriginPolicy::default()
@@ -211,7 +211,7 @@ fn a_proxy_may_call_the_scheme_of_a_websocket_by_its_name() {
 }
 
 #[test]
-fn forwarded_headers_count_only_from_a_trusted_proxy() {
+fn forwarded_headers_are_read_only_from_a_trusted_proxy() {
     let policy = OriginPolicy {
         proxies: TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()]),
         ..OriginPolicy::default()
@@ -233,7 +233,7 @@ fn forwarded_headers_count_only_from_a_trusted_proxy() {
 }
 
 #[test]
-fn a_server_whose_own_name_is_unknown_has_no_own_origin() {
+fn a_request_without_exactly_one_host_has_no_own_origin() {
     let twice = [("host", "a.example"), ("host", "a.example"), ("origin", "http://a.example")];
     assert_eq!(allowed(&OriginPolicy::default(), &twice), None);
     assert_eq!(allowed(&OriginPolicy::default(), &[("origin", "http://a.example")]), None);
@@ -279,7 +279,7 @@ fn ws_and_wss_are_http_and_https_in_every_rule() {
 }
 
 #[test]
-fn pages_of_apps_and_extensions_are_allowed_by_their_exact_name() {
+fn pages_of_apps_and_extensions_are_allowed_by_exact_origin() {
     let id = "abcdefghijklmnopabcdefghijklmnop";
     for origin in [
         "capacitor://localhost",
@@ -317,7 +317,7 @@ fn pages_of_apps_and_extensions_are_allowed_by_their_exact_name() {
 }
 
 #[test]
-fn what_is_no_origin_can_not_be_listed_and_each_error_says_why() {
+fn text_that_is_no_origin_is_refused_with_its_reason() {
     use NotListed::{NoOrigin, Opaque, Pattern, PublicSuffix};
     for (text, why) in [
         ("", NoOrigin),
@@ -380,7 +380,7 @@ fn what_is_no_origin_can_not_be_listed_and_each_error_says_why() {
 }
 
 #[test]
-fn a_wildcard_stands_for_whole_labels_below_a_domain_of_ones_own() {
+fn a_wildcard_matches_whole_labels_below_a_registrable_domain() {
     let policy = policy(listing(&["https://*.example.com", "https://*.acme.vercel.app:8443"]));
     let from = |origin| allowed(&policy, &[("host", "rt.example.com"), ("origin", origin)]);
     for origin in [
@@ -421,7 +421,7 @@ fn a_wildcard_stands_for_whole_labels_below_a_domain_of_ones_own() {
 }
 
 #[test]
-fn a_wildcard_ends_where_strangers_can_have_names() {
+fn a_wildcard_does_not_match_below_a_public_suffix() {
     // `amazonaws.com` is somebody's, `s3.amazonaws.com` anybody's.
     let policy = policy(listing(&["https://*.amazonaws.com"]));
     let from = |origin| allowed(&policy, &[("host", "rt.example.com"), ("origin", origin)]);
@@ -431,7 +431,7 @@ fn a_wildcard_ends_where_strangers_can_have_names() {
 }
 
 #[test]
-fn a_function_is_asked_last_and_in_the_form_that_browsers_write() {
+fn origin_if_is_called_last_with_the_normalized_origin() {
     let asked = Arc::new(std::sync::Mutex::new(Vec::new()));
     let seen = asked.clone();
     let hook: OriginHook = Arc::new(move |origin| {
@@ -458,7 +458,7 @@ fn a_function_is_asked_last_and_in_the_form_that_browsers_write() {
 }
 
 #[test]
-fn a_function_that_panics_could_not_tell_and_lets_nobody_in() {
+fn a_panic_in_origin_if_is_an_error_and_refuses_the_request() {
     let hook: OriginHook = Arc::new(|_| panic!("origin_if panics"));
     let policy = policy(AllowedOrigins { hook: Some(hook), ..AllowedOrigins::default() });
     let foreign = request(&[("host", "rt.example"), ("origin", "https://a.example")]);

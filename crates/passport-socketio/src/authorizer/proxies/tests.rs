@@ -41,7 +41,7 @@ const MADE_UP: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn of_a_peer_that_is_not_trusted_nothing_is_believed() {
+fn forwarded_headers_of_an_untrusted_peer_are_ignored() {
     for peer in ["192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1", "11.0.0.1"] {
         let client = peer.trim_start_matches("::ffff:").to_owned();
         let expected = (client, "http://internal:3000".to_owned());
@@ -53,7 +53,7 @@ fn of_a_peer_that_is_not_trusted_nothing_is_believed() {
 }
 
 #[test]
-fn a_trusted_proxy_says_scheme_host_and_port_in_the_ways_that_there_are() {
+fn scheme_host_and_port_are_read_from_all_headers_of_a_trusted_proxy() {
     let app = "https://app.example:8443";
     for headers in [
         &[("host", "app.example:8443"), ("x-forwarded-proto", "https")][..],
@@ -80,7 +80,7 @@ fn a_trusted_proxy_says_scheme_host_and_port_in_the_ways_that_there_are() {
 }
 
 #[test]
-fn a_port_counts_where_the_host_has_none_and_no_other_scheme_owns_it() {
+fn x_forwarded_port_is_used_only_if_the_host_has_no_port() {
     for (host, scheme, port, expected) in [
         // What the client wrote into `Host` is what it asked for.
         ("app.example:8443", "https", "443", "https://app.example:8443"),
@@ -102,7 +102,7 @@ fn a_port_counts_where_the_host_has_none_and_no_other_scheme_owns_it() {
 }
 
 #[test]
-fn what_can_not_be_read_is_no_origin() {
+fn unreadable_forwarded_headers_yield_no_origin() {
     for headers in [
         &[HOST, ("x-forwarded-proto", "gopher")][..],
         &[HOST, ("x-forwarded-proto", "")],
@@ -127,7 +127,7 @@ fn what_can_not_be_read_is_no_origin() {
 }
 
 #[test]
-fn the_outermost_trusted_proxy_says_what_the_client_asked_for() {
+fn the_entry_of_the_outermost_trusted_proxy_is_used() {
     for (addresses, schemes, hosts, expected) in [
         // The client, a proxy that ends TLS, one further inside: each adds an entry.
         ("198.51.100.7, 10.0.0.2", "https, http", "app.example, inside", "https://app.example"),
@@ -174,7 +174,7 @@ fn a_comma_in_quotes_does_not_make_another_entry() {
 }
 
 #[test]
-fn of_two_families_of_headers_only_what_both_say_is_believed() {
+fn forwarded_and_x_forwarded_headers_are_used_only_if_they_agree() {
     let nginx = [
         ("host", "app.example"),
         ("x-forwarded-for", "198.51.100.7"),
@@ -201,7 +201,7 @@ fn of_two_families_of_headers_only_what_both_say_is_believed() {
 }
 
 #[test]
-fn whatever_a_client_adds_it_is_itself_or_its_proxy() {
+fn a_client_can_not_forge_its_address_with_forwarded_headers() {
     let values =
         ["", "6.6.6.6", "10.0.0.9", "for=6.6.6.6", "for=10.0.0.9, for=6.6.6.6", "\"", ",", "x"];
     for first in values {
@@ -220,7 +220,7 @@ fn whatever_a_client_adds_it_is_itself_or_its_proxy() {
 }
 
 #[test]
-fn an_origin_is_shown_as_browsers_write_it() {
+fn an_origin_is_displayed_as_browsers_write_it() {
     for text in ["https://app.example", "http://app.example:8080", "https://[::1]:8443"] {
         assert_eq!(Page::parse(text).unwrap().to_string(), text);
     }

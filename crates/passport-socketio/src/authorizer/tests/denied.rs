@@ -23,7 +23,7 @@ async fn an_origin_that_is_not_allowed_is_refused_before_the_store_is_asked() {
 }
 
 #[tokio::test]
-async fn the_refused_origin_is_told_to_logs_escaped_and_shortened() {
+async fn the_refused_origin_is_logged_shortened() {
     let long = format!("https://{}\\.example", "e".repeat(200));
     let host = format!("{}.example", "h".repeat(200));
     let both = request(&[("origin", &long), ("host", &host)]);
@@ -33,7 +33,7 @@ async fn the_refused_origin_is_told_to_logs_escaped_and_shortened() {
 }
 
 #[tokio::test]
-async fn without_a_session_cookie_the_reason_says_whether_another_origin_asked() {
+async fn the_no_cookie_reason_says_whether_the_request_was_cross_origin() {
     let allowed = "http://app.example";
     let world = || logged_in().with(|builder| builder.origin(allowed));
     let host = ("host", "rt.example");
@@ -55,7 +55,7 @@ async fn without_a_session_cookie_the_reason_says_whether_another_origin_asked()
 }
 
 #[tokio::test]
-async fn a_cookie_that_is_no_signed_session_id_is_malformed() {
+async fn a_cookie_without_a_signed_session_id_is_malformed() {
     let signer = Signer::new([SECRET]).unwrap();
     let cookie_of = |sid: &str| signer.cookie_pair("connect.sid", sid);
     for cookie in [
@@ -92,7 +92,7 @@ async fn a_cookie_header_of_8_kib_is_read_and_one_byte_more_is_malformed() {
 }
 
 #[tokio::test]
-async fn so_many_cookies_are_read_and_one_more_is_malformed() {
+async fn a_request_with_more_than_256_cookies_is_malformed() {
     let among = |others: usize| with_cookie(&format!("{}{}", "a=;".repeat(others), cookie(SECRET)));
     logged_in().grants(among(255)).await;
     let refused =
@@ -127,7 +127,7 @@ async fn the_limit_of_the_cookie_header_can_be_set() {
 }
 
 #[tokio::test]
-async fn a_signature_that_no_secret_made_is_bad() {
+async fn a_signature_of_another_secret_is_bad() {
     for bad in [
         cookie("another secret"),
         cookie(SECRET).replace("canary-sid", "canary-sie"),
@@ -139,7 +139,7 @@ async fn a_signature_that_no_secret_made_is_bad() {
 }
 
 #[tokio::test]
-async fn a_session_that_the_store_does_not_have_is_not_found() {
+async fn a_session_missing_from_the_store_is_not_found() {
     let empty = World::new(Fake::Holds(MemoryStore::for_tests()));
     empty.refuses(signed(), &NOT_FOUND).await;
     for nothing in ["null", "false", "0", "\"\""] {
@@ -148,7 +148,7 @@ async fn a_session_that_the_store_does_not_have_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_session_expires_at_the_very_moment_that_its_store_says() {
+async fn a_session_expires_exactly_when_its_store_says() {
     let nanosecond = Duration::from_nanos(1);
     let end = FakeClock::default().now() + Duration::from_secs(60);
     let at = async |now: Duration| {
@@ -189,7 +189,7 @@ async fn a_session_without_a_user_is_not_logged_in() {
 }
 
 #[tokio::test]
-async fn a_user_that_the_deserializer_does_not_know_is_not_found() {
+async fn a_user_unknown_to_the_deserializer_is_not_found() {
     let nobody = async |_: Value| Ok::<_, BoxError>(None);
     let world = logged_in().with(|builder| builder.deserialize_user(nobody));
     let expected = Expected::denied("user_not_found", 1);

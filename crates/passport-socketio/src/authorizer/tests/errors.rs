@@ -14,7 +14,7 @@ const CORRUPT: Expected = Expected::error("corrupt_session", "server_error");
 const FAILED: Expected = Expected::error("deserializer_failed", "try_again");
 
 #[tokio::test]
-async fn a_store_that_fails_is_unavailable_and_says_why_to_logs_only() {
+async fn a_failing_store_is_unavailable_and_its_error_is_only_logged() {
     let failure = World::new(Fake::Fails).refuses(signed(), &UNAVAILABLE).await;
     assert!(!failure.message().contains("refused"));
     let store = failure.source().unwrap();
@@ -23,7 +23,7 @@ async fn a_store_that_fails_is_unavailable_and_says_why_to_logs_only() {
 }
 
 #[tokio::test]
-async fn a_store_that_panics_is_not_called_unavailable() {
+async fn a_panicking_store_is_not_reported_as_unavailable() {
     let expected = Expected::error("store_panicked", "try_again");
     World::new(Fake::Panics).refuses(signed(), &expected).await;
 }
@@ -54,7 +54,7 @@ impl SessionSource for PanickingSource {
 }
 
 #[tokio::test]
-async fn a_session_source_that_panics_is_no_fault_of_the_store() {
+async fn a_panicking_session_source_is_not_reported_as_a_store_error() {
     for (check, loads) in [(Check::Cookie, 0), (Check::Record, 1), (Check::Expiry, 1)] {
         let world = logged_in();
         let builder = Authorizer::builder()
@@ -69,7 +69,7 @@ async fn a_session_source_that_panics_is_no_fault_of_the_store() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_does_not_answer_is_waited_for_2_seconds_or_as_long_as_configured() {
+async fn a_store_times_out_after_2_s_or_the_configured_time() {
     let expected = Expected::error("store_timeout", "try_again");
     let refused = |world: World| took(world.refuses(signed(), &expected));
     let by_default = refused(World::new(Fake::NeverAnswers)).await;
@@ -80,7 +80,7 @@ async fn a_store_that_does_not_answer_is_waited_for_2_seconds_or_as_long_as_conf
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deserializer_that_does_not_answer_is_waited_for_5_seconds_or_as_long_as_configured() {
+async fn a_deserializer_times_out_after_5_s_or_the_configured_time() {
     let expected = Expected::error("deserializer_timeout", "try_again");
     let refused = |world: World| took(world.refuses(signed(), &expected));
     let stuck = || {
@@ -100,7 +100,7 @@ async fn took(future: impl Future<Output = Failure>) -> Duration {
 }
 
 #[tokio::test]
-async fn a_record_that_node_could_not_read_is_corrupt() {
+async fn a_record_that_express_session_could_not_read_is_corrupt() {
     let deep = format!(r#"{{"cookie":{{}},"x":{}{}}}"#, "[".repeat(64), "]".repeat(64));
     let large = format!(r#"{{"cookie":{{}},"x":"{}"}}"#, "y".repeat(1024 * 1024));
     for json in [
@@ -120,7 +120,7 @@ async fn a_record_that_node_could_not_read_is_corrupt() {
 }
 
 #[tokio::test]
-async fn a_record_of_1_mib_and_64_levels_is_read_and_no_larger_or_deeper_one() {
+async fn a_record_larger_than_1_mib_or_deeper_than_64_levels_is_corrupt() {
     let around =
         |inner: &str| format!(r#"{{"cookie":{{}},"passport":{{"user":"{KEY}"}},"x":{inner}}}"#);
     let padding = |bytes| "y".repeat(bytes - around(r#""""#).len());
@@ -145,7 +145,7 @@ async fn the_limits_of_a_record_can_be_set() {
 }
 
 #[tokio::test]
-async fn a_deserializer_that_fails_says_why_to_logs_only() {
+async fn the_error_of_a_deserializer_is_only_logged() {
     let world = logged_in().with(|builder| {
         builder.deserialize_user(async |_: Value| Err::<Option<Value>, _>("the database is down"))
     });
@@ -156,7 +156,7 @@ async fn a_deserializer_that_fails_says_why_to_logs_only() {
 }
 
 #[tokio::test]
-async fn a_deserializer_that_panics_at_once_or_later_says_so() {
+async fn a_panicking_deserializer_is_reported_as_panicked() {
     let expected = Expected::error("deserializer_panicked", "try_again");
     let later = logged_in().with(|builder| {
         builder.deserialize_user(async |key: Value| {
@@ -174,7 +174,7 @@ async fn a_deserializer_that_panics_at_once_or_later_says_so() {
 }
 
 #[tokio::test]
-async fn a_user_key_of_another_type_has_failed_and_is_not_quoted() {
+async fn a_user_key_of_another_type_is_an_error_that_does_not_quote_it() {
     for key in [json!(KEY), json!({"id": KEY}), json!([KEY])] {
         let world = holding(session(&key)).with(|builder| {
             builder.deserialize_user(async |id: i64| Ok::<_, BoxError>(Some(id.into())))
@@ -186,7 +186,7 @@ async fn a_user_key_of_another_type_has_failed_and_is_not_quoted() {
 }
 
 #[tokio::test]
-async fn a_user_id_that_panics_is_no_fault_of_the_deserializer() {
+async fn a_panic_in_user_id_is_not_reported_as_a_deserializer_error() {
     let broken = |_: &Value| -> i64 { panic!("user_id panics") };
     let world = logged_in().with(|builder| builder.user_id(broken));
     let expected = Expected::error("user_id_panicked", "try_again");

@@ -45,7 +45,7 @@ async fn the_identity_holds_the_session_as_it_was_loaded() {
 }
 
 #[tokio::test]
-async fn the_expiry_inside_the_record_does_not_count() {
+async fn the_expiry_inside_an_express_record_is_ignored() {
     let json = r#"{"cookie":{"expires":"2001-01-01T00:00:00.000Z","originalMaxAge":1000},
         "passport":{"user":42}}"#;
     holding_for(json, Life::Forever).grants(signed()).await;
@@ -54,7 +54,7 @@ async fn the_expiry_inside_the_record_does_not_count() {
 }
 
 #[tokio::test]
-async fn every_secret_verifies() {
+async fn a_cookie_of_any_configured_secret_is_accepted() {
     let rotated = || logged_in().with(|builder| builder.secrets(["new secret", SECRET]));
     rotated().grants(signed()).await;
     rotated().grants(with_cookie(&cookie("new secret"))).await;
@@ -83,7 +83,7 @@ async fn the_user_is_found_where_the_pointer_says() {
 }
 
 #[tokio::test]
-async fn a_user_is_addressed_by_what_user_id_gives() {
+async fn the_user_key_is_the_value_of_user_id() {
     let world = holding(session(&json!({"id": 42, "tenant": "a"})))
         .with(|builder| builder.user_id(|user: &Value| user["id"].as_i64().unwrap()));
     let identity = world.grants(signed()).await;
@@ -91,7 +91,7 @@ async fn a_user_is_addressed_by_what_user_id_gives() {
 }
 
 #[tokio::test]
-async fn a_deserializer_may_see_the_request() {
+async fn a_deserializer_can_read_the_request() {
     struct PerTenant;
 
     #[async_trait]
@@ -114,7 +114,7 @@ async fn a_deserializer_may_see_the_request() {
 }
 
 #[tokio::test]
-async fn the_query_is_read_only_where_that_was_asked_for_and_from_allowed_origins_only() {
+async fn the_session_id_query_is_read_only_if_enabled_and_origin_allowed() {
     let query = cookie(SECRET).replace("connect.sid=", "session_id=");
     let with_query = |headers: &[_]| {
         let mut request = request(headers);

@@ -51,7 +51,7 @@ fn every_failure() -> Vec<(Failure, bool)> {
 }
 
 #[test]
-fn the_failures_of_these_tests_are_all_there_are() {
+fn these_tests_cover_every_reason() {
     let mut ours: Vec<_> = every_failure().iter().map(|(failure, _)| failure.reason()).collect();
     ours.sort_unstable();
     let mut all = Reason::ALL.to_vec();
@@ -76,7 +76,7 @@ fn with_fail(hook: impl Fn(&Failure) -> Verdict + Send + Sync + 'static) -> Auth
 }
 
 #[test]
-fn a_guest_is_never_made_of_an_error_a_foreign_origin_or_a_rejection() {
+fn errors_foreign_origins_and_rejections_never_become_guests() {
     let auth = with_fail(Failure::guest);
     for (failure, guest) in every_failure() {
         let expected = if guest { Answer::Guest } else { Answer::Refuse };
@@ -87,7 +87,7 @@ fn a_guest_is_never_made_of_an_error_a_foreign_origin_or_a_rejection() {
 }
 
 #[test]
-fn without_a_hook_or_with_one_that_panics_every_failure_is_refused() {
+fn every_failure_is_refused_without_a_fail_hook_or_if_it_panics() {
     let without = logged_in().builder.build().unwrap();
     let panicking = with_fail(|_| panic!("the fail hook panics"));
     for (failure, _) in every_failure() {
@@ -97,7 +97,7 @@ fn without_a_hook_or_with_one_that_panics_every_failure_is_refused() {
 }
 
 #[test]
-fn the_hook_sees_the_code_and_answers_with_a_text_of_its_own() {
+fn the_fail_hook_sees_the_code_and_can_set_the_clients_text() {
     let auth = with_fail(|failure| failure.refuse_with(failure.code()));
     for (failure, _) in every_failure() {
         let text = Answer::RefuseWith(failure.code().into());
@@ -106,7 +106,7 @@ fn the_hook_sees_the_code_and_answers_with_a_text_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_rejection_is_read_by_the_client_in_the_apps_own_words() {
+async fn the_client_reads_the_text_of_a_rejection() {
     let world = logged_in()
         .with(|builder| builder.success(async |_| Err(Reject::new("come back tomorrow"))));
     let expected =
@@ -116,7 +116,7 @@ async fn a_rejection_is_read_by_the_client_in_the_apps_own_words() {
 }
 
 #[tokio::test]
-async fn a_success_hook_that_panics_has_rejected_nobody() {
+async fn a_panicking_success_hook_is_an_error_and_not_a_rejection() {
     let expected = Expected::error("success_panicked", "try_again");
     let later = logged_in().with(|builder| {
         builder.success(async |candidate: Candidate<Value>| {
@@ -133,14 +133,14 @@ async fn a_success_hook_that_panics_has_rejected_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_hook_that_gives_no_answer_has_rejected_nobody() {
+async fn a_success_hook_that_times_out_is_an_error_and_not_a_rejection() {
     let expected = Expected::error("success_timeout", "try_again");
     let stuck = logged_in().with(|builder| builder.success(async |_| pending().await));
     stuck.refuses(signed(), &expected).await;
 }
 
 #[tokio::test]
-async fn success_is_told_who_asks_with_which_session_for_which_namespace() {
+async fn success_receives_the_user_the_session_and_the_namespace() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let log = seen.clone();
     let world = logged_in().with(|builder| {
@@ -159,7 +159,7 @@ async fn success_is_told_who_asks_with_which_session_for_which_namespace() {
 }
 
 #[tokio::test]
-async fn authorize_asks_no_hook() {
+async fn authorize_calls_no_hook() {
     let auth = logged_in()
         .with(|builder| builder.success(async |_| Err(Reject::new("never"))).fail(Failure::guest))
         .builder

@@ -28,7 +28,7 @@ async fn code(world: World, request: Parts) -> (&'static str, usize) {
 }
 
 #[tokio::test]
-async fn the_request_itself_is_checked_in_order_and_the_store_not_asked() {
+async fn the_request_is_checked_in_order_before_the_store_is_asked() {
     let foreign = ("origin", "https://evil.example");
     let malformed_and_forged = "connect.sid=s%3A..%2Fcanary.forged";
     let forged = "connect.sid=s%3Acanary.forged";
@@ -64,7 +64,7 @@ async fn the_session_is_checked_in_order() {
 }
 
 #[tokio::test]
-async fn the_user_is_asked_for_before_the_app_has_its_say() {
+async fn the_deserializer_runs_before_success() {
     let broken = hopeless(stored(&session(&json!(KEY)), Life::Forever))
         .with(|builder| builder.deserialize_user(async |_: i64| Ok::<_, BoxError>(None)));
     assert_eq!(code(broken, signed()).await.0, "deserializer_failed");
@@ -74,7 +74,7 @@ async fn the_user_is_asked_for_before_the_app_has_its_say() {
 }
 
 #[tokio::test]
-async fn neither_deserializer_nor_success_is_asked_about_a_session_that_does_not_count() {
+async fn hooks_are_not_called_for_expired_or_anonymous_sessions() {
     let unasked = |json: &str, life| {
         World::new(stored(json, life)).with(|builder| {
             builder

@@ -29,7 +29,7 @@ fn quoted(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn the_table_of_the_checks_has_every_code_once_and_says_what_it_does() {
+fn the_table_of_checks_lists_every_code_once_with_its_effect() {
     let mut codes = Vec::new();
     for (of_row, kind, reads, guest) in rows() {
         for code in of_row {
@@ -69,7 +69,7 @@ fn the_guide_names_every_code() {
 }
 
 #[test]
-fn no_error_becomes_a_guest_and_every_client_reads_one_of_few_words() {
+fn no_error_allows_guests_and_client_messages_come_from_a_fixed_list() {
     let words = ["unauthorized", "forbidden", "try_again", "server_error", "too_many_connections"];
     for reason in Reason::ALL {
         assert!(!(reason.is_error() && reason.allows_guest()), "{reason:?}");

@@ -20,7 +20,7 @@ fn the_path_is_matched_as_the_engine_does() {
 }
 
 #[test]
-fn only_what_opens_a_connection_is_looked_up() {
+fn only_requests_that_open_a_connection_are_looked_up() {
     for open in [
         "/socket.io/?EIO=4&transport=polling",
         "/socket.io/?EIO=4&transport=websocket&sid",
@@ -70,7 +70,7 @@ fn the_id_is_read_as_the_engine_reads_it() {
 }
 
 #[test]
-fn a_websocket_is_what_the_engine_takes_for_one() {
+fn a_websocket_request_is_recognized_as_the_engine_does() {
     for (query, websocket) in [
         ("EIO=4&transport=websocket", true),
         ("EIO=4&transport=websocket=x", true),

@@ -43,7 +43,7 @@ fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn behind_the_notice_only_the_disconnect_passes() {
+fn only_the_disconnect_passes_after_the_notice() {
     let (main, lobby) = (notice(""), notice("/lobby,"));
     let other = r#"42["session_ended",{"code":"of the app's own"}]"#;
     let packets = [
@@ -88,7 +88,7 @@ fn behind_the_notice_only_the_disconnect_passes() {
 }
 
 #[test]
-fn behind_a_disconnect_of_the_app_nothing_passes_until_the_next_connect() {
+fn nothing_passes_after_the_apps_disconnect_until_the_next_connect() {
     let main = notice("");
     let packets = ["41", "431[]", "40{\"sid\":\"a\"}", "42[1]", &main, "42[2]", "41", "42[3]"];
     let expected = ["41", "40{\"sid\":\"a\"}", "42[1]", &main, "41"];
@@ -96,7 +96,7 @@ fn behind_a_disconnect_of_the_app_nothing_passes_until_the_next_connect() {
 }
 
 #[test]
-fn a_namespace_that_lets_the_client_in_again_is_as_any_other() {
+fn packets_pass_again_after_the_client_is_admitted_again() {
     let main = notice("");
     let refused = "44{\"message\":\"banned\"}";
     let packets = [&*main, "41", "42[1]", refused, "42[2]", "40{\"sid\":\"a\"}", "42[3]", "41"];
@@ -105,7 +105,7 @@ fn a_namespace_that_lets_the_client_in_again_is_as_any_other() {
 }
 
 #[test]
-fn frames_are_judged_however_they_are_cut_into_pieces() {
+fn frames_are_filtered_in_pieces_of_any_size() {
     let long = format!("42[\"{}\"]", "x".repeat(70_000));
     let medium = format!("42[\"{}\"]", "x".repeat(300));
     let main = notice("");
@@ -149,7 +149,7 @@ const TEXT: u8 = 1;
 const BINARY: u8 = 2;
 
 #[test]
-fn payloads_are_judged_in_all_their_encodings() {
+fn payloads_are_filtered_in_all_encodings() {
     let main = notice("");
     let payload = [&main, "451-[\"é𝕊\"]", "bAQID", "41", "42/other,[\"é𝕊\"]", "437[]"];
     let kept = [&main, "41", "42/other,[\"é𝕊\"]"];
@@ -177,7 +177,7 @@ fn payloads_are_judged_in_all_their_encodings() {
 }
 
 #[test]
-fn a_payload_of_which_nothing_passes_says_nothing() {
+fn a_payload_without_passing_packets_becomes_a_noop() {
     let words = begun(&["/"]);
     assert_eq!(passing(&words, &[&notice("")]).len(), 1);
     assert_eq!(filtered(b"42[1]", &words, false), "6");
@@ -190,7 +190,7 @@ fn a_payload_of_which_nothing_passes_says_nothing() {
 }
 
 #[test]
-fn packets_of_msgpack_are_judged_over_both_transports() {
+fn msgpack_packets_are_filtered_over_both_transports() {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
     use serde_json::{Value, json};
@@ -235,7 +235,7 @@ fn packets_of_msgpack_are_judged_over_both_transports() {
 }
 
 #[test]
-fn posts_pass_wait_or_are_lost() {
+fn posts_pass_wait_or_are_dropped() {
     let words = LastWords::default();
     let handling = words.handle().unwrap();
     assert!(!words.is_quiet());

@@ -94,7 +94,7 @@ fn a_socket_is_found_by_its_user_until_it_leaves() {
 }
 
 #[test]
-fn a_change_announced_between_registering_and_activating_makes_the_handshake_stale() {
+fn a_change_between_register_and_activate_makes_the_handshake_stale() {
     let registry = registry();
     let sid = SessionId::from("sid");
     let registration = registry.register(&sid);
@@ -109,7 +109,7 @@ fn a_change_announced_between_registering_and_activating_makes_the_handshake_sta
 }
 
 #[test]
-fn a_change_of_another_session_or_before_registering_does_not() {
+fn other_or_earlier_changes_do_not_make_the_handshake_stale() {
     let registry = registry();
     let sid = SessionId::from("sid");
     registry.session_changed(&sid);
@@ -131,7 +131,7 @@ fn an_abandoned_handshake_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_session_that_changes_hands_belongs_to_both_users_while_both_have_sockets() {
+fn a_session_belongs_to_each_user_that_has_sockets_with_it() {
     let registry = registry();
     let sid = SessionId::from("sid");
     let ann = registry
@@ -152,7 +152,7 @@ fn a_session_that_changes_hands_belongs_to_both_users_while_both_have_sockets() 
 }
 
 #[test]
-fn a_socket_is_no_longer_live_once_it_has_left() {
+fn a_socket_that_has_left_is_not_live() {
     let registry = registry();
     let sid = SessionId::from("sid");
     let membership = registry
@@ -166,7 +166,7 @@ fn a_socket_is_no_longer_live_once_it_has_left() {
 }
 
 #[test]
-fn ending_a_session_ends_its_sockets_once_and_no_others() {
+fn ending_a_session_ends_each_of_its_sockets_once_and_no_others() {
     let registry = registry();
     let (ours, other) = (SessionId::from("ours"), SessionId::from("other"));
     let first = registry
@@ -194,7 +194,7 @@ fn ending_a_session_ends_its_sockets_once_and_no_others() {
 }
 
 #[test]
-fn a_revoked_user_is_remembered_while_a_handshake_from_before_is_under_way() {
+fn a_revoked_user_is_remembered_until_earlier_handshakes_have_ended() {
     let registry = registry();
     let sid = SessionId::from("sid");
     let handshake = registry.begin_handshake();
@@ -221,7 +221,7 @@ fn a_revoked_user_is_remembered_while_a_handshake_from_before_is_under_way() {
 }
 
 #[test]
-fn a_user_who_is_refreshed_after_an_earlier_lookup_is_loaded_again() {
+fn a_refresh_after_an_earlier_lookup_loads_the_user_again() {
     let registry = registry();
     let sid = SessionId::from("sid");
     let handshake = registry.begin_handshake();

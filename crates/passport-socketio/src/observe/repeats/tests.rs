@@ -54,7 +54,7 @@ async fn pass(seconds: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_warning_is_told_at_first_counted_while_it_lasts_and_told_at_its_end() {
+async fn a_repeated_warning_is_logged_at_its_start_and_end_and_counted_between() {
     let (lines, _watched) = Lines::of_this_thread();
     let repeats = Repeats::default();
     panics(&repeats, "audit", 1000);
@@ -84,7 +84,7 @@ async fn a_warning_is_told_at_first_counted_while_it_lasts_and_told_at_its_end()
 }
 
 #[test]
-fn a_warning_whose_runtime_has_ended_is_told_anew() {
+fn a_warning_is_logged_again_after_its_runtime_has_ended() {
     let (lines, _watched) = Lines::of_this_thread();
     let repeats = Repeats::default();
     for _ in 0..2 {
@@ -98,7 +98,7 @@ fn a_warning_whose_runtime_has_ended_is_told_anew() {
 }
 
 #[test]
-fn a_warning_outside_of_any_runtime_is_told_each_time() {
+fn a_warning_outside_of_a_runtime_is_logged_each_time() {
     let (lines, _watched) = Lines::of_this_thread();
     panics(&Repeats::default(), "audit", 3);
     assert_eq!(lines.take().len(), 3);

@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_is_opened_by_who_has_the_secret_and_on_the_channel_it_was_meant_for() {
+    fn a_message_opens_only_with_its_secret_and_on_its_channel() {
         let seal = |key: &[u8]| Seal::new(Hmac::new_from_slice(key).unwrap());
         let (ours, others) = (seal(b"ours"), seal(b"others"));
         let order = Order::RevokeUser { user: 42.into() };

@@ -41,7 +41,7 @@ fn a_path_that_no_request_can_have_is_a_config_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slash_at_the_end_of_the_path_opens_no_door_beside_it() {
+async fn a_path_is_guarded_with_and_without_its_trailing_slash() {
     for over in [false, true] {
         let auth = auth(Some("/socket.io/"));
         let (engine, io) = SocketIo::new_layer();
@@ -83,7 +83,7 @@ async fn socketioxide_at_another_path_is_not_served_under_layer_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_beside_the_path_is_the_apps_though_socketioxide_would_take_it() {
+async fn layer_over_leaves_all_requests_beside_its_path_to_the_app() {
     for req_path in ["/", "/served"] {
         let auth = auth(Some("/served/here"));
         let (engine, io) = SocketIo::builder().req_path(req_path).build_layer();
@@ -100,7 +100,7 @@ async fn all_beside_the_path_is_the_apps_though_socketioxide_would_take_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_same_path_is_served_under_layer_over_however_it_ends() {
+async fn layer_over_serves_its_path_with_and_without_a_trailing_slash() {
     for (path, req_path) in [("/rt", "/rt"), ("/rt/", "/rt"), ("/rt", "/rt/"), ("/", "/")] {
         let auth = auth(Some(path));
         let (engine, io) = SocketIo::builder().req_path(req_path).build_layer();
@@ -112,7 +112,7 @@ async fn the_same_path_is_served_under_layer_over_however_it_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_socket_that_passed_no_layer_is_warned_of_once() {
+async fn one_warning_is_logged_for_sockets_that_passed_no_layer() {
     let path = "/guarded-here-alone";
     let warnings = || count("WARN", path);
     let auth = auth(Some(path));
@@ -129,7 +129,7 @@ async fn a_socket_that_passed_no_layer_is_warned_of_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_socket_that_passed_its_layer_is_not_warned_of() {
+async fn no_warning_is_logged_for_a_socket_that_passed_its_layer() {
     let path = "/guarded-and-served";
     let auth = auth(Some(path));
     let (engine, io) = SocketIo::builder().req_path(path).build_layer();

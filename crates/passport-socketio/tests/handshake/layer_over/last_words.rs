@@ -224,7 +224,7 @@ async fn no_ack_follows_the_disconnect_over_polling() {
 }
 
 #[tokio::test]
-async fn with_two_layers_each_answer_is_looked_at_once() {
+async fn two_layers_filter_each_answer_once() {
     let mut server = Server::new(false).await;
     let outer = auth_over(store()).build().unwrap();
     server.app = server.app.clone().layer(outer.layer());
@@ -241,7 +241,7 @@ async fn with_two_layers_each_answer_is_looked_at_once() {
 }
 
 #[tokio::test]
-async fn nothing_follows_the_notice_of_an_end_that_invites_back() {
+async fn nothing_follows_the_notice_of_an_end_with_reconnect() {
     let mut server = Server::new(false).await;
     let mut client = server.web_socket(4, "ann").await;
     client.send("0").await;
@@ -282,7 +282,7 @@ async fn no_ack_follows_the_disconnect_with_the_msgpack_parser() {
 }
 
 #[tokio::test]
-async fn a_rejection_from_one_namespace_leaves_the_other_alone() {
+async fn a_rejection_in_one_namespace_does_not_filter_the_other() {
     for over_polling in [false, true] {
         let mut server = Server::new(false).await;
         let mut reader = if over_polling {
@@ -337,7 +337,7 @@ impl Reader {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_keeps_sending_reads_why_over_web_sockets() {
+async fn a_client_that_keeps_sending_reads_the_notice_over_web_sockets() {
     let mut told = 0;
     for round in 0..ROUNDS {
         let mut server = Server::new(false).await;
@@ -376,7 +376,7 @@ async fn a_client_that_keeps_sending_reads_why_over_web_sockets() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_keeps_sending_reads_why_over_polling() {
+async fn a_client_that_keeps_sending_reads_the_notice_over_polling() {
     for reason in [EndReason::LoggedOut, EndReason::Rejected] {
         let mut told = 0;
         for round in 0..ROUNDS {

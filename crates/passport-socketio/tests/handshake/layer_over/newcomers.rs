@@ -148,7 +148,7 @@ impl WebSocket {
 }
 
 #[tokio::test]
-async fn a_message_that_does_not_end_is_cut_after_64_kib() {
+async fn an_endless_message_of_an_unadmitted_client_is_cut_after_64_kib() {
     let server = Server::start();
     for version in [4, 3] {
         let mut stranger = server.websocket(version, "").await;
@@ -169,7 +169,7 @@ async fn a_message_that_does_not_end_is_cut_after_64_kib() {
 }
 
 #[tokio::test]
-async fn a_refused_client_may_send_no_more_than_before() {
+async fn a_refused_client_can_send_no_more_than_64_kib() {
     let server = Server::start();
     let mut stranger = server.websocket(4, "").await;
     stranger.send("40").await;
@@ -180,7 +180,7 @@ async fn a_refused_client_may_send_no_more_than_before() {
 }
 
 #[tokio::test]
-async fn an_admitted_client_may_send_what_socketioxide_takes() {
+async fn an_admitted_client_can_send_what_socketioxide_accepts() {
     let server = Server::start();
     let ann = format!("cookie: {}\r\n", cookie("ann"));
     for (headers, namespace) in [(&*ann, ""), ("", "/lobby,"), ("", "/public,"), (&*ann, "/lobby,")]
@@ -209,7 +209,7 @@ fn noise(bytes: usize) -> String {
 }
 
 #[tokio::test]
-async fn a_polling_client_may_post_64_kib_before_it_is_let_in() {
+async fn a_polling_client_can_post_64_kib_before_it_is_admitted() {
     let server = Server::start();
     for refused_before in [false, true] {
         let mut stranger = Client::anonymous(&server.app).await;
@@ -232,7 +232,7 @@ async fn a_polling_client_may_post_64_kib_before_it_is_let_in() {
 }
 
 #[tokio::test]
-async fn a_polling_client_of_version_3_may_post_more_once_let_in() {
+async fn a_polling_client_of_version_3_can_post_more_once_admitted() {
     let server = Server::start();
     let ann = cookie("ann");
     for (cookie, may) in [(&*ann, true), ("a=b", false)] {
@@ -256,7 +256,7 @@ async fn a_polling_client_of_version_3_may_post_more_once_let_in() {
 }
 
 #[tokio::test]
-async fn limits_that_are_larger_than_nodes_are_warned_of_once() {
+async fn limits_larger_than_those_of_node_are_warned_of_once() {
     let warnings = |bytes: usize| {
         let log = secrecy::logged();
         let of_these = format!("bytes={bytes}");

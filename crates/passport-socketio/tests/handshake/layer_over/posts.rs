@@ -49,7 +49,7 @@ async fn a_body_that_does_not_end_is_answered_with_408_after_30_s() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_http_2_a_late_body_costs_its_stream_alone() {
+async fn a_late_body_in_http_2_closes_only_its_stream() {
     let server = server(true, |builder| builder);
     let client = Client::of(&server.app, "ann").await;
     let uri = format!("/socket.io/?EIO=4&transport=polling{}", client.sid());
@@ -61,7 +61,7 @@ async fn in_http_2_a_late_body_costs_its_stream_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_is_slow_and_comes_in_time_is_taken() {
+async fn a_slow_body_that_arrives_in_time_is_accepted() {
     for over in [false, true] {
         let server = server(over, |builder| builder);
         let client = Client::of(&server.app, "ann").await;
@@ -78,7 +78,7 @@ async fn a_body_that_is_slow_and_comes_in_time_is_taken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn connections_whose_body_never_comes_are_closed() {
+async fn connections_whose_body_never_arrives_are_closed() {
     for over in [false, true] {
         let server = server(over, |builder| builder);
         let (pipes, listener) = mpsc::channel(1);

@@ -90,7 +90,7 @@ async fn a_silent_node_is_named_although_the_list_of_nodes_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_joins_later_is_told_of_silent_ones() {
+async fn a_node_that_joins_later_learns_of_silent_nodes() {
     let (sessions, bus) = (sessions(), MemoryBus::new());
     let [a, b] = [Node::join(&sessions, &bus).await, Node::join(&sessions, &bus).await];
     b.way.set(Way::Silent);
@@ -103,7 +103,7 @@ async fn a_node_that_joins_later_is_told_of_silent_ones() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_changed_list_hides_no_node_and_invents_none() {
+async fn a_forged_list_of_nodes_hides_no_node_and_adds_none() {
     let (sessions, bus) = (sessions(), MemoryBus::new());
     let [a, b] = [Node::join(&sessions, &bus).await, Node::join(&sessions, &bus).await];
     sleep(NOTICED).await;
@@ -145,7 +145,7 @@ async fn a_node_that_left_is_not_brought_back_by_its_old_entry() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_jumps_makes_no_node_vanish() {
+async fn a_jump_of_the_clock_removes_no_node() {
     let (sessions, bus) = (sessions(), MemoryBus::new());
     let [a, _b] = [Node::join(&sessions, &bus).await, Node::join(&sessions, &bus).await];
     sleep(NOTICED).await;
@@ -161,7 +161,7 @@ async fn a_clock_that_jumps_makes_no_node_vanish() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_order_is_obeyed_by_no_node_that_joined_or_came_back_later() {
+async fn a_node_ignores_orders_from_before_it_joined_or_reconnected() {
     let (sessions, bus) = (sessions(), MemoryBus::new());
     let [a, back] = [Node::join(&sessions, &bus).await, Node::join(&sessions, &bus).await];
     back.way.set(Way::Cut);
@@ -185,7 +185,7 @@ async fn an_order_is_obeyed_by_no_node_that_joined_or_came_back_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_clock_that_is_put_back_lets_a_recorded_order_be_obeyed() {
+async fn a_recorded_order_is_ignored_after_the_clock_is_put_back() {
     let (sessions, bus) = (sessions(), MemoryBus::new());
     let [a, b] = [Node::join(&sessions, &bus).await, Node::join(&sessions, &bus).await];
     let (mut tap, given) = (bus.tap(), bus.time());
@@ -211,7 +211,7 @@ async fn no_clock_that_is_put_back_lets_a_recorded_order_be_obeyed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_node_is_named_for_its_whole_time_whatever_the_clock_says() {
+async fn a_silent_node_stays_named_although_the_clock_jumps() {
     let (sessions, bus) = (sessions(), MemoryBus::new());
     let a = Node::join(&sessions, &bus).await;
     sleep(Duration::from_secs(1)).await;

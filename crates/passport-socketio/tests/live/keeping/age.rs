@@ -41,7 +41,7 @@ async fn a_logout_between_handshake_and_connect_counts_with_a_short_max_stale() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_logout_while_success_takes_its_time_lets_nobody_in() {
+async fn a_logout_during_a_slow_success_refuses_the_client() {
     for takes in [Duration::from_secs(2), Duration::from_secs(60)] {
         let backend = Backend::new();
         let (asked, with_success) = slow_success(takes);
@@ -57,7 +57,7 @@ async fn a_logout_while_success_takes_its_time_lets_nobody_in() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_logout_while_the_deserializer_takes_its_time_lets_nobody_in() {
+async fn a_logout_during_a_slow_deserializer_refuses_the_client() {
     let backend = Backend::new();
     let server = Server::with(&backend, |builder| {
         builder.deserialize_user(async |id: i64| {
@@ -74,7 +74,7 @@ async fn a_logout_while_the_deserializer_takes_its_time_lets_nobody_in() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_success_costs_one_more_lookup_and_is_asked_once() {
+async fn a_slow_success_is_called_once_and_costs_one_more_lookup() {
     let backend = Backend::new();
     let (asked, with_success) = slow_success(Duration::from_secs(60));
     let server = Server::with(&backend, with_success);
@@ -87,7 +87,7 @@ async fn a_slow_success_costs_one_more_lookup_and_is_asked_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_touch_while_success_takes_its_time_refuses_nobody() {
+async fn a_touch_during_a_slow_success_does_not_refuse_the_client() {
     let backend = Backend::new();
     let (asked, with_success) = slow_success(Duration::from_secs(20));
     let server = Server::with(&backend, with_success);
@@ -101,7 +101,7 @@ async fn a_touch_while_success_takes_its_time_refuses_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_changes_whenever_success_is_asked_is_given_up() {
+async fn a_session_that_changes_during_each_success_call_is_refused() {
     let backend = Backend::new();
     let asked = Arc::new(AtomicI64::new(0));
     let (count, store) = (asked.clone(), backend.clone());

@@ -13,7 +13,7 @@ use passport_socketio::store::Life;
 use super::backend::{Backend, Feed, MAX_STALE, Server};
 
 #[tokio::test(start_paused = true)]
-async fn a_change_that_is_told_is_looked_at_at_once() {
+async fn a_reported_change_is_looked_up_at_once() {
     let backend = Backend::new();
     let server = Server::with(&backend, |builder| builder.watch(Feed(backend.clone())));
     let soon = Duration::from_millis(200);
@@ -38,7 +38,7 @@ async fn a_change_that_is_told_is_looked_at_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_feed_that_may_have_missed_something_lets_everybody_be_looked_at() {
+async fn a_feed_that_may_have_missed_changes_causes_a_full_sweep() {
     let backend = Backend::new();
     let server = Server::with(&backend, |builder| builder.watch(Feed(backend.clone())));
     let _ann = server.connected("ann").await;

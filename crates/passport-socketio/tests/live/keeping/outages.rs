@@ -11,7 +11,7 @@ use super::backend::{Backend, GRACE, MAX_STALE, Server};
 use crate::common::Client;
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_is_away_keeps_sockets_for_a_grace_and_nobody_comes_in() {
+async fn an_outage_keeps_sockets_for_the_grace_and_refuses_new_clients() {
     let backend = Backend::new();
     let server = Server::new(&backend);
     let mut ann = server.connected("ann").await;
@@ -28,7 +28,7 @@ async fn a_store_that_is_away_keeps_sockets_for_a_grace_and_nobody_comes_in() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_comes_back_ends_what_ended_meanwhile_and_nothing_else() {
+async fn after_an_outage_only_sockets_of_ended_sessions_are_closed() {
     let backend = Backend::new();
     let server = Server::new(&backend);
     let _ann = server.connected("ann").await;
@@ -60,7 +60,7 @@ async fn a_short_max_stale_holds_after_a_long_outage_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_can_not_be_read_ends_after_the_grace_and_alone() {
+async fn only_the_unreadable_session_ends_after_the_grace() {
     let ends = [("{corrupt", EndReason::CouldNotTell), ("fail", EndReason::StoreUnavailable)];
     for (json, end) in ends {
         let backend = Backend::new();
@@ -78,7 +78,7 @@ async fn a_session_that_can_not_be_read_ends_after_the_grace_and_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_socket_let_in_between_two_outages_ends_with_its_own_grace() {
+async fn a_socket_admitted_between_two_outages_has_its_own_grace() {
     let backend = Backend::new();
     let server = Server::new(&backend);
     let _ann = server.connected("ann").await;
@@ -95,7 +95,7 @@ async fn a_socket_let_in_between_two_outages_ends_with_its_own_grace() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn outages_that_follow_each_other_share_the_grace_of_a_socket() {
+async fn consecutive_outages_share_the_grace_of_a_socket() {
     let backend = Backend::new();
     let server = Server::new(&backend);
     let entered = Instant::now();
@@ -116,7 +116,7 @@ async fn outages_that_follow_each_other_share_the_grace_of_a_socket() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_socket_that_the_store_confirmed_late_has_its_grace_from_then() {
+async fn the_grace_counts_from_the_last_lookup_that_succeeded() {
     let backend = Backend::new();
     let server = Server::new(&backend);
     let _ann = server.connected("ann").await;

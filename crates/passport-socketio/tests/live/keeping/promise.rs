@@ -43,7 +43,7 @@ impl SessionStore for OneByOne {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_loads_one_by_one_keeps_the_promise() {
+async fn max_stale_holds_with_a_store_that_loads_one_by_one() {
     let max_stale = Duration::from_secs(5);
     let store = OneByOne::new(Duration::from_millis(50));
     let sids: Vec<String> = (0..400).map(|n| format!("sid-{n}")).collect();
@@ -81,7 +81,7 @@ async fn a_store_that_loads_one_by_one_keeps_the_promise() {
 
 #[cfg(feature = "metrics")]
 #[tokio::test(start_paused = true)]
-async fn a_promise_that_can_not_be_kept_is_said_and_counted() {
+async fn late_lookups_are_logged_and_counted() {
     let told = crate::common::recorder::Recorded::default();
     let _installed = metrics::set_default_local_recorder(&told);
     let max_stale = Duration::from_secs(2);
@@ -111,7 +111,7 @@ async fn a_promise_that_can_not_be_kept_is_said_and_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sessions_that_the_store_hangs_for_do_not_make_others_late() {
+async fn sessions_whose_loads_hang_do_not_make_other_lookups_late() {
     let max_stale = Duration::from_secs(10);
     let backend = Backend::new();
     let server = Server::with(&backend, |builder| {

@@ -49,7 +49,7 @@ fn place(session: &Session) -> *const u8 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_sockets_of_a_session_hold_one_record_guests_too() {
+async fn all_sockets_of_a_session_share_one_record() {
     for (who, passport) in [("anonymous", "{}"), ("ann", r#"{"user":42}"#)] {
         let (server, mut sessions) = server(Duration::from_secs(600));
         server.store.inner().0.set(who, large(passport), Life::Forever);
@@ -72,7 +72,7 @@ async fn all_sockets_of_a_session_hold_one_record_guests_too() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sockets_that_connect_at_once_hold_one_record() {
+async fn sockets_that_connect_concurrently_share_one_record() {
     let (server, mut sessions) = server(Duration::from_secs(600));
     server.store.inner().0.set("ann", large(r#"{"user":42}"#), Life::Forever);
     let crowd = (0..20).map(|_| connected(&server, "ann"));
@@ -84,7 +84,7 @@ async fn sockets_that_connect_at_once_hold_one_record() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_is_seen_by_the_next_connect_and_shared_after_a_sweep() {
+async fn a_changed_record_is_new_at_the_next_connect_and_shared_by_a_sweep() {
     let (server, mut sessions) = server(Duration::from_secs(5));
     let set = |json: &str| server.store.inner().0.set("ann", json, Life::Forever);
     let before = r#"{"cookie":{},"passport":{"user":42},"n":1}"#;
