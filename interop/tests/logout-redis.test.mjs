@@ -67,7 +67,7 @@ describe('sessions under Sentinel', { skip }, () => {
     const [cwd, port] = [await scratchFolder(), await freePort()];
     await writeFile(join(cwd, 'sentinel.conf'), [
       `port ${port}`, 'bind 127.0.0.1', `sentinel monitor ${NAME} 127.0.0.1 ${master.port} 1`,
-      `sentinel down-after-milliseconds ${NAME} 500`, `sentinel failover-timeout ${NAME} 2000`, '',
+      `sentinel down-after-milliseconds ${NAME} 2000`, `sentinel failover-timeout ${NAME} 2000`, '',
     ].join('\n'));
     sentinel = await launch('sentinel', 'redis-server', ['sentinel.conf', '--sentinel'], { cwd, ready: /monitor master/ });
     // It has to know the replica before that can take over.

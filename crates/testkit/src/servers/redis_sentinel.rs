@@ -38,7 +38,7 @@ impl RedisSentinel {
         let name = Self::NAME;
         for line in [
             format!("SENTINEL MONITOR {name} 127.0.0.1 {port} 1"),
-            format!("SENTINEL SET {name} down-after-milliseconds 500"),
+            format!("SENTINEL SET {name} down-after-milliseconds 2000"),
             format!("SENTINEL SET {name} failover-timeout 4000"),
         ] {
             ask(under.sentinel.port(), &line).await;

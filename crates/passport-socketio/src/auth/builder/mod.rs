@@ -119,7 +119,8 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
         self
     }
 
-    /// Where the app keeps its sessions.
+    /// Where the app keeps its sessions. For a server that may start before them, open it with
+    /// [`store::open`](crate::store::open) or [`store::open_later`](crate::store::open_later).
     pub fn store(mut self, store: impl SessionStore) -> Self {
         self.store = Some(Arc::new(store));
         self
