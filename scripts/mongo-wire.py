@@ -18,7 +18,7 @@ def mend_or():
     """Puts brackets around `$or`.
 
     neosqlite 1.17.2 writes `{_id: x, $or: [a, b]}` as `_id = x AND a OR b`, which finds every document
-    for which b holds: with connect-mongo's own query, somebody else's session.
+    for which b holds: with connect-mongo's own query, another user's session.
     """
     build = SQLClauseBuilder._build_logical_condition
 

@@ -7,7 +7,7 @@ export function createApp({ store, secrets, cookieName, maxAge }) {
   const passport = createPassport();
   const app = express();
 
-  // What the store itself says of a session: no middleware has touched it.
+  // The session as the store itself returns it: no middleware has touched it.
   app.get('/stored', (req, res, next) => {
     store.get(req.query.sid, (error, stored) => {
       // To express-session this error says that there is none.

@@ -11,13 +11,13 @@ export function createRoutes(passport) {
     req.logout((error) => (error ? next(error) : res.sendStatus(204)));
   });
 
-  // Counting makes express-session save a session in which nobody is logged in.
+  // Counting makes express-session save a session without a login.
   routes.get('/visit', (req, res) => {
     req.session.views = (req.session.views ?? 0) + 1;
     res.json({ views: req.session.views });
   });
 
-  // The reference answer: who stands behind this cookie, as Express sees it.
+  // The reference answer: the user of this cookie, as Express sees it.
   routes.get('/me', (req, res) => {
     if (!req.isAuthenticated()) return res.status(401).json({ user: null });
     res.json({ user: req.user.profile, key: req.session.passport.user });

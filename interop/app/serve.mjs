@@ -11,7 +11,7 @@ export async function serve(listener, { port, close = () => {} }) {
     process.exit(0);
   });
 
-  // Last: whoever waits for this line may end the app at once.
+  // Last: a parent that waits for this line may end the app at once.
   await once(server, 'listening');
   console.log(`listening on http://127.0.0.1:${server.address().port}`);
 }

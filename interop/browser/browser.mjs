@@ -8,7 +8,7 @@ import { keepCookiesSecret } from '../lib/secrecy.mjs';
 import { within } from '../lib/wait.mjs';
 
 const FLAGS = [
-  // Chromium's own sandbox needs a kernel's leave, which test machines seldom give.
+  // Chromium's own sandbox needs a permission of the kernel, which test machines seldom give.
   '--no-sandbox',
   '--disable-gpu',
   '--disable-quic',
@@ -35,7 +35,7 @@ export class Browser {
     return browser;
   }
 
-  /** Somebody whose cookies are nobody else's. */
+  /** A person with a cookie jar of their own. */
   async person(demo, { viewport = DESK, ...options } = {}) {
     const context = await this.#chromium.newContext({ viewport, ...options });
     context.setDefaultTimeout(WAIT_MS);
@@ -57,7 +57,7 @@ export class Browser {
 }
 
 class Person {
-  /** Whatever a console shows, fails, is refused, or goes to somebody else. */
+  /** All console output, failures, refusals, and requests to other servers. */
   trouble = [];
   #context;
   #url;
@@ -91,7 +91,7 @@ class Person {
     });
   }
 
-  /** A tab, as soon as its page has heard who is here. */
+  /** A tab, once its page has received the list of users. */
   async tab() {
     const page = await this.blankTab();
     await page.goto(this.#url);
@@ -103,7 +103,7 @@ class Person {
     return this.#context.newPage();
   }
 
-  /** A tab in which somebody has just logged in. */
+  /** A tab in which this person has just logged in. */
   async logIn(name, page) {
     const tab = page ?? (await this.tab());
     await tab.getByRole('button', { name: `Log in as ${name}` }).click();
@@ -142,7 +142,7 @@ export const connected = (page) => sees(page.locator('#state', { hasText: /^Conn
 
 export const chatting = (page) => sees(page.locator('#text:enabled'));
 
-/** Waits until it is there, with its tab in front: one in the background is drawn once in a second. */
+/** Waits until it is visible, with its tab in front: a background tab is drawn once in a second. */
 export async function sees(locator) {
   await locator.page().bringToFront();
   await locator.first().waitFor({ state: 'visible' });
@@ -176,7 +176,7 @@ export async function seesHere(page, ...expected) {
 
 export async function screenshot(page, name) {
   await mkdir(SCREENSHOTS, { recursive: true });
-  // Stamps come down with a thump; a picture shows them where they lie.
+  // Stamps are animated; a picture shows them in their final place.
   const picture = page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true, animations: 'disabled' });
   await within(picture, `a picture of ${name}`, 20_000);
 }

@@ -22,7 +22,7 @@ describe('the chat', { skip: unless('demo', 'chromium') }, () => {
     await demo?.stop();
   });
 
-  test('two users in two windows: each message has the stamp of who said it', async () => {
+  test('two users in two windows: each message is stamped with its sender', async () => {
     const ann = await (await browser.person(demo)).logIn('Ann');
     const bob = await (await browser.person(demo)).logIn('Bob');
     await say(ann, 'Hello, Bob!');
@@ -33,14 +33,14 @@ describe('the chat', { skip: unless('demo', 'chromium') }, () => {
     }
   });
 
-  test('what was sent is no longer in the field', async () => {
+  test('the field is empty after a message was sent', async () => {
     const page = await (await browser.person(demo)).logIn('Zoë');
     await say(page, 'on its way');
     assert.equal(await stampOf(page, 'on its way'), 'ZOË № 0');
     await sees(page.locator('#text:placeholder-shown'));
   });
 
-  test('who is here, with their tabs, and guests', async () => {
+  test('the page lists users with their tabs, and guests', async () => {
     const ann = await browser.person(demo);
     const first = await ann.logIn('Ann');
     await seesHere(first, 'Ann № 42 1 tab, you');
@@ -83,7 +83,7 @@ describe('the chat', { skip: unless('demo', 'chromium') }, () => {
     assert.equal(await logOut.isVisible(), false);
   });
 
-  test('the page tells what the server knows', async () => {
+  test('the page shows what the server knows', async () => {
     const page = await (await browser.person(demo)).tab();
     const fact = (name, value) => sees(page.locator(`#known-${name}`, { hasText: value }));
     await fact('lobby', /^joined$/);
@@ -120,7 +120,7 @@ test('when the server restarts, the page comes back by itself', { skip: unless('
     await sees(page.locator('#known-members', { hasText: /^joined$/ }));
     await parts(page).send.click();
     assert.equal(await stampOf(page, 'meanwhile'), 'ANN № 42');
-    // A browser says by itself that nobody answered. Nothing else may be wrong.
+    // The browser itself reports that the server did not answer. Nothing else may be wrong.
     ann.trouble = ann.trouble.filter((line) => !/WebSocket connection to .* failed/.test(line));
     await browser.goHome();
   } finally {

@@ -36,7 +36,7 @@ describe('what a page may read of a refusal', { skip: unless('transports', 'redi
     await house?.close();
   });
 
-  /** A page of the site, and what it is told by the server, in its own words. */
+  /** A page of the site, and what it can read of the server's answer. */
   async function visit(site) {
     const person = await browser.person(site);
     const page = await person.blankTab();
@@ -61,7 +61,7 @@ describe('what a page may read of a refusal', { skip: unless('transports', 'redi
     assert.deepEqual(await ask(''), { status: 401, body: '{"code":"unauthorized"}' });
   });
 
-  test('also of a connection that is not its own, after a preflight', async () => {
+  test('it also reads the code of another connection, after a preflight', async () => {
     const { person, page, ask } = await visit(friend);
     const { value } = await house.login('ann');
     await person.addCookie(house.cookieName, value);
@@ -75,7 +75,7 @@ describe('what a page may read of a refusal', { skip: unless('transports', 'redi
     assert.equal((await ask(`&sid=${sid}`, { ...post, body: '40' })).status, 200);
   });
 
-  test('a page of any other origin reads nothing, whoever looks at it', async () => {
+  test('a page of any other origin reads nothing, logged in or not', async () => {
     const { person, ask } = await visit(stranger);
     assert.deepEqual(await ask(''), { error: 'TypeError' });
     await person.addCookie(house.cookieName, (await house.login('ann')).value);

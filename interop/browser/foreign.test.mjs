@@ -7,7 +7,7 @@ import { assertNothingLeaked } from '../lib/secrecy.mjs';
 import { startDemo } from '../lib/servers.mjs';
 import { Browser, connected, parts, screenshot, sees, seesHere } from './browser.mjs';
 
-describe("the page of a demo in an Express app's house", { skip: unless('demo', 'chromium') }, () => {
+describe("the page of a demo on the store of an Express app", { skip: unless('demo', 'chromium') }, () => {
   let browser;
   let demo;
   let house;
@@ -23,14 +23,14 @@ describe("the page of a demo in an Express app's house", { skip: unless('demo', 
     await house?.close();
   });
 
-  test('a guest is told so, and how to change that', async () => {
+  test('a guest reads so, and how to log in', async () => {
     const page = await (await browser.person(demo)).tab();
     await sees(page.getByText('You are a guest.'));
     await sees(page.getByText('No login of your app came with the cookies for 127.0.0.1.'));
     await screenshot(page, 'foreign-guest');
   });
 
-  test('whoever the app has logged in is known, by their key', async () => {
+  test('a user whom the app has logged in is known by their key', async () => {
     const { value } = await house.login('ann');
     const ann = await browser.person(demo, { colorScheme: 'dark' });
     await ann.addCookie(house.cookieName, value);
@@ -71,7 +71,7 @@ describe('a page whose connection its server closes, or refuses for a while', { 
     return opened;
   }
 
-  test('another user in its session: it comes back once, as who it is now', async () => {
+  test('another user in its session: it reconnects once, as that user', async () => {
     const { person, key } = await visitor();
     const page = await person.tab();
     await sees(page.getByText('You are user 42'));
@@ -83,7 +83,7 @@ describe('a page whose connection its server closes, or refuses for a while', { 
     assert.equal(opened.length, 1);
   });
 
-  test('a logout: it goes on as a guest, over one other connection', async () => {
+  test('a logout: it continues as a guest, over one other connection', async () => {
     const { person, key } = await visitor();
     const page = await person.tab();
     await sees(page.getByText('You are user 42'));
@@ -98,12 +98,12 @@ describe('a page whose connection its server closes, or refuses for a while', { 
     await sees(page.locator('#known-code', { hasText: 'logged_out (reconnect: false)' }));
     await sees(page.locator('#known-user', { hasText: 'null, a guest' }));
     await connected(page);
-    // It has hung up itself: nothing was lost.
+    // The page itself has closed the connection: nothing was lost.
     assert.deepEqual(await states.jsonValue(), ['connecting', 'connecting', 'open']);
     assert.equal(opened.length, 1);
   });
 
-  test('a store that is away: it waits, and comes in by itself', async () => {
+  test('a store that is away: it waits, and connects by itself', async () => {
     const { person } = await visitor();
     await house.redis.kill();
     const page = await person.blankTab();
@@ -111,7 +111,7 @@ describe('a page whose connection its server closes, or refuses for a while', { 
     await sees(parts(page).state.getByText('Connection lost, trying again…'));
     await house.redis.restart();
     await page.getByText('You are user 42').waitFor({ timeout: 20_000 });
-    // A browser says by itself which status it was. Nothing else may be wrong.
+    // The browser itself reports the status. Nothing else may be wrong.
     const [refusal, ...others] = new Set(person.trouble.map((line) => line.replace(/^.* failed: /, '')));
     assert.match(refusal, /Unexpected response code: 503$/);
     assert.deepEqual(others, []);

@@ -29,7 +29,7 @@ describe('logging out', { skip: unless('demo', 'chromium') }, () => {
     await demo?.stop();
   });
 
-  test('in one window ends the other at once, without a reload', async () => {
+  test('in one window ends the login in the other at once, without a reload', async () => {
     const ann = await browser.person(demo);
     const page = await ann.logIn('Ann');
     const other = await ann.tab();
@@ -46,14 +46,14 @@ describe('logging out', { skip: unless('demo', 'chromium') }, () => {
     await sees(parts(page).here.getByText('2 guests.'));
   });
 
-  test('the window that logs out just shows the login', async () => {
+  test('the window that logs out only shows the login', async () => {
     const page = await (await browser.person(demo)).logIn('Ann');
     await parts(page).logOut.click();
     await sees(parts(page).logInAs('Ann'));
     assert.equal(await parts(page).notice.isVisible(), false);
   });
 
-  test('moves the focus from the chat to the news, and the login is next', async () => {
+  test('moves the focus from the chat to the notice, and the login is next', async () => {
     const ann = await browser.person(demo);
     const page = await ann.logIn('Ann');
     await parts(page).text.focus();
@@ -64,7 +64,7 @@ describe('logging out', { skip: unless('demo', 'chromium') }, () => {
     assert.equal(await page.evaluate(() => document.activeElement.value), '42');
   });
 
-  test('who was logged out elsewhere can log in again, as somebody else', async () => {
+  test('a user logged out elsewhere can log in again as another user', async () => {
     const person = await browser.person(demo);
     const page = await person.logIn('Ann');
     await parts(await person.tab()).logOut.click();
@@ -74,7 +74,7 @@ describe('logging out', { skip: unless('demo', 'chromium') }, () => {
     assert.equal(await parts(page).notice.isVisible(), false);
   });
 
-  test('a login in one tab brings the other one back', async () => {
+  test('a login in one tab connects the other tab again', async () => {
     const person = await browser.person(demo);
     const page = await person.logIn('Ann');
     const other = await person.tab();
@@ -88,7 +88,7 @@ describe('logging out', { skip: unless('demo', 'chromium') }, () => {
     assert.equal(await stampOf(page, 'and back'), 'ZOË № 0');
   });
 
-  test('everywhere ends the sessions of that user in other browsers, and of nobody else', async () => {
+  test('everywhere ends all sessions of that user, and no others', async () => {
     const atHome = await (await browser.person(demo)).logIn('Ann');
     const atWork = await (await browser.person(demo)).logIn('Ann');
     const bob = await (await browser.person(demo)).logIn('Bob');

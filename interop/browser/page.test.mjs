@@ -61,7 +61,7 @@ describe('the page', { skip: unless('demo', 'chromium') }, () => {
     await sees(parts(page).logInAs('Bob'));
   });
 
-  test('has the roles and names that a screen reader speaks of', async () => {
+  test('has the roles and names that a screen reader needs', async () => {
     const page = await (await browser.person(demo)).tab();
     await sees(page.getByRole('heading', { level: 1, name: 'passport-socketio demo' }));
     await sees(page.getByRole('region', { name: 'Pick a passport' }));
@@ -114,7 +114,7 @@ describe('the page', { skip: unless('demo', 'chromium') }, () => {
     }
   }
 
-  test('nothing moves for who asked for that', async () => {
+  test('nothing moves if the user prefers reduced motion', async () => {
     const page = await (await browser.person(demo, { reducedMotion: 'reduce' })).logIn('Ann');
     await say(page, 'steady');
     await stampOf(page, 'steady');
@@ -122,10 +122,10 @@ describe('the page', { skip: unless('demo', 'chromium') }, () => {
     assert.equal(animation, 'none');
   });
 
-  test('without JavaScript it logs in and out, and says what is missing', async () => {
+  test('without JavaScript it logs in and out, and says what it needs', async () => {
     const page = await (await browser.person(demo, { javaScriptEnabled: false })).blankTab();
     await page.goto(demo.url);
-    // Playwright's own look-up of texts leaves <noscript> out.
+    // Playwright's own lookup of texts leaves <noscript> out.
     assert.match(await page.locator('noscript').innerText(), /^The chat needs JavaScript\./);
     await parts(page).logInAs('Zoë').click();
     await sees(page.getByText('You are Zoë № 0'));

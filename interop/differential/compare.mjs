@@ -1,8 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 
 /**
- * In what two ends differ, in one word, or null. `why` is not compared: the words of an error are nobody's
- * contract.
+ * In what two ends differ, in one word, or null. `why` is not compared: no contract fixes an error's text.
  */
 export function difference(theirs, ours) {
   if (theirs.session !== ours.session) return 'session';

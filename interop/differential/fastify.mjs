@@ -64,7 +64,7 @@ function failureOf(hook) {
 const passport = new Authenticator();
 const SessionStrategy = passport.strategy('session').constructor;
 
-/** Whom @fastify/passport asks the app's deserializer for, with this session: `{user}`, or nothing. */
+/** The user key that @fastify/passport gives the app's deserializer, with this session: `{user}`, or nothing. */
 export function userOf(req) {
   let found = {};
   const strategy = new SessionStrategy({}, (user) => {

@@ -10,7 +10,7 @@ const compose = require('koa-compose');
 const redisStore = require('koa-redis');
 const { KoaPassport } = require('koa-passport');
 
-/** Whom koa-passport found last: `{user}`, or nothing. Cases come one after the other. */
+/** The user that koa-passport found last: `{user}`, or nothing. Cases come one after the other. */
 let found = {};
 const passport = new KoaPassport();
 passport.deserializeUser((user, done) => {
@@ -89,7 +89,7 @@ export const keysOf = ({ secrets, hash }, Keygrip) =>
   hash === 'sha1' ? secrets : new Keygrip(secrets, hash);
 
 /**
- * What `look` sees in the context behind this session middleware and koa-passport, and whom that logs in.
+ * What `look` sees in the context behind this session middleware and koa-passport, and the user found.
  * What is thrown on the way there, is thrown; what is thrown on the way back comes too late.
  */
 export async function seen(app, middleware, headers, look) {

@@ -1,6 +1,6 @@
 /**
  * What `work` gives, or the error that it throws, and the last text in which it found JSON: middleware that
- * takes its session out of a cookie tells nobody what it read there.
+ * takes its session out of a cookie does not show what it read there.
  */
 export async function parsing(work) {
   const parse = JSON.parse;

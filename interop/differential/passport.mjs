@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 
 const { SessionStrategy } = createRequire(import.meta.url)('passport').strategies;
 
-/** Whom Passport logs in with this request's session: `{user}`, or nothing. */
+/** The user that Passport finds in this request's session: `{user}`, or nothing. */
 export function userOf(req) {
   let found = {};
   const strategy = new SessionStrategy((user) => (found = { user }));

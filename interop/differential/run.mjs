@@ -3,7 +3,7 @@ import { Random } from './random.mjs';
 import { shrunk } from './shrink.mjs';
 
 const BATCH = 250;
-/** The first few tell what is wrong; a thousand tell no more. */
+/** The first few show what is wrong; more add nothing. */
 const ENOUGH = 5;
 
 /**
@@ -87,6 +87,6 @@ const count = (counts, name) => counts.set(name, (counts.get(name) ?? 0) + 1);
 
 /** The ways in which a request can end, and in which the cases should end in good numbers. */
 function describe({ asked, session, user }) {
-  if (session === 'found') return user === undefined ? 'nobody logged in' : 'logged in';
+  if (session === 'found') return user === undefined ? 'no login' : 'logged in';
   return `${session === 'new' ? 'no session' : session}, ${asked === null ? 'without' : 'after'} asking the store`;
 }

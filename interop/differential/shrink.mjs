@@ -1,7 +1,7 @@
 /**
  * The smallest case that is as wrong as this one: parts are left out as long as `stayWrong` says, of many
- * cases at once, which of them are. A kind knows of `smallerToo`, which nobody finds who cuts
- * at random.
+ * cases at once, which of them are. A kind may give `smallerToo`: smaller cases that random cuts do not
+ * find.
  */
 export async function shrunk(testCase, stayWrong, smallerToo = () => []) {
   let smallest = testCase;

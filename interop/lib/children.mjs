@@ -16,7 +16,7 @@ export const PROGRAM_MS = 60_000;
 
 const running = new Set();
 
-// Whatever ends this process, no server outlives it; without a listener a signal would skip `exit`.
+// However this process ends, no server outlives it; without a listener a signal would skip `exit`.
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
@@ -70,7 +70,7 @@ export async function launch(name, command, args, { ready, env = {}, cwd, stdin 
     stderr,
     signal: (signal) => child.kill(signal),
 
-    /** Ends it as an operator would, unless it was killed, and insists that it took that well. */
+    /** Ends it as an operator would, unless it was killed, and checks that it ends without an error. */
     async stop() {
       if (wasKilled) return;
       child.kill('SIGTERM');

@@ -36,7 +36,7 @@ export function dial({ url, client = '4', transport = 'websocket', cookie, heade
 }
 
 /**
- * What the server says to this namespace:
+ * The server's answer for this namespace:
  * `{ connected: true, socket }` or `{ connected: false, message, status }`,
  * where `status` is the HTTP status if the connection as such was refused.
  */
@@ -74,7 +74,7 @@ function answerToClient(socket) {
 
 // A 2.x client has no connect_error for a namespace that refuses. It has `error`,
 // which a socket of any namespace also emits for errors of the root namespace,
-// where its server puts every client unasked: hence the look at the packet itself.
+// to which its server connects every client unasked: so this reads the packet itself.
 function answerToOldClient({ manager }, socket) {
   return new Promise((resolve) => {
     socket.once('connect', () => resolve({ connected: true, socket }));

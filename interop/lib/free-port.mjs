@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { eventually } from './wait.mjs';
 
-// Below the range from which systems hand out ports by themselves, so that
-// nobody takes the port between a kill and the restart on it.
+// Below the range from which systems assign ports by themselves, so that
+// no process takes the port between a kill and the restart on it.
 const PORTS = [15_000, 32_000];
 const ATTEMPTS = 20;
 
-/** A port that nobody has just now. */
+/** A port that is free just now. */
 export async function freePort() {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const port = randomInt(...PORTS);

@@ -6,7 +6,7 @@ import { scratchFolder } from './scratch.mjs';
 import { startApp, startAppOfKind } from './servers.mjs';
 
 /**
- * A store with an Express + Passport app on it. Socket servers that move in with
+ * A store with an Express + Passport app on it. Socket servers that are started with
  * `open(startDemo)` know its store, secrets and cookie name, and nothing else.
  */
 export class House {
@@ -24,7 +24,7 @@ export class House {
     return house.#furnish(`sqlite:${house.databasePath}`, settings);
   }
 
-  /** On a store of the caller's own, who also closes it. */
+  /** On a store that the caller owns and closes. */
   static onStore(storeUrl, settings = {}) {
     return new House().#furnish(storeUrl, settings);
   }
@@ -73,7 +73,7 @@ export class House {
     return this.cookie(signedValue(sid, this.secret));
   }
 
-  /** Ends the servers, then the store; each must end well, and each is ended whatever the others do. */
+  /** Ends the servers, then the store; each must end well, and each is ended even if another fails. */
   async close() {
     const errors = [];
     for (const close of this.#closers.splice(0).reverse()) await close().catch((error) => errors.push(error));

@@ -5,11 +5,11 @@ import { within } from './wait.mjs';
 const TO_ALL = ['online', 'message'];
 const EVENTS = ['session_ended', ...TO_ALL];
 
-// How a login's end ends the connection: to a client that is invited back its server hangs up.
+// How a login's end ends the connection: with `reconnect: true` the server closes the connection.
 const DISCONNECTED = ['io server disconnect'];
 const CUT = ['transport close', 'transport error'];
 
-/** Writes down all that a client's handlers are told, in its order. */
+/** Records all that a client's handlers receive, in order. */
 export function ledger(socket) {
   const entries = [];
   if (socket.onAny) socket.onAny((...event) => entries.push(event));
@@ -28,8 +28,8 @@ export function ledger(socket) {
     left: (ms) => within(left, () => `a disconnect; there was ${JSON.stringify(entries)}`, ms),
 
     /**
-     * The login's end is the last that was for it, and then it was disconnected. When that was.
-     * What another thread sends to the whole namespace in that moment may come between the two.
+     * `session_ended` was its last event, and then it was disconnected. Returns when that was.
+     * An event that another thread sends to the whole namespace at that moment may come between.
      */
     async ended(notice, ms) {
       const at = await this.left(ms);

@@ -5,7 +5,7 @@ import { EXPIRED, LOGGED_OUT, openTab } from './tabs.mjs';
 
 const MAX_STALE_MS = 1_000;
 const EXPIRY_MS = 1_000;
-// What the news takes from the server to a client's handlers, on a busy machine.
+// The delay from the server to a client's handlers, on a busy machine.
 const DELIVERY_MS = 500;
 
 /** When the login ends, the connection ends: with every store. Takes the world of `storeSteps`, and its settings. */
@@ -18,13 +18,13 @@ export function liveSteps(world, settings) {
     before(async () => {
       const open = (maxStale) => world.house.open(startDemo, { args: [...demoArgs, '--max-stale', maxStale] });
       quick = await open(`${MAX_STALE_MS}ms`);
-      // Neither the sweep nor anything else looks at a session before its time is over.
+      // Neither the sweep nor anything else looks up a session before it expires.
       patient = await open('60s');
     });
 
     const bobsTab = async (demo) => openTab(demo, { cookie: (await world.house.login('bob')).cookie, key: 7 });
 
-    /** On this process' clock, as exactly as the store tells it; nothing is touched by asking. */
+    /** On this process' clock, as exactly as the store returns it; reading it touches nothing. */
     async function endOf({ sid }) {
       const { payload, left_ms: left } = await world.ours.load(sid);
       return performance.now() + (left ?? Date.parse(JSON.parse(payload).cookie.expires) - Date.now());

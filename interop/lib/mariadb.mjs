@@ -9,7 +9,7 @@ import { scratchFolder } from './scratch.mjs';
 
 const ATTEMPTS = 5;
 
-/** A real MariaDB, in a time zone that is not UTC, so that whoever mixes them up is found out. */
+/** A real MariaDB, in a time zone that is not UTC, so that a mix-up of zones makes a test fail. */
 export class Mariadb {
   #password = randomBytes(12).toString('base64');
   #port;
@@ -49,7 +49,7 @@ export class Mariadb {
         await mariadb.#launch([...args, '--bind-address=127.0.0.1', '--skip-name-resolve']);
         return mariadb;
       } catch (error) {
-        // Somebody may have bound the port since we looked.
+        // Another process may have bound the port meanwhile.
         if (attempt === ATTEMPTS || !/Address already in use/.test(error.message)) throw error;
       }
     }
@@ -73,7 +73,7 @@ export class Mariadb {
     return this.#server.stop();
   }
 
-  // It tells on stderr when it is ready.
+  // It writes to stderr when it is ready.
   async #launch(args) {
     const line = ['-c', 'exec "$0" "$@" 2>&1', MARIADBD, ...args, `--port=${this.#port}`];
     this.#server = await launch('mariadbd', 'sh', line, { ready: /ready for connections/ });

@@ -11,7 +11,7 @@ import { keepSecret } from './secrecy.mjs';
 const ATTEMPTS = 5;
 const USER = 'app';
 
-/** A real PostgreSQL that wants a password of everybody. */
+/** A real PostgreSQL that requires a password from every user. */
 export class Postgres {
   #password = randomBytes(12).toString('base64');
   #folder;
@@ -30,7 +30,7 @@ export class Postgres {
         await postgres.#launch(settings.flatMap((setting) => ['-c', setting]));
         return postgres;
       } catch (error) {
-        // Somebody may have bound the port since we looked.
+        // Another process may have bound the port meanwhile.
         if (attempt === ATTEMPTS || !/Address already in use/.test(error.message)) throw error;
       }
     }
@@ -73,7 +73,7 @@ export class Postgres {
     await succeeds(...asNobodySpecial('initdb', options));
   }
 
-  // It tells on stderr when it is ready.
+  // It writes to stderr when it is ready.
   async #launch(settings) {
     const [command, args] = asNobodySpecial('postgres', ['-D', this.#data, '-p', `${this.#port}`, ...settings]);
     const line = ['-c', 'exec "$0" "$@" 2>&1', command, ...args];
@@ -89,7 +89,7 @@ export class Postgres {
   }
 }
 
-/** It refuses to be root: then it is the user whom Debian makes for it. */
+/** It refuses to run as root: then it runs as the user that Debian creates for it. */
 function asNobodySpecial(program, args) {
   const path = join(postgresFolder, program);
   if (process.getuid() !== 0) return [path, args];

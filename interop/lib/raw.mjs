@@ -3,7 +3,7 @@ import { WebSocket } from 'ws';
 import { keepCookiesSecret } from './secrecy.mjs';
 import { within } from './wait.mjs';
 
-/** A WebSocket that says nothing but what a test lets it say: not even a pong, unless `pongs`. */
+/** A WebSocket that sends only what a test sends: not even a pong, unless `pongs`. */
 export async function openRaw(server, { cookie, pongs = true, eio = 4 } = {}) {
   const headers = {};
   if (cookie) {
@@ -33,7 +33,7 @@ export async function openRaw(server, { cookie, pongs = true, eio = 4 } = {}) {
     /** When the server had closed it. */
     closed: (ms) => within(closed, () => `the end of the connection; there was ${packets.length} packets`, ms),
 
-    /** Returns once `count` packets that begin like this have come. When that was. */
+    /** Waits until `count` packets that begin like this have come; returns when that was. */
     until(beginning, count = 1) {
       let read;
       const come = new Promise((resolve) => {

@@ -36,7 +36,7 @@ export class Redis {
         await redis.restart();
         return redis;
       } catch (error) {
-        // Another suite may have bound the port since we looked.
+        // Another suite may have bound the port meanwhile.
         if (attempt === ATTEMPTS || !/Address already in use/.test(error.message)) throw error;
       }
     }

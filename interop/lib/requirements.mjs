@@ -11,7 +11,7 @@ export const readmePortBinary = process.env.README_PORT_BIN ?? fromTarget('examp
 export const transportsBinary = process.env.TRANSPORTS_BIN ?? fromTarget('examples/transports');
 export const sessionStoreBinary = process.env.SESSION_STORE_BIN ?? fromTarget('examples/session_store');
 
-/** Debian keeps it where not everybody looks for programs. */
+/** Debian installs it in a folder that is not in every user's PATH. */
 export const MARIADBD = onThePath('mariadbd') ?? '/usr/sbin/mariadbd';
 
 /** Proxies, each by its path. */

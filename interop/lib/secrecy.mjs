@@ -3,11 +3,11 @@ import { appendFileSync } from 'node:fs';
 import { parseCookie } from 'cookie';
 
 /**
- * What no program of ours may write: secrets, passwords, session ids, cookies, signatures. Whatever a suite
- * is about, all that our programs wrote while it ran is searched when its process ends, and it fails then.
+ * What none of our programs may write: secrets, passwords, session ids, cookies, signatures. When a suite's
+ * process ends, it searches all that our programs wrote, and fails if it finds one.
  */
 
-// Shorter values would be found in innocent text.
+// Shorter values would be found in ordinary text.
 const SHORTEST = 16;
 
 const secrets = new Set();

@@ -6,9 +6,9 @@ import { keepCookiesSecret, keepPasswordOf, keepSecret, watchForLeaks } from './
 import { Visitor } from './visitor.mjs';
 
 const LISTENING = { ready: /^listening on (http:\/\/\S+)$/m };
-// The worst that an operator can ask for: no secret is in that either.
+// The most verbose setting: even this must show no secret.
 const LOUDEST = 'trace';
-// The example has no cap of its own on what its dependencies print.
+// The example does not limit what its dependencies print.
 const OUR_LOUDEST = 'info,passport_socketio=trace,express_session=trace';
 const APP = fileURLToPath(new URL('../app/main.mjs', import.meta.url));
 const APP_OF_KIND = fileURLToPath(new URL('../app/kinds/main.mjs', import.meta.url));
@@ -62,7 +62,7 @@ function reachable(app, cookieName) {
   };
 }
 
-/** `passport-socketio demo`, a guest in an app's house. */
+/** `passport-socketio demo` on an app's store. */
 export async function startDemo({ store, secrets, cookieName, log = LOUDEST, args = [] }) {
   keepPasswordOf(store);
   const options = [...maybe('--store', store), ...each('--secret', secrets)];
@@ -76,7 +76,7 @@ export async function startDemo({ store, secrets, cookieName, log = LOUDEST, arg
   );
 }
 
-/** `passport-socketio demo` in a house of its own, in the folder `cwd`. */
+/** `passport-socketio demo` with users and sessions of its own, in the folder `cwd`. */
 export async function startOwnDemo({ cwd, listen = '127.0.0.1:0', args = [] }) {
   const options = ['demo', '--listen', listen, ...args];
   const env = logging(LOUDEST);
@@ -94,7 +94,7 @@ export async function startReadmePort({ store, secrets: [secret] }) {
   );
 }
 
-/** The example whose layer holds the host's (`over`), stands around it (`plain`), or is missing (`none`). */
+/** The example with `layer_over` (`over`), with `layer` (`plain`), or with no layer (`none`). */
 export async function startTransports({ store, secrets: [secret], layer = 'over', options = '', origin }) {
   const env = { ...logging(OUR_LOUDEST), REDIS_URL: store, SESSION_SECRET: secret, LAYER: layer, OPTIONS: options };
   if (origin) env.ORIGIN = origin;

@@ -17,7 +17,7 @@ const SHORT_MS = 1_200;
 const HOUR_MS = 3_600_000;
 
 /**
- * Written by Node, read by us, and the other way: the steps that every store goes through, with the real npm
+ * Node writes and Rust reads, and the other way: the steps for every store, with the real npm
  * package under a real express-session + Passport app.
  *
  * - `name`: of the suite
@@ -70,7 +70,7 @@ export function storeSteps({
       const me = await house.app.me(cookie);
       assert.deepEqual({ status: me.status, key: me.key }, { status: 200, key });
     };
-    // The app is asked last: its answer may touch what it still takes for a session.
+    // The app is asked last: its answer may touch what it still accepts as a session.
     const assertUnknown = async (cookie, code) => {
       await assertRefused(demo, { cookie }, { message: 'unauthorized', code });
       assert.deepEqual(await house.app.me(cookie), { status: 401, user: null });
@@ -82,7 +82,7 @@ export function storeSteps({
       ['zero', 0],
       ['olga', { provider: 'ldap', dn: 'cn=olga' }],
     ]) {
-      test(`whoever logged in at the app is known: ${user}`, async () => {
+      test(`a user who logged in at the app is known: ${user}`, async () => {
         await assertKnown((await house.login(user)).cookie, key);
       });
     }
@@ -95,15 +95,15 @@ export function storeSteps({
       assert.match(stdout, /granted: the user key is 42/);
     });
 
-    test('whoever visits without logging in is nobody', async () => {
+    test('a visitor without a login is refused', async () => {
       await assertUnknown((await house.app.visitor().visit()).cookie, 'not_logged_in');
     });
 
-    test('an id that nobody was given is nobody', async () => {
+    test('an id that was never issued is refused', async () => {
       assert.equal(await ours.load(randomSid()), null);
     });
 
-    test('whose session data changes is still known, and the change is read', async () => {
+    test('a user whose session data changes is still known, with the change', async () => {
       const { cookie, sid } = await (await house.login('ann')).visit();
       assert.equal(JSON.parse((await ours.load(sid)).payload).views, 1);
       await assertKnown(cookie, 42);
@@ -124,12 +124,12 @@ export function storeSteps({
         return left < first - 2 * resolutionMs - 100 && left;
       }, 'some time to go by');
       await (touches ? house.app.me(visitor.cookie) : visitor.visit());
-      // Some packages answer the request before the store has what they told it.
+      // Some packages answer the request before the store has written.
       await eventually(async () => (await leftMs(visitor.sid)) > before + resolutionMs, 'a longer life');
       await assertKnown(visitor.cookie, 42);
     });
 
-    test('who has logged out is refused', async () => {
+    test('a user who has logged out is refused', async () => {
       const visitor = await house.login('ann');
       const { cookie } = visitor;
       await visitor.logout();
@@ -139,7 +139,7 @@ export function storeSteps({
     const OVER = ['session_expired', 'session_not_found'];
 
     if (nodeMindsExpiry) {
-      test('when a session is over for us, it is over for the app', async () => {
+      test('when a session has expired here, it has expired for the app', async () => {
         const { cookie, sid } = await brief.visitor().login('ann');
         assert.ok(await ours.isAlive(sid));
         await eventually(async () => !(await ours.isAlive(sid)), 'the session to end', shortMs + 10_000);
@@ -147,7 +147,7 @@ export function storeSteps({
         await assertUnknown(cookie, OVER);
       });
 
-      test('when a session is over for the app, it is over for us', async () => {
+      test('when a session has expired for the app, it has expired here', async () => {
         const { cookie, sid } = await brief.visitor().login('ann');
         assert.ok(await house.app.stored(sid));
         const over = async () => (await house.app.stored(sid)) === null;
@@ -156,7 +156,7 @@ export function storeSteps({
         await assertUnknown(cookie, OVER);
       });
     } else {
-      test('a session past its time is refused, though the app would still take it', async () => {
+      test('an expired session is refused, though the app would accept it', async () => {
         const { cookie, sid } = await brief.visitor().login('ann');
         assert.ok(await ours.isAlive(sid));
         await eventually(async () => !(await ours.isAlive(sid)), 'the session to end', shortMs + 10_000);
@@ -165,7 +165,7 @@ export function storeSteps({
       });
     }
 
-    test('many sessions in one go: in their order, with their holes', async () => {
+    test('many sessions are loaded at once, in order, with gaps', async () => {
       const [ann, bob] = [await house.login('ann'), await house.login('bob')];
       const sessions = await ours.loadMany([bob.sid, randomSid(), ann.sid, bob.sid]);
       const keys = sessions.map((session) => session && JSON.parse(session.payload).passport.user);
@@ -173,12 +173,12 @@ export function storeSteps({
     });
 
     if (touch) {
-      test('a session that we touch lives on in Node', async () => {
+      test('a session that is touched here lives on in Node', async () => {
         const { cookie, sid } = await brief.visitor().login('ann');
         assert.equal(await ours.touch(sid, 600), true);
         const left = await leftMs(sid);
         assert.ok(left > 590_000 - resolutionMs && left <= 600_000 + 2 * resolutionMs, `${left} ms are left`);
-        // Another session of the same moment shows that the time is over.
+        // Another session of the same age shows that the time is over.
         const other = await brief.visitor().login('bob');
         await eventually(async () => !(await ours.isAlive(other.sid)), 'the other to end', shortMs + 10_000);
         assert.ok(await house.app.stored(sid));
@@ -187,7 +187,7 @@ export function storeSteps({
     }
 
     if (destroy) {
-      test('a session that we destroy is gone for Node', async () => {
+      test('a session that is destroyed here is gone for Node', async () => {
         const { cookie, sid } = await house.login('ann');
         assert.equal(await ours.destroy(sid), true);
         assert.equal(await house.app.stored(sid), null);
@@ -196,7 +196,7 @@ export function storeSteps({
       });
     }
 
-    test('after a logout, nothing that we do brings the session back', async () => {
+    test('after a logout, no call here brings the session back', async () => {
       const visitor = await house.login('ann');
       const { sid } = visitor;
       assert.ok(await ours.load(sid));

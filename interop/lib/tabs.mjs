@@ -35,12 +35,12 @@ function tab(places, whoami) {
     socket: places[0].socket,
     told: places[0].told,
 
-    /** All its sockets end, for this reason. When the last one did. */
+    /** All its sockets end, for this reason. Returns when the last one did. */
     async ended(notice, ms) {
       return Math.max(...(await Promise.all(places.map(({ told }) => told.ended(notice, ms)))));
     },
 
-    /** It is as it was: connected, and the same user. */
+    /** It is unchanged: connected, with the same user. */
     async assertOpen() {
       for (const { socket, told } of places) {
         told.assertOpen();

@@ -3,15 +3,15 @@ import { ask, connect } from './clients.mjs';
 
 export const GUEST = { user: null, guest: true, logged_in: false };
 
-/** How the demo names a user of somebody else's app: by the key that the session holds. */
+/** How the demo names a user of another app: by the key that the session holds. */
 export const member = (key) => ({ user: { id: key }, guest: false, logged_in: true });
 
-/** The client is let in, `whoami` tells it who it is, and the log says so too. */
+/** The client is let in, `whoami` returns its user, and the log has the same user. */
 export async function assertGranted(server, request, whoami) {
   return assertConnected(server, request, whoami, 'granted');
 }
 
-/** The client is let in as a guest, and the log says why it is nobody. */
+/** The client is let in as a guest, and the log says why it has no login. */
 export async function assertGuest(server, request, code) {
   return assertConnected(server, request, GUEST, code);
 }

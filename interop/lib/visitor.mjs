@@ -3,7 +3,7 @@ import { parseSetCookie, stringifyCookie } from 'cookie';
 import { sidOf } from './cookies.mjs';
 import { keepCookiesSecret } from './secrecy.mjs';
 
-/** Somebody with a browser: fetches pages of the Express app and keeps its cookies. */
+/** A visitor with a browser: fetches pages of the Express app and keeps its cookies. */
 export class Visitor {
   #url;
   #cookieName;

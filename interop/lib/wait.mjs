@@ -16,7 +16,7 @@ export async function within(promise, what, ms = 5_000) {
 /** The next such event's first argument. Unlike `once` of Node, it takes no `error` for an end. */
 export const happens = (emitter, event) => new Promise((resolve) => emitter.once(event, resolve));
 
-/** Asks again until `probe` returns something truthy: for what nobody announces. */
+/** Polls until `probe` returns something truthy: for changes that no event announces. */
 export async function eventually(probe, what, ms = 5_000) {
   const deadline = Date.now() + ms;
   for (;;) {

@@ -4,7 +4,7 @@ import { keepCookiesSecret } from './secrecy.mjs';
 import { within } from './wait.mjs';
 
 /**
- * A connection to the root namespace by hand, which goes on talking when every client would be silent.
+ * A connection to the root namespace by hand, which goes on sending when every client would stop.
  * `packets` is all that came, heartbeats aside.
  */
 export async function openWire(server, { cookie }) {

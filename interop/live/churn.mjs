@@ -9,8 +9,8 @@ const GROWTH = 1.1;
 const SLACK_KB = 8 * 1024;
 
 /**
- * Many users log in, connect, come back, log in as somebody else, log out and leave, again and again, on one
- * server: nobody is ever taken for another, and the server does not grow.
+ * Many users log in, connect, come back, log in as another user, log out and leave, again and again, on one
+ * server: no user is ever mistaken for another, and the server does not grow.
  */
 export async function churn({ cycles, workers = 2, progress = () => {} }) {
   const world = await World.open({ nodes: 1, maxStale: 5_000, workers });
@@ -65,7 +65,7 @@ async function cycle(world, n) {
     await crowd.allGone(members);
     crowd.close(members);
   } else {
-    // Somebody else logs in with the same browser.
+    // Another user logs in with the same browser.
     const other = (user + 1) % USERS;
     await session.visitor.post('/login', { key: other });
     await crowd.allGone(members);

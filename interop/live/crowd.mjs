@@ -42,7 +42,7 @@ export class Crowd {
       for (let member; (member = queue.shift()); ) await this.#seat(member);
     };
     const atOnce = Array.from({ length: OPENING }, () => queues.map(seat)).flat();
-    await within(Promise.all(atOnce), 'everybody to connect', PATIENCE_MS);
+    await within(Promise.all(atOnce), 'all to connect', PATIENCE_MS);
     return members;
   }
 
@@ -53,13 +53,13 @@ export class Crowd {
     return opened;
   }
 
-  /** Who of them the server takes them for; null for who is gone. */
+  /** The user that the server sees for each of them; null if it is gone. */
   async whoami(members) {
     const known = await this.#ask('whoami', members);
     return members.map(({ id }) => known.get(id));
   }
 
-  /** Resolves when the server tells this one that nobody else is there. */
+  /** Resolves when the server tells this one that no other user is connected. */
   alone = (member) => this.#ask('alone', [member]);
 
   /** Resolves when all of them are gone. */
@@ -72,7 +72,7 @@ export class Crowd {
     return within(Promise.all(waiting), rest, ms);
   }
 
-  /** Somebody says something to all on their node, and returns when all these have heard it. */
+  /** One sends a message to all on their node, and returns when all these have received it. */
   async fence(speaker, listeners, text) {
     const calls = this.#split(listeners).map(([worker, members]) =>
       this.#call(worker, { command: 'hear', ids: members.map(({ id }) => id), text }),

@@ -3,10 +3,10 @@ import { now } from './crowd.mjs';
 import { summary } from './numbers.mjs';
 import { World, seats } from './world.mjs';
 
-// What the news takes from a server to the handlers of a thousand clients, on a busy machine.
+// The delay from a server to the handlers of a thousand clients, on a busy machine.
 const DELIVERY_MS = 1_000;
 const BURST = 50;
-// Who is told needs no sweep: half of them are closed sooner than this.
+// With a feed half of them are closed sooner than this, without the sweep.
 const TOLD_MS = 500;
 
 /**
@@ -20,7 +20,7 @@ export async function fleet({ nodes = 3, sockets = 1000, told, maxStale, workers
     const sessions = await world.logins(Math.ceil((nodes * sockets) / 2));
     progress(`${sessions.length} logins`);
     const members = await crowd.open(seats(sessions, world.nodes, nodes * sockets));
-    assert.deepEqual(members.filter((one) => one.user !== one.session.user), [], 'everybody is who logged in');
+    assert.deepEqual(members.filter((one) => one.user !== one.session.user), [], 'every client has the user who logged in');
     progress(`${members.length} sockets on ${nodes} nodes`);
 
     // A fifth one after the other, a third in bursts; the others stay.
@@ -50,13 +50,13 @@ export async function fleet({ nodes = 3, sockets = 1000, told, maxStale, workers
       assert.equal(reason, 'io server disconnect');
       assert.deepEqual([notice?.code, notice?.reconnect], ['logged_out', false]);
     }
-    // What is said to all reaches those who stayed, and nobody else.
+    // A message to all reaches those who stayed, and no others.
     for (const node of world.nodes) {
       const here = stayed.filter((one) => one.node === node);
       await crowd.fence(here[0], here, `to all, at ${now()}`);
     }
     const known = await crowd.whoami(stayed);
-    assert.deepEqual(known, stayed.map(({ session }) => session.user), 'who did not log out is as they were');
+    assert.deepEqual(known, stayed.map(({ session }) => session.user), 'users who did not log out are unchanged');
     assert.deepEqual(crowd.late, [], 'nothing comes after the disconnect');
 
     const delays = (some) => some.map(({ session, gone: { at } }) => at - session.clicked);

@@ -44,7 +44,7 @@ const options = { fleet: { nodes: number, sockets: number }, outages: { sessions
 const { values } = parseArgs({ args, options: options[run] });
 await RUNS[run](Object.fromEntries(Object.entries(values).map(([name, text]) => [name, wholeNumber(name, text)])));
 console.log('\nall promises kept');
-// What has failed to close shall not keep this alive.
+// What has failed to close must not keep this process alive.
 process.exit(0);
 
 function progress(what) {

@@ -6,7 +6,7 @@ import { World, seats } from './world.mjs';
 
 const NODES = 3;
 const MAX_STALE_MS = 3_000;
-// What the news takes from a server to its clients' handlers, on a busy machine.
+// The delay from a server to its clients' handlers, on a busy machine.
 const DELIVERY_MS = 500;
 const AWAY_MS = 4_000;
 
@@ -26,7 +26,7 @@ const OUTAGES = {
   async "Redis' connections are cut"(world, leaving) {
     for (const session of leaving) {
       await Promise.all([
-        // The app may have lost what it said.
+        // The app may have lost its command.
         logout(session).catch(() => {}),
         world.redis.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'),
       ]);
@@ -94,7 +94,7 @@ async function outage(name, { count, workers }) {
     const { p50, p99, max } = summary(ending.map((one) => Math.max(0, late(one))));
     assert.ok(max < MAX_STALE_MS + DELIVERY_MS, `${name}: closed ${max} ms after the recovery`);
 
-    // Everybody has been looked at by then.
+    // Every live session has been looked up by then.
     await pause(MAX_STALE_MS);
     const known = await crowd.whoami(staying);
     assert.deepEqual(known, staying.map(({ session }) => session.user), `${name}: a live login was closed`);
@@ -106,7 +106,7 @@ async function outage(name, { count, workers }) {
   }
 }
 
-/** The clients of a node that is no more go elsewhere: who is logged in comes in, and nobody else does. */
+/** The clients of a killed node connect to another one: only those with a login are let in. */
 async function assertComeBack({ crowd, nodes }, stranded, dead) {
   await crowd.allGone(stranded);
   const again = await crowd.open(stranded.map(({ session }) => ({ session, node: nodes.at(-1) })));

@@ -1,5 +1,5 @@
 /**
- * A process with many official clients, told what to do by `crowd.mjs`. Everything that happens to a client is
+ * A process with many official clients, controlled by `crowd.mjs`. Everything that happens to a client is
  * reported with its moment, on the clock that all processes of a machine share.
  */
 
@@ -52,7 +52,7 @@ const COMMANDS = {
     clients.get(id).socket.emit('message', text, (said) => process.send({ call, answer: said }));
   },
 
-  /** Answers when all of these have heard it. */
+  /** Answers when all of these have received it. */
   async hear({ ids, text, call }) {
     const hearing = ids.map((id) => new Promise((resolve) => (clients.get(id).heard = { text, resolve })));
     process.send({ listening: call });
@@ -60,7 +60,7 @@ const COMMANDS = {
     process.send({ call, answer: ids.length });
   },
 
-  /** Answers when the server tells this one that nobody else is there. */
+  /** Answers when the server tells this one that no other user is connected. */
   alone({ ids: [id], call }) {
     const client = clients.get(id);
     client.onOnline = (online) => {
@@ -79,7 +79,7 @@ const COMMANDS = {
 };
 
 function report(id, what, details) {
-  // Whoever asked may have gone: then nobody listens, and this process is about to end.
+  // The parent may have gone: then nothing listens, and this process is about to end.
   if (process.connected) process.send({ id, what, ...details }, () => {});
 }
 

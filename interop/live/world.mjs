@@ -2,7 +2,7 @@ import { House } from '../lib/house.mjs';
 import { startAppOnPassport, startDemo } from '../lib/servers.mjs';
 import { Crowd } from './crowd.mjs';
 
-// A crowd of thousands at `trace` would be a test of the log.
+// With thousands of clients at `trace` the run would only test the log.
 const LOG = 'passport_socketio=info';
 
 /** A Redis, an Express + Passport app whose users are whatever a login says, some nodes, and a crowd of clients. */
@@ -44,7 +44,7 @@ export class World {
     return sessions;
   }
 
-  /** Closes everything; what fails at that is of no interest any more if something failed before. */
+  /** Closes everything; failures here are ignored if something failed before. */
   async close() {
     this.crowd?.end();
     await this.house.close();

@@ -71,7 +71,7 @@ describe('demo --emitter: an Express app\'s emitter reaches its users here', {
     assert.deepEqual(await hear(), ['for all in the lobby']);
   });
 
-  test('no emitter makes a socket join an alias, or the room of another', async () => {
+  test('no emitter can make a socket join an alias or the room of another', async () => {
     const [ann, bob] = [await house.login('ann'), await house.login('bob')];
     const tabs = [await openTab(demo, ann), await openTab(demo, { cookie: bob.cookie, key: 7 })];
     const hear = tabs.map(listen);
@@ -84,7 +84,7 @@ describe('demo --emitter: an Express app\'s emitter reaches its users here', {
     assert.deepEqual(heard, [['for ann', 'for her socket'], ['for the team']]);
   });
 
-  test('a disconnect by an emitter is the end of its sockets: evicted', async () => {
+  test('a disconnect by an emitter ends its sockets with evicted', async () => {
     const [ann, bob] = [await house.login('ann'), await house.login('bob')];
     const tabs = [await openTab(demo, ann), await openTab(demo, { cookie: bob.cookie, key: 7 })];
     from.emitter.in('user:42').disconnectSockets(true);

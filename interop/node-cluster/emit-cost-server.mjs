@@ -1,4 +1,4 @@
-// A Node server of the cluster, in a process of its own, so that its CPU time can be told from others'.
+// A Node server of the cluster, in a process of its own, so that its CPU time can be measured alone.
 import { createServer } from 'node:http';
 import { createAdapter } from '@socket.io/redis-adapter';
 import { createClient } from 'redis';

@@ -91,7 +91,7 @@ describe('emitters reach the sockets of a Rust server', { timeout: 120_000 }, ()
   for (const from_ of ['emitter', 'legacy']) {
     test(`a volatile event of the ${from_} reaches a client that is ready`, async () => {
       const one = await hears('4');
-      // It may miss one that comes while another is under way, as in Node.
+      // It may miss one that comes while another is being sent, as in Node.
       for (let number = 0; one.heard.length === 0; number += 1) {
         const to = from[from_].to(one.socket.id);
         to.volatile.emit('x', number);
@@ -147,7 +147,7 @@ describe('emitters reach the sockets of a Rust server', { timeout: 120_000 }, ()
     ]);
   });
 
-  test('disconnectSockets disconnects whom it names', async () => {
+  test('disconnectSockets disconnects the sockets that it names', async () => {
     const [one, two] = [await hears('4'), await hears('4')];
     await ask(one.socket, 'join', ['ones']);
     const ended = happens(one.socket, 'disconnect');
@@ -193,7 +193,7 @@ describe('emitters reach the sockets of a Rust server', { timeout: 120_000 }, ()
     }
   });
 
-  test('what is no message changes nothing', async () => {
+  test('invalid messages have no effect', async () => {
     const one = await hears('4');
     for (const channel of ['socket.io#/#', 'socket.io-request#/#', 'socket.io-response#/#']) {
       for (const message of ['', '{', '\xc1', '{"type":4}', '{"type":99}', '\x93\xa1u\xc0\x80', '[]', 'x'.repeat(99)]) {
@@ -212,12 +212,12 @@ describe('emitters reach the sockets of a Rust server', { timeout: 120_000 }, ()
     assert.deepEqual(await one.until('done'), []);
   });
 
-  test('after a restart of the Redis all is heard again', async () => {
+  test('after a restart of the Redis all messages arrive again', async () => {
     const one = await hears('4');
     await redis.kill();
     await redis.restart();
     const done = one.until('done');
-    // Nothing tells when it listens again.
+    // Nothing announces when it listens again.
     await eventually(async () => {
       await from.client.publish('socket.io-request#/chat#', '{"type":6,"data":["probe"]}').catch(() => {});
       const events = await ask(one.socket, 'events');
@@ -228,13 +228,13 @@ describe('emitters reach the sockets of a Rust server', { timeout: 120_000 }, ()
   });
 });
 
-describe('a Redis that says nothing', { timeout: 120_000 }, () => {
-  test('is connected anew, and heard again', async () => {
+describe('a Redis that stops answering', { timeout: 120_000 }, () => {
+  test('is connected anew, and its messages arrive again', async () => {
     const redis = await Redis.start();
     const server = await rustServer(['listen', redis.url]);
     const one = await listener(server.url);
     redis.freeze();
-    // 5 s without a sign of life, asked for every 5 s.
+    // 5 s without an answer, with a ping every 5 s.
     await within(server.stderr.match(/what is published is not heard for now/, { ms: 30_000 }), 'the warning', 30_000);
     redis.thaw();
     const from = await emitters(redis.url);
@@ -249,7 +249,7 @@ describe('a Redis that says nothing', { timeout: 120_000 }, () => {
 });
 
 describe('a slow client', { timeout: 120_000 }, () => {
-  test('is disconnected when too much waits for it', async () => {
+  test('is disconnected when its queue is full', async () => {
     const redis = await Redis.start();
     const server = await rustServer(['listen', redis.url], { QUEUE: '100' });
     const from = await emitters(redis.url);
@@ -329,7 +329,7 @@ describe('other kinds of Redis', { timeout: 120_000 }, () => {
     await cluster.close();
   });
 
-  test('the master that sentinels know, also after it has changed', async () => {
+  test('the master named by sentinels, also after it has changed', async () => {
     const [master, replica] = [await Redis.start(), await Redis.start()];
     await replica.command('REPLICAOF', '127.0.0.1', `${master.port}`);
     const folder = await scratchFolder();

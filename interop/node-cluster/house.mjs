@@ -20,12 +20,12 @@ export async function rustServer(args, env = {}) {
   return { ...server, url: server.match[1] };
 }
 
-/** Both emitters on one Redis, and how to say goodbye to them. */
+/** Both emitters on one Redis, and a function that closes them. */
 export async function emitters(url, socket = {}, options = {}) {
   const client = createClient({ url, socket });
   client.on('error', () => {});
   await client.connect();
-  // Emitters wait for nothing; a test that kills the Redis would hear of it as an unhandled rejection.
+  // Emitters do not await their commands; killing the Redis would be an unhandled rejection.
   const publish = (channel, message) => void client.publish(channel, message).catch(() => {});
   // The legacy one knows a client by this method's old name.
   const old = { hset() {}, publish };
@@ -40,7 +40,7 @@ export async function listener(url, kind = '4', namespace = '/') {
   const heard = [];
   const waiting = new Map();
   const onevent = socket.onevent.bind(socket);
-  // The one seam that clients of all versions have.
+  // The only hook that clients of all versions have.
   socket.onevent = (packet) => {
     const [event, ...args] = packet.data;
     heard.push([event, ...args]);

@@ -211,7 +211,7 @@ describe('two Rust and two Node servers are one cluster', { timeout: 240_000 }, 
     await within(ends[0], 'the end of 0', FAR);
   });
 
-  test('serverSideEmit is heard, and answered, by both', async () => {
+  test('serverSideEmit is received and answered by both', async () => {
     await connectAll();
     const heard = [];
     for (const [index, { io }] of node.entries()) {
@@ -230,7 +230,7 @@ describe('two Rust and two Node servers are one cluster', { timeout: 240_000 }, 
     assert.ok(events.some(({ name, args }) => name === 'hello' && args[0] === 'c'));
   });
 
-  test('namespaces that clients bring to life are members too', async () => {
+  test('namespaces that clients create are members too', async () => {
     for (const { io } of node) io.of(/^\/room\/\w+$/);
     const urls = [...rust, ...node].map(({ url }) => url);
     const inRoom = [];
@@ -279,7 +279,7 @@ describe('two Rust and two Node servers are one cluster', { timeout: 240_000 }, 
     assert.equal((await node[0].io.fetchSockets()).length, 4);
   });
 
-  test('after a restart of the Redis all is as before', async () => {
+  test('after a restart of the Redis the cluster works again', async () => {
     await connectAll();
     await redis.kill();
     // Sockets of the same server do not need it.
@@ -295,7 +295,7 @@ describe('two Rust and two Node servers are one cluster', { timeout: 240_000 }, 
 });
 
 describe('a Rust server on the msgpack parser', { timeout: 60_000 }, () => {
-  test('is one cluster with a Node server on the usual one', async () => {
+  test('is one cluster with a Node server on the default parser', async () => {
     const redis = await Redis.start();
     const rust = await rustServer(['member', redis.url], { MSGPACK: '1' });
     const node = await nodeServer(redis.url);

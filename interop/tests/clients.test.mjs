@@ -23,19 +23,19 @@ describe('every official client, on connect-redis', { skip: unless('demo', 'redi
   after(() => house?.close());
 
   for (const { client, transport } of LANES) {
-    test(`client ${client} over ${transport}: whoever logged in at the Express app is known`, async () => {
+    test(`client ${client} over ${transport}: a user logged in at Express is known`, async () => {
       const me = await house.app.me(ann.cookie);
       assert.equal(me.key, 42);
       await assertGranted(demo, { client, transport, cookie: ann.cookie }, member(me.key));
     });
 
-    test(`client ${client} over ${transport}: whoever did not log in is refused`, async () => {
+    test(`client ${client} over ${transport}: a visitor without a login is refused`, async () => {
       await assertRefused(demo, { client, transport }, UNKNOWN_TO_US);
     });
   }
 
   for (const client of CLIENTS) {
-    test(`client ${client}: two users at once are not confused`, async () => {
+    test(`client ${client}: two users at once are kept apart`, async () => {
       const bob = await house.login('bob');
       await Promise.all([
         assertGranted(demo, { client, cookie: ann.cookie }, member(42)),

@@ -12,7 +12,7 @@ import { happens, within } from '../lib/wait.mjs';
 
 const skip = unless('transports', 'redis');
 
-/** What docs/handshake.md tells clients to do, word by word. */
+/** The handler of docs/handshake.md, word for word. */
 function doAsTheGuideSays(socket) {
   let invitedBack = false;
   socket.on('session_ended', ({ reconnect }) => {
@@ -23,7 +23,7 @@ function doAsTheGuideSays(socket) {
   });
 }
 
-// Who is about to try again must not do so after it has hung up.
+// A client that is about to try again must not do so after hangUp.
 const waiting = new Set();
 
 function hangUp() {
@@ -32,7 +32,7 @@ function hangUp() {
   hangUpAll();
 }
 
-/** The same, of those who could not be let in. A client 2.x that was refused in `/` does not ask there again. */
+/** The guide's handler for refused clients. A client 2.x that was refused in `/` does not ask there again. */
 function tryAgainAsTheGuideSays(socket, { hangUp: hangsUp }) {
   const tryAgain = () => (hangsUp ? socket.io.engine.close() : socket.connect());
   for (const event of ['connect_error', 'error']) {
@@ -43,7 +43,7 @@ function tryAgainAsTheGuideSays(socket, { hangUp: hangsUp }) {
 }
 
 for (const layer of ['over', 'plain', 'none']) {
-  describe(`who is invited back (layer: ${layer})`, { skip }, () => {
+  describe(`clients after an end with reconnect (layer: ${layer})`, { skip }, () => {
     let house;
     let server;
 
@@ -55,7 +55,7 @@ for (const layer of ['over', 'plain', 'none']) {
     after(() => house?.close());
 
     for (const lane of LANES) {
-      test(`client ${lane.client} over ${lane.transport}: it comes back each time, and never twice`, async () => {
+      test(`client ${lane.client} over ${lane.transport}: it reconnects each time, and never twice`, async () => {
         const { cookie, sid } = await house.login('ann');
         const line = dial({ url: server.url, cookie, ...lane, reconnection: true });
         const { socket } = await join(line, '/');
@@ -79,7 +79,7 @@ for (const layer of ['over', 'plain', 'none']) {
   });
 }
 
-/** What each refused attempt of a client to open its connection tells its code, and when. */
+/** The code and the time that a client reads for each refused attempt to open its connection. */
 function refusalsOf(socket) {
   const refusals = [];
   socket.on('connect_error', ({ message, description }) => {
@@ -88,7 +88,7 @@ function refusalsOf(socket) {
   return refusals;
 }
 
-/** A WebSocket does not tell its status. */
+/** A WebSocket does not show its status. */
 function assertAre(refusals, status, { client, transport }) {
   const lane = `client ${client} over ${transport}`;
   const expected = transport === 'websocket' ? ['websocket error', undefined] : ['xhr poll error', status];
@@ -97,7 +97,7 @@ function assertAre(refusals, status, { client, transport }) {
 }
 
 for (const layer of ['over', 'plain']) {
-  describe(`who opens too many connections (layer: ${layer})`, { skip }, () => {
+  describe(`clients that open too many connections (layer: ${layer})`, { skip }, () => {
     let house;
     let server;
 
@@ -108,12 +108,12 @@ for (const layer of ['over', 'plain']) {
     afterEach(hangUp);
     after(() => house?.close());
 
-    /** Of somebody who may open one connection in three seconds. */
+    /** Of a client that may open one connection in three seconds. */
     let addresses = 0;
     const newcomer = () => ({ 'x-forwarded-for': `10.0.0.${(addresses += 1)}` });
     const spendAllowance = (headers) => send(engineUrl(server, 'polling'), { headers });
 
-    test('the answer says when to come back', async () => {
+    test('the answer has Retry-After', async () => {
       const headers = newcomer();
       assert.equal((await spendAllowance(headers)).status, 200);
       const mark = server.log.mark();
@@ -124,7 +124,7 @@ for (const layer of ['over', 'plain']) {
       await assertLogged(server, mark, 'rate_limited');
     });
 
-    test('clients of all versions come in by themselves, over every transport, when the limit has passed', async () => {
+    test('all clients and transports connect by themselves after the limit', async () => {
       const { cookie } = await house.login('ann');
       await Promise.all(
         LANES.map(async (lane) => {
@@ -136,13 +136,13 @@ for (const layer of ['over', 'plain']) {
           await within(happens(socket, 'connect'), JSON.stringify(lane), 20_000);
           assertAre(refusals, 429, lane);
           assert.equal((await ask(socket, 'whoami')).user, 42);
-          // None of them reads Retry-After, which said a second at least. It costs them nothing: refusals do not count.
+          // None of them reads Retry-After, which said at least one second. That does no harm: refusals do not count.
           assert.ok(refusals[1].at - refusals[0].at < 1_000, JSON.stringify(lane));
         }),
       );
     });
 
-    test('so do those who were there, and lost their connection', async () => {
+    test('clients that lost their connection also connect by themselves', async () => {
       const { cookie } = await house.login('ann');
       await Promise.all(
         LANES.map(async (lane) => {
@@ -164,7 +164,7 @@ for (const layer of ['over', 'plain']) {
 
 for (const layer of ['over', 'plain']) {
   for (const options of ['', 'retry-at-http']) {
-    describe(`who is told to try again (layer: ${layer}, options: ${options || 'none'})`, { skip }, () => {
+    describe(`clients that read try_again (layer: ${layer}, options: ${options || 'none'})`, { skip }, () => {
       let house;
       let server;
 
@@ -175,7 +175,7 @@ for (const layer of ['over', 'plain']) {
       afterEach(hangUp);
       after(() => house?.close());
 
-      test("clients of all versions come in with the guide's handler, over every transport", async () => {
+      test("all clients and transports connect with the guide's handler", async () => {
         const { cookie } = await house.login('ann');
         await house.redis.kill();
         const members = LANES.map((lane) => {
@@ -198,7 +198,7 @@ for (const layer of ['over', 'plain']) {
   }
 }
 
-describe('whose store stays away for longer than they are trusted', { skip }, () => {
+describe('a store that is away for longer than the outage grace', { skip }, () => {
   let house;
   let server;
 
@@ -209,7 +209,7 @@ describe('whose store stays away for longer than they are trusted', { skip }, ()
   afterEach(hangUp);
   after(() => house?.close());
 
-  test('clients of all versions lose their connection, and come back by themselves when the store does', async () => {
+  test('all clients lose their connection and reconnect once the store is back', async () => {
     const { cookie } = await house.login('ann');
     const members = [];
     for (const lane of LANES) {

@@ -95,7 +95,7 @@ describe('doctor, on Redis', { skip: unless('demo', 'redis') }, () => {
     }
   });
 
-  test('a whole request from stdin or from a file, examined as the server gets it from its proxy', async () => {
+  test('a whole request from stdin or a file, as the proxy passes it on', async () => {
     const { store, secret } = house;
     const lines = [
       'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1', 'Host: app.example.com', 'X-Forwarded-Proto: HTTPS',
@@ -119,7 +119,7 @@ describe('doctor, on Redis', { skip: unless('demo', 'redis') }, () => {
     for (const { stdout } of [refused, await run(...trusted)]) assert.ok(!stdout.includes(ann.value));
   });
 
-  test('a request for another path: which, and that the answer is 404', async () => {
+  test('a request for another path: it names the path and the status 404', async () => {
     const { store, secret } = house;
     const input = `GET /api/socket.io/?EIO=4 HTTP/1.1\nCookie: ${ann.cookie}\n`;
     const ask = async (...args) => {
@@ -141,7 +141,7 @@ describe('doctor, on Redis', { skip: unless('demo', 'redis') }, () => {
     });
   });
 
-  test('two cookies of this name, the first one stale: that the other one does not count', async () => {
+  test('two cookies of this name: it says that only the first counts', async () => {
     const stale = house.cookie(withBrokenSignature(ann.value));
     assertVerdict(await ask({ cookie: `${stale}; ${house.cookie(ann.value)}` }), {
       status: DENIED, code: 'bad_signature', step: 4, cause: /2 cookies with this name, and the first counts/,
@@ -155,7 +155,7 @@ describe('doctor, on Redis', { skip: unless('demo', 'redis') }, () => {
     });
   });
 
-  test('a secret with quotes or white space that the app does not have: that is named', async () => {
+  test('a secret with added quotes or white space: it names them', async () => {
     for (const secret of [`"${house.secret}"`, `${house.secret}\n`, ` ${house.secret}`]) {
       assertVerdict(await ask({ secrets: [secret] }), {
         status: DENIED, code: 'bad_signature', step: 4, cause: /without the quotes or white space/,
@@ -164,14 +164,14 @@ describe('doctor, on Redis', { skip: unless('demo', 'redis') }, () => {
   });
 
   test('not in the store', async () => {
-    const sid = 'a session id that nobody ever had';
+    const sid = 'a session id that was never issued';
     const cookie = house.cookie(signedValue(sid, house.secret));
     assertVerdict(await ask({ cookie, sid }), {
       status: DENIED, code: 'session_not_found', step: 6, cause: /logged out, or in again/,
     });
   });
 
-  test('under another prefix, or in another database: where it is', async () => {
+  test('under another prefix, or in another database: it says where', async () => {
     const sid = 'in-the-store-but-elsewhere';
     const cookie = house.cookie(signedValue(sid, house.secret));
     await house.redis.command('SET', `myapp:${sid}`, record({ passport: { user: 42 } }));
@@ -190,7 +190,7 @@ describe('doctor, on Redis', { skip: unless('demo', 'redis') }, () => {
     });
   });
 
-  test('logged out: Passport up to 0.5 leaves an empty object, a newer one a session without user', async () => {
+  test('logged out: the session has no user, with old and new Passport', async () => {
     const old = await house.plant(record({ passport: {} }));
     assertVerdict(await ask({ cookie: old }), {
       status: DENIED, code: 'not_logged_in', step: 9, cause: /session\.passport is \{\}: the user has logged out/,
@@ -203,7 +203,7 @@ describe('doctor, on Redis', { skip: unless('demo', 'redis') }, () => {
     });
   });
 
-  test('the user is somewhere else in the session: where', async () => {
+  test('the user is elsewhere in the session: it says where', async () => {
     const elsewhere = await house.plant(record({ auth: { user: 'ann' } }));
     const report = await ask({ cookie: elsewhere });
     assertVerdict(report, { status: DENIED, code: 'not_logged_in', step: 9, cause: /something at \/auth\/user/ });
@@ -220,7 +220,7 @@ describe('doctor, on Redis', { skip: unless('demo', 'redis') }, () => {
     });
   });
 
-  test('no cookie, or under another name: which', async () => {
+  test('no cookie, or under another name: it names that', async () => {
     assertVerdict(await ask({ args: ['--cookie-name', 'other.sid'] }), {
       status: DENIED, code: 'no_session_cookie', step: 2, cause: /connect\.sid is signed with your secret/,
     });
@@ -229,7 +229,7 @@ describe('doctor, on Redis', { skip: unless('demo', 'redis') }, () => {
     });
   });
 
-  test("another kind of session's cookie: which kind", async () => {
+  test("another kind of session's cookie: it names the kind", async () => {
     for (const [cookie, kind] of [
       ['session=eyJwYXNzcG9ydCI6eyJ1c2VyIjoidTEifX0=; session.sig=4VqMWF_AJ3NteWgiGaep13B5Q4E', /cookie-session/],
       ['koa.sess=eyJ9; koa.sess.sig=x', /koa-session/],
@@ -239,7 +239,7 @@ describe('doctor, on Redis', { skip: unless('demo', 'redis') }, () => {
     }
   });
 
-  test('a malformed cookie: what was done to it', async () => {
+  test('a malformed cookie: it says how', async () => {
     for (const [value, cause] of [
       [ann.sid, /bare session id/],
       [ann.value.replaceAll('%', '%25'), /encoded twice/],
@@ -251,7 +251,7 @@ describe('doctor, on Redis', { skip: unless('demo', 'redis') }, () => {
     }
   });
 
-  test('a foreign origin: which difference it is', async () => {
+  test('a foreign origin: it names the difference', async () => {
     for (const [origin, host, cause] of [
       ['https://evil.example', 'app.example.com', /pages of other origins are refused/],
       ['http://localhost:3000', '127.0.0.1:3000', /localhost and 127\.0\.0\.1 are one machine and two origins/],
@@ -284,7 +284,7 @@ describe('doctor, on Redis', { skip: unless('demo', 'redis') }, () => {
     });
   });
 
-  test('the store is asked for nothing that a look at the cookie can answer', async () => {
+  test('the store is not asked when the cookie alone gives the answer', async () => {
     const nowhere = 'redis://127.0.0.1:1/';
     const tampered = house.cookie(withBrokenSignature(ann.value));
     const report = await ask({ store: nowhere, cookie: tampered });
@@ -292,7 +292,7 @@ describe('doctor, on Redis', { skip: unless('demo', 'redis') }, () => {
   });
 });
 
-describe('doctor, on a Redis that is reached by its socket', { skip: unless('demo', 'redis') }, () => {
+describe('doctor, on a Redis with a Unix socket', { skip: unless('demo', 'redis') }, () => {
   test('looks for the session in the same server, by the same URL', async () => {
     const socket = join(await scratchFolder(), 'redis.sock');
     const redis = await Redis.start({ args: () => ['--unixsocket', socket] });
@@ -339,7 +339,7 @@ describe('doctor, on SQLite', { skip: unless('demo') }, () => {
     });
   });
 
-  test('in another table: which', async () => {
+  test('in another table: it names the table', async () => {
     const { cookie, sid } = await house.login('ann');
     await executeSql(house.databasePath, 'CREATE TABLE logins AS SELECT * FROM sessions WHERE sid = ?', [sid]);
     await executeSql(house.databasePath, 'DELETE FROM sessions WHERE sid = ?', [sid]);
@@ -353,7 +353,7 @@ describe('doctor, on SQLite', { skip: unless('demo') }, () => {
   });
 });
 
-describe('a command line that gives doctor nothing to say', { skip: unless('demo') }, () => {
+describe('a command line without anything to check', { skip: unless('demo') }, () => {
   for (const [what, args, says] of [
     ['no cookie at all', ['--secret', 's'], /nothing to examine: give --cookie/],
     ['no secret', ['--cookie', 'x'], /no secret/],
@@ -368,7 +368,7 @@ describe('a command line that gives doctor nothing to say', { skip: unless('demo
     });
   }
 
-  test('--help teaches with examples', async () => {
+  test('--help has examples', async () => {
     for (const command of [[], ['demo'], ['doctor']]) {
       const { code, stdout } = await runToItsEnd(demoBinary, [...command, '--help']);
       assert.equal(code, 0);

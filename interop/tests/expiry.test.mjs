@@ -9,15 +9,15 @@ import { EXPIRED, openTab } from '../lib/tabs.mjs';
 
 const LIFE_MS = 2_000;
 const PROMISE_MS = 1_000;
-// Sessions of others: Redis tells of an expiry when it comes across it among all these.
+// Other sessions: Redis announces an expiry only when it comes across it among all these.
 const OTHERS = 100_000;
 
-// Neither the sweep nor anything else looks at the session before its time is over.
+// Neither the sweep nor anything else looks up the session before it expires.
 const ARGS = ['--max-stale', '60s'];
 
 for (const { name, crowded = false, demoStore = (store) => store } of [
   { name: 'Redis' },
-  { name: 'a Redis that does not tell of changes', demoStore: (store) => `${store}?protocol=resp2` },
+  { name: 'a Redis that does not announce changes', demoStore: (store) => `${store}?protocol=resp2` },
   { name: `a Redis with ${OTHERS} other volatile keys`, crowded: true },
 ]) {
   describe(`a session of ${LIFE_MS} ms, in ${name}`, { skip: unless('demo', 'redis') }, () => {
@@ -59,7 +59,7 @@ for (const { name, crowded = false, demoStore = (store) => store } of [
       await stays.assertOpen();
     });
 
-    test('lives longer when the app touches it, and its sockets with it', async () => {
+    test('lives longer when the app touches it, and so do its sockets', async () => {
       const [ann, bob] = [await app.visitor().login('ann'), await app.visitor().login('bob')];
       const [tab, control] = [await openTab(demo, ann), await openTab(demo, { cookie: bob.cookie, key: 7 })];
       const first = await endOf(bob);

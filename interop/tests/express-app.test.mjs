@@ -11,7 +11,7 @@ const USERS = [
   ['olga', { provider: 'ldap', dn: 'cn=olga' }],
 ];
 
-// The other files take this app's word for what Express and Passport do.
+// The other files rely on this app for what Express and Passport do.
 for (const { store, skip, open } of [
   { store: 'connect-redis', skip: unless('redis'), open: () => House.onRedis() },
   { store: 'connect-sqlite3', skip: false, open: () => House.onSqlite() },
@@ -33,11 +33,11 @@ for (const { store, skip, open } of [
       });
     }
 
-    test('turns a wrong password away', async () => {
+    test('refuses a wrong password', async () => {
       await assert.rejects(house.login('jose', 'Pa124'), /login of jose/);
     });
 
-    test('gives a new session at login, so that the one before is worth nothing', async () => {
+    test('creates a new session at login, and the old one becomes invalid', async () => {
       const visitor = await house.app.visitor().visit();
       const { cookie, sid } = visitor;
       await visitor.login('ann');
@@ -52,7 +52,7 @@ for (const { store, skip, open } of [
       assert.deepEqual(await house.app.me(cookie), { status: 401, user: null });
     });
 
-    test('takes a cookie minted by the suite for its own', async () => {
+    test('accepts a cookie that the suite has signed', async () => {
       const { sid } = await house.login('ann');
       assert.equal((await house.app.me(house.cookie(signedValue(sid, house.secret)))).key, 42);
       assert.equal((await house.app.me(house.cookie(signedValue(randomSid(), house.secret)))).status, 401);

@@ -43,7 +43,7 @@ describe('grants, as Express would', { skip: unless('demo', 'redis') }, () => {
     await assertBothSee(1, (await house.login('jose', 'Pa123')).cookie);
   });
 
-  test('who has logged in as somebody else is the new one', async () => {
+  test('after a login as another user the cookie belongs to the new one', async () => {
     const visitor = await house.login('ann');
     await visitor.login('bob');
     await assertBothSee(7, visitor.cookie);
@@ -51,7 +51,7 @@ describe('grants, as Express would', { skip: unless('demo', 'redis') }, () => {
 
   // In Redis the key's own lifetime rules: connect-redis with disableTTL, and any
   // session kept alive by touch, leave a date in the record that has gone by.
-  test('a record without a TTL is valid although the date inside it has gone by', async () => {
+  test('a record without a TTL is valid although the date in it is past', async () => {
     const lastYear = new Date(Date.now() - 365 * 24 * 60 * 60 * 1000);
     await assertBothSee(42, await house.plant(record({ passport: { user: 42 } }, lastYear)));
   });

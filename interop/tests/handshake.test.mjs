@@ -16,7 +16,7 @@ const FORBIDDEN = { code: 'forbidden' };
 const refusedWith = (status) => ({ connected: false, message: 'xhr poll error', status });
 
 for (const layer of ['plain', 'over']) {
-  describe(`who is refused before there is a socket (layer: ${layer})`, { skip }, () => {
+  describe(`refusals at HTTP level (layer: ${layer})`, { skip }, () => {
     let house;
     let server;
 
@@ -36,7 +36,7 @@ for (const layer of ['plain', 'over']) {
         assert.deepEqual(overWebSocket, { connected: false, message: 'websocket error', status: undefined });
       });
 
-      test(`client ${client}: it comes in by itself once somebody has logged in`, async () => {
+      test(`client ${client}: it connects by itself after a login`, async () => {
         const ann = await house.login('ann');
         const bare = house.cookie(`${ann.value}x`);
         const line = dial({ url: server.url, client, transport: 'polling', cookie: bare, reconnection: true });
@@ -49,7 +49,7 @@ for (const layer of ['plain', 'over']) {
       });
     }
 
-    test('the answer is a code and nothing else', async () => {
+    test('the answer is only a code', async () => {
       const answer = await send(engineUrl(server, 'polling'));
       assert.equal(answer.status, 401);
       assert.equal(answer.body, '{"code":"unauthorized"}');
@@ -71,7 +71,7 @@ for (const layer of ['plain', 'over']) {
     afterEach(hangUp);
     after(() => house?.close());
 
-    test('official clients of all versions come back by themselves, over every transport', async () => {
+    test('all official clients and transports come back by themselves', async () => {
       const { cookie } = await house.login('ann');
       await house.redis.kill();
       const lines = LANES.map((lane) => ({
@@ -92,7 +92,7 @@ for (const layer of ['plain', 'over']) {
       for (const socket of sockets) assert.equal((await ask(socket, 'whoami')).user, 42);
     });
 
-    test('the answer names a time to come back, and is not an invitation for guests', async () => {
+    test('the answer has Retry-After, and no client becomes a guest', async () => {
       const { cookie } = await house.login('ann');
       await house.redis.kill();
       try {
@@ -108,7 +108,7 @@ for (const layer of ['plain', 'over']) {
     test("no secret, session id or cookie is in the server's output", assertNothingLeaked);
   });
 
-  describe(`whose a connection is (layer: ${layer})`, { skip }, () => {
+  describe(`the owner of a connection (layer: ${layer})`, { skip }, () => {
     let house;
     let server;
 
@@ -120,7 +120,7 @@ for (const layer of ['plain', 'over']) {
     after(() => house?.close());
 
     for (const lane of LANES) {
-      test(`client ${lane.client} over ${lane.transport}: nobody else may use it, and the owner notices nothing`, async () => {
+      test(`client ${lane.client} over ${lane.transport}: only its owner may use a connection`, async () => {
         const ann = await house.login('ann');
         const bob = await house.login('bob');
         const line = dial({ url: server.url, cookie: ann.cookie, ...lane });
@@ -154,7 +154,7 @@ for (const layer of ['plain', 'over']) {
       });
     }
 
-    test('a login that gave the session another id lets the client come back with the new one', async () => {
+    test('after a login with a new session id the client reconnects with it', async () => {
       const ann = await house.login('ann');
       const line = dial({ url: server.url, cookie: ann.cookie, transport: 'polling', reconnection: true });
       const { socket } = await join(line, '/');

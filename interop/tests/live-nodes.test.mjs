@@ -8,11 +8,11 @@ import { startDemo } from '../lib/servers.mjs';
 import { LOGGED_OUT, openGuestTab, openTab } from '../lib/tabs.mjs';
 
 const NODES = 3;
-// Told, and not found by the sweep, whose first look comes later.
+// Found by the feed, not by the sweep, whose first lookup comes later.
 const ARGS = ['--max-stale', '12s'];
 const WITHIN_MS = 4_000;
 
-describe('three nodes over one Redis, which know nothing of each other', { skip: unless('demo', 'redis') }, () => {
+describe('three nodes over one Redis, without an adapter or a cluster', { skip: unless('demo', 'redis') }, () => {
   let house;
   let nodes;
 
@@ -42,7 +42,7 @@ describe('three nodes over one Redis, which know nothing of each other', { skip:
     for (const other of others) await other.assertOpen();
   });
 
-  test('one node is killed: logouts close the sockets on the others', async () => {
+  test('after one node is killed, logouts close the sockets on the others', async () => {
     const ann = await house.login('ann');
     const bob = { cookie: (await house.login('bob')).cookie, key: 7 };
     const [lost, ...tabs] = await everywhere(ann);

@@ -10,7 +10,7 @@ import { eventually } from '../lib/wait.mjs';
 
 const MAX_STALE_MS = 2_000;
 const ARGS = ['--max-stale', `${MAX_STALE_MS}ms`];
-// What the news takes from the server to a client's handlers, on a busy machine.
+// The delay from the server to a client's handlers, on a busy machine.
 const DELIVERY_MS = 500;
 
 describe('live sessions while Redis is away', { skip: unless('demo', 'redis') }, () => {
@@ -21,7 +21,7 @@ describe('live sessions while Redis is away', { skip: unless('demo', 'redis') },
   let annsTab;
   let bobsTab;
 
-  // A house each, since its Redis is what is ill-treated.
+  // One house for each test, since the test makes its Redis fail.
   beforeEach(async () => {
     house = await House.onRedis({ durable: true });
     demo = await house.open(startDemo, { args: ARGS });
@@ -47,10 +47,10 @@ describe('live sessions while Redis is away', { skip: unless('demo', 'redis') },
     assert.ok(late < MAX_STALE_MS + DELIVERY_MS, `closed ${Math.round(late)} ms after the recovery`);
   }
 
-  /** A look at everybody has come to its end, and then some. */
+  /** A sweep over all live sessions has ended, with some reserve. */
   const sweep = () => new Promise((resolve) => setTimeout(resolve, MAX_STALE_MS));
 
-  test('killed: who was logged out meanwhile is closed when it is back, nobody else', async () => {
+  test('killed: once it is back, the logouts close only their own sockets', async () => {
     await house.redis.kill();
     await assertAway();
     await house.redis.commandWhileAway('DEL', `sess:${ann.sid}`);
@@ -60,7 +60,7 @@ describe('live sessions while Redis is away', { skip: unless('demo', 'redis') },
     await bobsTab.assertOpen();
   });
 
-  test('killed, and back with nothing in it: everybody is logged out', async () => {
+  test('killed, and back empty: all users are logged out', async () => {
     await house.redis.kill();
     await assertAway();
     await house.redis.commandWhileAway('FLUSHALL');
@@ -69,7 +69,7 @@ describe('live sessions while Redis is away', { skip: unless('demo', 'redis') },
     await Promise.all([annsTab, bobsTab].map((tab) => assertEnds(tab, recovered)));
   });
 
-  test('frozen: logouts of that time close their sockets when it is back, nobody else', async () => {
+  test('frozen: once it is back, the logouts close only their own sockets', async () => {
     house.redis.freeze();
     const logout = ann.logout();
     await assertAway();
@@ -80,7 +80,7 @@ describe('live sessions while Redis is away', { skip: unless('demo', 'redis') },
     await bobsTab.assertOpen();
   });
 
-  test('its connections are cut, again and again: logouts close their sockets, nobody else', async () => {
+  test('its connections are cut repeatedly: logouts close only their sockets', async () => {
     for (let round = 0; round < 5; round += 1) {
       const visitor = await house.login('zero');
       // The server may still be busy with the last cut.
@@ -90,7 +90,7 @@ describe('live sessions while Redis is away', { skip: unless('demo', 'redis') },
       const { sid } = visitor;
       const logout = visitor.logout();
       await house.redis.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-      // The app may have lost what it said, and answer that it failed.
+      // The app may have lost its command, and answer that it failed.
       await logout.catch(() => {});
       await house.redis.command('DEL', `sess:${sid}`);
       await assertEnds(tab, performance.now());

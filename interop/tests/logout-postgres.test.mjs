@@ -10,7 +10,7 @@ import { assertNothingLeaked } from '../lib/secrecy.mjs';
 import { startAppOnPassport, startDemo } from '../lib/servers.mjs';
 import { eventually, within } from '../lib/wait.mjs';
 
-// The sweep comes by after half of it, at the earliest.
+// The sweep comes after half of it, at the earliest.
 const MAX_STALE = ['--max-stale', '30s'];
 const AT_ONCE_MS = 2_000;
 
@@ -26,7 +26,7 @@ async function sqlFor(layout, sql) {
   return stdout;
 }
 
-describe('a logout in Node, told by PostgreSQL', { skip: unless('demo', 'postgres') }, () => {
+describe('a logout in Node, announced by PostgreSQL', { skip: unless('demo', 'postgres') }, () => {
   let postgres;
 
   before(async () => {
@@ -60,7 +60,7 @@ describe('a logout in Node, told by PostgreSQL', { skip: unless('demo', 'postgre
         assert.equal(code, 'logged_out');
       }
 
-      /** Its last word on the connection that listens is a look at the triggers. */
+      /** The last query on the connection that listens checks the triggers. */
       const listens = () =>
         eventually(async () => {
           const sql = `SELECT FROM pg_stat_activity WHERE datname = current_database()
@@ -68,7 +68,7 @@ describe('a logout in Node, told by PostgreSQL', { skip: unless('demo', 'postgre
           return (await postgres.execute(database, sql)).length > 0;
         }, 'the demo to listen');
 
-      test('without the triggers, the log says where they are', async () => {
+      test('without the triggers, the log says where to find them', async () => {
         demo = await house.open(startDemo, { args: MAX_STALE });
         // It listens from the first visitor on.
         await enter(await house.login('ann'));
@@ -88,7 +88,7 @@ describe('a logout in Node, told by PostgreSQL', { skip: unless('demo', 'postgre
       });
 
       for (const passport of ['passport-0.5', 'passport']) {
-        test(`also with ${passport}, whose logouts differ`, async () => {
+        test(`ends them also with ${passport}, whose logouts differ`, async () => {
           const app = await house.open(startAppOnPassport, { passport });
           const visitor = app.visitor();
           const headers = { 'content-type': 'application/json' };

@@ -11,14 +11,14 @@ import { LAST_WORDS_MS, LOGGED_OUT, USER_CHANGED, openGuestTab, openTab } from '
 import { within } from '../lib/wait.mjs';
 import { openWire } from '../lib/wire.mjs';
 
-// What the news takes from the server to a client's handlers, on a busy machine.
+// The delay from the server to a client's handlers, on a busy machine.
 const DELIVERY_MS = 500;
 
-// `withinMs`: of the app's answer to the logout. Told, it takes less than the first look that the sweep takes;
-// told of everything at once, the server looks at one after the other, within a third of max_stale.
+// `withinMs`: of the app's answer to the logout. A feed takes less than the sweep's first lookup; after a change
+// of everything at once, the server looks up one session after the other, within a third of max_stale.
 const WAYS = [
   {
-    name: 'Redis tells of it',
+    name: 'Redis announces it',
     needs: ['redis'],
     open: () => House.onRedis(),
     maxStale: '6s',
@@ -28,7 +28,7 @@ const WAYS = [
     destroyAll: (house) => house.redis.command('FLUSHALL'),
   },
   {
-    name: 'the sweep finds it, in a Redis that does not tell',
+    name: 'the sweep finds it, in a Redis without a feed',
     needs: ['redis'],
     open: () => House.onRedis(),
     demoStore: (store) => `${store}?protocol=resp2`,
@@ -102,7 +102,7 @@ for (const { name, needs, open, demoStore = (store) => store, maxStale, withinMs
       await other.assertOpen();
     });
 
-    test('when all sessions are destroyed, everybody is logged out, and guests stay', async () => {
+    test('when all sessions are destroyed, all users are logged out, guests stay', async () => {
       const [ann, bob] = [await house.login('ann'), await house.login('bob')];
       const tabs = [await openTab(demo, ann), await openTab(demo, { cookie: bob.cookie, key: 7 })];
       const guest = await openGuestTab(demo);
@@ -121,7 +121,7 @@ for (const { name, needs, open, demoStore = (store) => store, maxStale, withinMs
         });
         const login = async (key, visitor = app.visitor()) => visitor.post('/login', { key });
 
-        test(`the session ${sidAtLogout} at logout, and the sockets go`, async () => {
+        test(`the session ${sidAtLogout} at logout, and its sockets close`, async () => {
           const ann = await login(42);
           const tab = await openTab(demo, ann);
           await assertEnds([tab], () => ann.post('/logout', {}));
@@ -147,12 +147,12 @@ for (const { name, needs, open, demoStore = (store) => store, maxStale, withinMs
       });
     }
 
-    test("after its disconnect a client's handlers are told nothing more", async () => {
+    test("after its disconnect a client receives no more events", async () => {
       const [ann, bob] = [await house.login('ann'), await house.login('bob')];
       const tab = await openTab(demo, ann);
       const { socket: bobs } = await connect({ url: demo.url, cookie: bob.cookie });
       const heard = ledger(bobs);
-      // Somebody talks all the time, to everybody.
+      // Another user sends messages to all, all the time.
       let count = 0;
       const talk = setInterval(() => bobs.emit('message', `to all ${(count += 1)}`, () => {}), 2);
       try {
@@ -167,7 +167,7 @@ for (const { name, needs, open, demoStore = (store) => store, maxStale, withinMs
       }
     });
 
-    test('who goes on talking is not heard, not answered, and told nothing', async () => {
+    test('a client that keeps sending is not heard and receives nothing', async () => {
       const [ann, bob] = [await house.login('ann'), await house.login('bob')];
       const wire = await openWire(demo, ann);
       const { socket: bobs } = await connect({ url: demo.url, cookie: bob.cookie });
@@ -201,7 +201,7 @@ for (const { name, needs, open, demoStore = (store) => store, maxStale, withinMs
         await muchLater;
         const late = heard.slice(known).map(({ text }) => text);
         assert.deepEqual(late.filter((text) => !(Number(/^ann (\d+)$/.exec(text)?.[1]) <= sent)), ['much later']);
-        // What is for all in the namespace may cross the disconnect; no client gives it to a handler.
+        // An event for the whole namespace may arrive after the disconnect; no client gives it to a handler.
         const forHer = wire.packets.filter((packet) => !/^42\["(?:online|message)"/.test(packet));
         const end = forHer.slice(forHer.indexOf('42["session_ended",{"code":"logged_out","reconnect":false}]'));
         assert.equal(end[1], '41');

@@ -54,32 +54,32 @@ describe('namespaces: members only on /, guests too on /lobby', { skip: unless('
     ['who sends a bare session id', ({ sid }) => sid, 'malformed_cookie'],
     ['with a forged cookie', ({ value }) => withBrokenSignature(value), 'bad_signature'],
   ]) {
-    test(`a visitor ${who} is a guest in the lobby: the cookie could as well be left out`, async () => {
+    test(`a visitor ${who} is a guest in the lobby`, async () => {
       const cookie = house.cookie(valueOf(await house.login('ann')));
       await assertGuest(demo, { ns: LOBBY, cookie }, code);
     });
   }
 
-  test('who has a session but never logged in is a guest in the lobby', async () => {
+  test('a visitor with a session but no login is a guest in the lobby', async () => {
     const { cookie } = await house.app.visitor().visit();
     await assertGuest(demo, { ns: LOBBY, cookie }, 'not_logged_in');
   });
 
-  test('who has logged out is a guest in the lobby', async () => {
+  test('a user who has logged out is a guest in the lobby', async () => {
     const visitor = await house.login('ann');
     const { cookie } = visitor;
     await visitor.logout();
     await assertGuest(demo, { ns: LOBBY, cookie }, 'session_not_found');
   });
 
-  test('a record that is not JSON makes nobody a guest', async () => {
+  test('a record that is not JSON is an error, and makes no guest', async () => {
     const cookie = await house.plant('not JSON');
     const refusal = { message: 'server_error', code: 'corrupt_session' };
     await assertRefused(demo, { ns: LOBBY, cookie }, refusal);
   });
 
-  test('the lobby is told who is online: users with their tabs, and guests', async () => {
-    // A server of its own, where nobody from another test is still leaving.
+  test('the lobby receives who is online: users with their tabs, and guests', async () => {
+    // A server of its own, where no client of another test is still disconnecting.
     const quiet = await house.open(startDemo);
     const [ann, bob] = [await house.login('ann'), await house.login('bob')];
     const enter = (cookie) => assertConnected(dial({ url: quiet.url, cookie }));
@@ -97,7 +97,7 @@ describe('namespaces: members only on /, guests too on /lobby', { skip: unless('
     await online.until(({ users, guests }) => guests === 0 && tabsOf(users, 42) === 1, 'both to leave');
   });
 
-  test('of a user key that may hold private data, others see a hash', async () => {
+  test('others see a hash of a user key that may hold private data', async () => {
     const quiet = await house.open(startDemo);
     const online = broadcasts(await assertConnected(dial({ url: quiet.url })), 'online');
     const { cookie } = await house.login('olga');

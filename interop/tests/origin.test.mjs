@@ -43,7 +43,7 @@ describe('a page of a foreign origin', { skip }, () => {
   after(() => house?.close());
 
   for (const [whose, originAt] of FOREIGN_ORIGINS) {
-    test(`an origin ${whose} is forbidden to poll and to open a WebSocket, login or not`, async () => {
+    test(`an origin ${whose} may not poll or open a WebSocket, login or not`, async () => {
       const mark = demo.log.mark();
       const headers = { cookie, origin: originAt(demo.url) };
       assertForbidden(await send(engineUrl(demo, 'polling'), { headers }));
@@ -58,13 +58,13 @@ describe('a page of a foreign origin', { skip }, () => {
     assertForbidden(await send(engineUrl(demo, 'polling'), { headers }));
   });
 
-  test('no Origin, but a browser that says the request is cross-site, is forbidden', async () => {
+  test('without Origin, a request that is marked cross-site is forbidden', async () => {
     const headers = { cookie, 'sec-fetch-site': 'cross-site' };
     assertForbidden(await send(engineUrl(demo, 'polling'), { headers }));
   });
 
   for (const client of CLIENTS) {
-    test(`client ${client}: it sees a refused connection, not a namespace that says no`, async () => {
+    test(`client ${client}: it sees a refused connection, not a refused namespace`, async () => {
       const request = { url: demo.url, client, cookie, headers: { origin: EVIL } };
       assert.deepEqual(await connect({ ...request, transport: 'polling' }), {
         connected: false,
@@ -92,7 +92,7 @@ describe('a page of a foreign origin', { skip }, () => {
     });
   }
 
-  test('no Origin at all is no browser, or a browser polling its own origin: let in', async () => {
+  test('without Origin, a request that is not cross-site is let in', async () => {
     for (const headers of [{}, { 'sec-fetch-site': 'same-origin' }, { 'sec-fetch-site': 'none' }]) {
       assert.equal((await send(engineUrl(demo, 'polling'), { headers })).status, 200);
     }
@@ -188,7 +188,7 @@ describe('behind a proxy that ends TLS', { skip }, () => {
     assertForbidden(await send(engineUrl(demo, 'polling'), { headers: plain }));
   });
 
-  test('the scheme that anybody else reports does not', async () => {
+  test('the scheme that any other peer reports does not', async () => {
     for (const args of [[], ['--trust-proxy', '192.0.2.0/24']]) {
       const demo = await house.open(startDemo, { args });
       assertForbidden(await send(engineUrl(demo, 'polling'), { headers: proxied }));

@@ -70,28 +70,28 @@ for (const { name, fail, recover } of OUTAGES) {
 
     CLIENTS.forEach((client, n) => {
       for (const transport of TRANSPORTS) {
-        test(`client ${client} over ${transport}: a member is told to try again, in time`, () =>
+        test(`client ${client} over ${transport}: a member reads try_again in time`, () =>
           assertTryAgain({ client, transport }));
       }
 
-      test(`client ${client}: so is one who is connected, in the next namespace`, async () => {
+      test(`client ${client}: a connected member reads it in the next namespace`, async () => {
         const refused = { connected: false, message: 'try_again', status: undefined };
         assert.deepEqual(await join(linesBefore[n], '/lobby'), refused);
       });
     });
 
-    test('a member is not degraded to a guest where guests are welcome', () => assertTryAgain({ ns: '/lobby' }));
+    test('a member does not become a guest where guests are allowed', () => assertTryAgain({ ns: '/lobby' }));
 
-    test('a visitor without a cookie is a guest all the same: the store is not asked', async () => {
+    test('a visitor without a cookie is a guest: the store is not asked', async () => {
       await assertGuest(demo, { ns: '/lobby' }, 'no_session_cookie');
     });
 
-    test('a forged cookie is refused all the same: the store is not asked', async () => {
+    test('a forged cookie is refused: the store is not asked', async () => {
       const cookie = house.cookie(withBrokenSignature(ann.value));
       await assertRefused(demo, { cookie }, { message: 'unauthorized', code: 'bad_signature' });
     });
 
-    test('who was connected before still is', async () => {
+    test('a client that was connected before still is', async () => {
       assert.deepEqual(await ask(connectedBefore, 'whoami'), member(42));
     });
 

@@ -38,18 +38,18 @@ describe('a demo with users and sessions of its own', { skip: unless('demo') }, 
   afterEach(hangUp);
   after(() => demo?.stop());
 
-  test('who logs in with the form is known to the socket, with their row', async () => {
+  test('a user who logs in with the form is known, with their row', async () => {
     await assertGranted(demo, { cookie: await cookieOf(demo, 42) }, ANN);
     await assertGranted(demo, { cookie: await cookieOf(demo, 0) }, ZOE);
   });
 
-  test('who logs out is not', async () => {
+  test('a user who logs out is not', async () => {
     const cookie = await cookieOf(demo, 42);
     assert.equal((await send(`${demo.url}/logout`, { method: 'POST', headers: { cookie } })).status, 303);
     await assertRefused(demo, { cookie }, { message: 'unauthorized', code: 'session_not_found' });
   });
 
-  test('who logs in again is no longer who they were', async () => {
+  test('a login as another user ends the old cookie', async () => {
     const ann = await cookieOf(demo, 42);
     assert.equal((await logIn(demo, 7, { cookie: ann })).status, 303);
     await assertRefused(demo, { cookie: ann }, { message: 'unauthorized', code: 'session_not_found' });
@@ -59,7 +59,7 @@ describe('a demo with users and sessions of its own', { skip: unless('demo') }, 
     for (const user of ['999', 'ann', '', '42&x=y']) assert.equal((await logIn(demo, user)).status, 400);
   });
 
-  test("another site's form logs nobody in", async () => {
+  test("another site's form can not log in a user", async () => {
     assert.equal((await logIn(demo, 42, { 'sec-fetch-site': 'cross-site' })).status, 403);
   });
 

@@ -7,7 +7,7 @@ import { assertNothingLeaked } from '../lib/secrecy.mjs';
 import { startAppOnPassport, startDemo } from '../lib/servers.mjs';
 import { assertGranted, assertRefused, member } from '../lib/verdicts.mjs';
 
-// `stranger`: what is in the record of one who never logged in. `regenerates`: login and logout give the
+// `stranger`: what is in the record of a visitor who never logged in. `regenerates`: login and logout give the
 // visitor another session id, and end the session under the one before. `leaves`: what logout leaves of the
 // user in the record that the visitor then has.
 const UP_TO_5 = { stranger: undefined, regenerates: false, leaves: {} };
@@ -78,19 +78,19 @@ describe('Passport 0.2 to 0.7', { skip: unless('demo', 'redis') }, () => {
       const logout = async (visitor, { keepSessionInfo } = {}) =>
         assert.equal(await post(visitor, '/logout', { keepSessionInfo }), 204);
 
-      test('is the one that its name says', async () => {
+      test('is the version in its name', async () => {
         const response = await fetch(new URL('/version', app.url));
         assert.deepEqual(await response.json(), { version });
       });
 
-      test('whoever only looks around is nobody', async () => {
+      test('a visitor who only calls /me is refused', async () => {
         const visitor = app.visitor();
         await visitor.request('/me');
         assert.equal(visitor.cookie !== '', stranger !== undefined, 'has a session already');
         await assertUnknown(visitor, stranger ? NOBODY : NO_COOKIE);
       });
 
-      test('whoever has a session and never logged in is nobody', async () => {
+      test('a visitor with a session and no login is refused', async () => {
         const visitor = await app.visitor().visit();
         assert.deepEqual((await recordOf(visitor)).passport, stranger);
         await assertUnknown(visitor, NOBODY);
@@ -107,7 +107,7 @@ describe('Passport 0.2 to 0.7', { skip: unless('demo', 'redis') }, () => {
         if (regenerates) await assertUnknown(before, NO_SESSION);
       });
 
-      test('a login with keepSessionInfo takes along what was in the session', async () => {
+      test('a login with keepSessionInfo keeps the content of the session', async () => {
         const visitor = await app.visitor().visit();
         const before = { cookie: visitor.cookie };
         await login(42, { visitor, keepSessionInfo: true });
@@ -117,7 +117,7 @@ describe('Passport 0.2 to 0.7', { skip: unless('demo', 'redis') }, () => {
         if (regenerates) await assertUnknown(before, NO_SESSION);
       });
 
-      test('another login takes the place of the first', async () => {
+      test('a second login replaces the first', async () => {
         const visitor = await login('ann');
         await login('bob', { visitor });
         await assertKnown(visitor, 'bob');
@@ -133,7 +133,7 @@ describe('Passport 0.2 to 0.7', { skip: unless('demo', 'redis') }, () => {
         await assertUnknown(visitor, NOBODY);
       });
 
-      test('a logout with keepSessionInfo leaves a session in which nobody is logged in', async () => {
+      test('a logout with keepSessionInfo leaves a session without a login', async () => {
         const visitor = await login(42);
         await visitor.visit();
         const before = { cookie: visitor.cookie };
@@ -145,7 +145,7 @@ describe('Passport 0.2 to 0.7', { skip: unless('demo', 'redis') }, () => {
         if (regenerates) await assertUnknown(before, NO_SESSION);
       });
 
-      test('a login after the logout is good', async () => {
+      test('a login after the logout is valid', async () => {
         const visitor = await login(42);
         await logout(visitor);
         await login(7, { visitor });

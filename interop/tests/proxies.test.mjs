@@ -55,7 +55,7 @@ for (const name of ['nginx', 'haproxy', 'caddy']) {
         await assertGranted(demo, swift, member(42));
       });
 
-      test(`${transport}: a page of another origin, scheme or port is refused, whatever it makes up`, async () => {
+      test(`${transport}: a page of another origin, scheme or port is refused`, async () => {
         const cleartext = proxy.url.replace('https:', 'http:');
         for (const origin of [EVIL, cleartext, 'https://localhost', new URL(demo.url).origin]) {
           for (const madeUp of [{}, MADE_UP]) {
@@ -64,7 +64,7 @@ for (const name of ['nginx', 'haproxy', 'caddy']) {
         }
       });
 
-      test(`${transport}: what a client makes up does not change what the server takes for its own`, async () => {
+      test(`${transport}: forged headers do not change the server's own origin`, async () => {
         await assertGranted(demo, { ...common, transport, headers: { origin: proxy.url, ...MADE_UP } }, member(42));
       });
     }
@@ -107,7 +107,7 @@ describe("behind Vite's proxy", { skip: unless('demo', 'redis') }, () => {
       await assertForbidden(demo, { ...request, transport, headers: { origin: EVIL } });
     });
 
-    test(`${transport}: with changeOrigin its pages are foreign, until their origin is named`, async () => {
+    test(`${transport}: with changeOrigin its pages are foreign until listed`, async () => {
       const more = { changeOrigin: true };
       const unnamed = await open({ more });
       await assertForbidden(unnamed.demo, { ...unnamed.request, transport });
@@ -116,7 +116,7 @@ describe("behind Vite's proxy", { skip: unless('demo', 'redis') }, () => {
     });
   }
 
-  test('with xfwd only polling says the host that the page asked for', async () => {
+  test('with xfwd only polling forwards the host that the page requested', async () => {
     const more = { changeOrigin: true, xfwd: true };
     const { demo, request } = await open({ more, args: () => ['--trust-proxy', '127.0.0.1'] });
     await assertGranted(demo, { ...request, transport: 'polling' }, member(42));

@@ -16,7 +16,7 @@ const JOSE = { id: 1, name: 'jose', gender: 'male' };
 const ZERO = { id: 0, name: 'zero', gender: 'male' };
 const ANSWER_MS = 4_000;
 
-// Words of the driver or of the store's layout, none of them a client's business.
+// Words of the driver or of the store's layout, which no client may read.
 const DETAILS = /redis|127\.0\.0\.1|ECONN|os error|connection refused|broken pipe|sess:/i;
 
 describe("the port of the original's README", { skip: unless('readmePort', 'redis') }, () => {
@@ -42,13 +42,13 @@ describe("the port of the original's README", { skip: unless('readmePort', 'redi
       await assertGranted(server, { client, cookie }, JOSE);
     });
 
-    test(`client ${client}: the success hook's Reject is read word by word`, async () => {
+    test(`client ${client}: it reads the exact text of the success hook's Reject`, async () => {
       const { cookie } = await house.login('ann');
       const refusal = { message: 'optional reason', code: 'rejected' };
       await assertRejected({ client, ns: '/rejected', cookie }, refusal);
     });
 
-    test(`client ${client}: a foreign origin is turned away`, async () => {
+    test(`client ${client}: a foreign origin is refused`, async () => {
       const { cookie } = await house.login('ann');
       const request = { client, cookie, headers: { origin: 'https://evil.example' }, transport: 'polling' };
       await assertRefused(server, request, { ...turnedAway(403, request), code: 'origin_not_allowed' });
@@ -67,7 +67,7 @@ describe("the port of the original's README", { skip: unless('readmePort', 'redi
     await assertGranted(server, { cookie: (await house.login('zero')).cookie }, ZERO);
   });
 
-  test("a user key of another type than the deserializer's is an error, not nobody", async () => {
+  test("a user key of another type than the deserializer's is an error", async () => {
     const { cookie } = await house.login('olga');
     await assertRefused(server, { cookie }, { message: 'try_again', code: 'deserializer_failed' });
   });
@@ -78,8 +78,8 @@ describe("the port of the original's README", { skip: unless('readmePort', 'redi
     assert.equal((await house.app.me(cookie)).status, 401);
   });
 
-  test('filter_sockets_by_user greets the women, on all their sockets, and nobody else', async () => {
-    // A server of its own, where nobody from another test is still leaving.
+  test('filter_sockets_by_user greets only the women, on all their sockets', async () => {
+    // A server of its own, where no client of another test is still disconnecting.
     const quiet = await house.open(startReadmePort);
     const [ann, jose] = [await house.login('ann'), await house.login('jose', 'Pa123')];
     const women = [await enter(quiet, ann.cookie), await enter(quiet, ann.cookie)];
@@ -104,7 +104,7 @@ describe("the port of the original's README", { skip: unless('readmePort', 'redi
     ['nobody', () => undefined, 'no_session_cookie'],
     ['a forger', ({ value }) => house.cookie(withBrokenSignature(value)), 'bad_signature'],
   ]) {
-    test(`a fail hook may refuse with its message: ${who} reads a text without details`, async () => {
+    test(`a fail hook may refuse with its message, without details: ${who}`, async () => {
       const mark = server.log.mark();
       const { connected, message } = await connectTo('/refuse-with-reason', cookieOf(await house.login('ann')));
       assert.equal(connected, false);
@@ -114,12 +114,12 @@ describe("the port of the original's README", { skip: unless('readmePort', 'redi
     });
   }
 
-  test('a fail hook may accept every client unless there is an error: guests get in', async () => {
+  test('a fail hook may accept every client unless there is an error', async () => {
     assert.equal((await connectTo('/all-unless-error')).connected, true);
   });
 
   for (const client of CLIENTS) {
-    test(`client ${client}: success is called, not connected until it accepts, connected after`, async () => {
+    test(`client ${client}: success decides before the socket is connected`, async () => {
       const observer = await enter(server, (await house.login('jose', 'Pa123')).cookie);
       const { cookie } = await house.login('ann');
       let answered = false;
@@ -136,7 +136,7 @@ describe("the port of the original's README", { skip: unless('readmePort', 'redi
     });
   }
 
-  test('success is not asked about a visitor who is not logged in', async () => {
+  test('success is not called for a visitor who is not logged in', async () => {
     const observer = await enter(server, (await house.login('jose', 'Pa123')).cookie);
     assert.deepEqual(await connectTo('/gated'), {
       connected: false,
@@ -146,7 +146,7 @@ describe("the port of the original's README", { skip: unless('readmePort', 'redi
     assert.equal(await ask(observer, 'pending'), 0);
   });
 
-  test('with the store down, "unless there is an error" holds: try again, and no details', async () => {
+  test('with the store down, no guest: the client reads try_again only', async () => {
     const { cookie } = await house.login('ann');
     await house.redis.kill();
     try {

@@ -101,7 +101,7 @@ describe('refusals, as Express would', { skip: unless('demo', 'redis') }, () => 
     });
   }
 
-  test('a login does not revive the cookie from before it', async () => {
+  test('a login does not make the old cookie valid again', async () => {
     const visitor = await house.app.visitor().visit();
     const before = visitor.cookie;
     await visitor.login('ann');

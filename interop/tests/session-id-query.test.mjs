@@ -29,13 +29,13 @@ describe('?session_id= in the query', { skip }, () => {
     ['a signed value', ({ value }) => value],
     ['a bare session id', ({ sid }) => sid],
   ]) {
-    test(`is not looked at by default: ${what}`, async () => {
+    test(`is ignored by default: ${what}`, async () => {
       const query = { session_id: valueOf(ann) };
       await assertRefused(demo, { query }, { message: 'unauthorized', code: 'no_session_cookie' });
     });
   }
 
-  test('does not disturb the cookie by default', async () => {
+  test('does not affect the cookie by default', async () => {
     const bob = await house.login('bob');
     await assertGranted(demo, { cookie: bob.cookie, query: { session_id: ann.value } }, member(7));
   });
@@ -87,7 +87,7 @@ describe('with --insecure-session-id-query', { skip }, () => {
     }
   });
 
-  test('by hand, one value works: the refusal of two is not an accident', async () => {
+  test('one value works in the same handwritten request', async () => {
     assert.match(await joinByHand(demo, `&session_id=${ann.value}`), /^40\{"sid":/);
   });
 

@@ -27,7 +27,7 @@ describe('an app that has changed its secret', { skip }, () => {
     ['new', 0],
     ['old', 1],
   ]) {
-    test(`cookies signed with the ${which} secret are good`, async () => {
+    test(`cookies signed with the ${which} secret are valid`, async () => {
       const { sid } = await house.login('ann');
       const cookie = house.cookie(signedValue(sid, house.secrets[index]));
       await assertGranted(demo, { cookie }, member(42));
@@ -115,7 +115,7 @@ describe("two demos connected by socketioxide's Redis adapter", { skip }, () => 
   afterEach(hangUp);
   after(() => house?.close());
 
-  test('know their users and refuse everybody else, as any other', async () => {
+  test('know their users and refuse all others', async () => {
     const { cookie } = await house.login('ann');
     for (const demo of demos) {
       await assertGranted(demo, { cookie }, member(42));
@@ -126,10 +126,10 @@ describe("two demos connected by socketioxide's Redis adapter", { skip }, () => 
   });
 });
 
-describe('a command line that can not be right', { skip }, () => {
+describe('an invalid command line', { skip }, () => {
   for (const [what, args, says] of [
     ['a store without a secret', ['--store', 'redis://127.0.0.1:1/'], /--secret \(or SESSION_SECRET\)/],
-    ['a store that nobody knows', ['--store', 'dbase:x', '--secret', 's'], /redis:\/\/HOST.*sqlite:PATH/],
+    ['an unknown store', ['--store', 'dbase:x', '--secret', 's'], /redis:\/\/HOST.*sqlite:PATH/],
     ['a store of an unknown layout', ['--store', 'sqlite:./nowhere?layout=prisma', '--secret', 's'], /connect-sqlite3, better-sqlite3, knex/],
     ['a store whose password is no URL', ['--store', 'redis://:a/b@127.0.0.1/', '--secret', 's'], /%2F/],
     ['an origin with a path', ['--store', 'memory:', '--origin', 'https://a.example/x'], /is no origin/],

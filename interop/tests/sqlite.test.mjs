@@ -32,7 +32,7 @@ describe('on connect-sqlite3', { skip: unless('demo') }, () => {
     { client: '3', transport: 'upgrade' },
     { client: '2.5', transport: 'polling' },
   ]) {
-    test(`client ${client} over ${transport}: whoever logged in at the Express app is known`, async () => {
+    test(`client ${client} over ${transport}: a user logged in at Express is known`, async () => {
       const { cookie } = await house.login('ann');
       await assertGranted(demo, { client, transport, cookie }, member(42));
     });
@@ -49,7 +49,7 @@ describe('on connect-sqlite3', { skip: unless('demo') }, () => {
     });
   }
 
-  test('who has logged out is refused', async () => {
+  test('a user who has logged out is refused', async () => {
     const visitor = await house.login('ann');
     const { cookie } = visitor;
     await visitor.logout();
@@ -57,7 +57,7 @@ describe('on connect-sqlite3', { skip: unless('demo') }, () => {
     assert.equal((await house.app.me(cookie)).status, 401);
   });
 
-  test('who has a session but never logged in is refused', async () => {
+  test('a visitor with a session but no login is refused', async () => {
     const { cookie } = await house.app.visitor().visit();
     await assertRefused(demo, { cookie }, { message: 'unauthorized', code: 'not_logged_in' });
     assert.equal((await house.app.me(cookie)).status, 401);
@@ -72,7 +72,7 @@ describe('on connect-sqlite3', { skip: unless('demo') }, () => {
   });
 
   // Touch moves the column only; the record's own date stays behind.
-  test('a row before its `expired` is good although the date inside the record has gone by', async () => {
+  test('a row before its `expired` is valid although the date in it is past', async () => {
     const { cookie, sid } = await house.login('ann');
     await database.run(
       "UPDATE sessions SET sess = json_set(sess, '$.cookie.expires', '2001-01-01T00:00:00.000Z') WHERE sid = ?",
@@ -89,7 +89,7 @@ describe('on connect-sqlite3', { skip: unless('demo') }, () => {
     await assertRefused(demo, { cookie }, { message: 'server_error', code: 'corrupt_session' });
   });
 
-  test('while another process keeps the database locked, clients are told to try again, in time', async () => {
+  test('while the database is locked, clients read try_again in time', async () => {
     const { cookie } = await house.login('ann');
     await database.run('BEGIN EXCLUSIVE');
     try {

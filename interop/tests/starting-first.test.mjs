@@ -80,7 +80,7 @@ for (const { name, needs, empty, missing } of STORES) {
       assert.equal(code, COULD_NOT_TELL);
     });
 
-    test('it knows the first user who logs in, without being started again', async () => {
+    test('it knows the first user who logs in, without a restart', async () => {
       house = await House.onStore(store, { secrets: [secret] });
       const { cookie } = await house.login('ann');
       await assertGranted(demo, { cookie }, member(42));

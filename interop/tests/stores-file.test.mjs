@@ -15,7 +15,7 @@ storeSteps({
   more(world) {
     const fileOf = ({ sid }) => join(world.backend.folder, `${sid}.json`);
 
-    test('what we touch is the last access, and Node keeps the rest', async () => {
+    test('a touch here changes only the last access, as Node sees it', async () => {
       const visitor = await world.house.login('ann');
       const { __lastAccess: before, ...rest } = JSON.parse(await readFile(fileOf(visitor)));
       assert.equal(await world.ours.touch(visitor.sid, 7_200), true);
@@ -24,7 +24,7 @@ storeSteps({
       assert.deepEqual(same, rest);
     });
 
-    test('a file that is no JSON is a failure of the server, and not ours to remove', async () => {
+    test('a file that is not JSON is a server error, and is not removed', async () => {
       const visitor = await world.house.login('ann');
       await writeFile(fileOf(visitor), '{"cookie":');
       const { cookie } = visitor;

@@ -7,7 +7,7 @@ mysqlSteps({
   layout: 'knex',
   more(world) {
     // The package's column takes ids of other letters for the same.
-    test('an id in other letters is nobody, though the app would take it', async () => {
+    test('an id in other letters is refused, though the app would accept it', async () => {
       const { house, ours } = world;
       const { sid } = await house.login('ann');
       const other = sid.toUpperCase();

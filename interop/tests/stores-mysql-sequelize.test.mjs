@@ -7,7 +7,7 @@ mysqlSteps({
   layout: 'sequelize',
   nodeMindsExpiry: false,
   more(world) {
-    test("what we touch or change is Sequelize's own in every column", async () => {
+    test("a touch or change here writes every column as Sequelize does", async () => {
       const { backend, house, ours } = world;
       const { sid } = await house.login('ann');
       await backend.mariadb.execute('UPDATE Sessions SET createdAt = 0, updatedAt = 0 WHERE sid = ?', [sid]);

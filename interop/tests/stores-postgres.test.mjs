@@ -35,7 +35,7 @@ postgres({
   name: 'connect-pg-simple, on a server in New York',
   resolutionMs: 1_000,
   more(world) {
-    test('its moments are those of New York, and of nowhere else', async () => {
+    test('its times are in the zone of New York, and in no other', async () => {
       const ann = await world.house.login('ann');
       assert.ok(anHour(await lifeIn('America/New_York', world.house, 'session', ann)));
       assert.ok((await lifeIn('UTC', world.house, 'session', ann)) < 0, 'in UTC the session would be over');
@@ -49,7 +49,7 @@ postgres({
   table: 'User Sessions',
   resolutionMs: 1_000,
   more(world) {
-    test('its moments are those of Tokyo, and of nowhere else', async () => {
+    test('its times are in the zone of Tokyo, and in no other', async () => {
       const ann = await world.house.login('ann');
       const table = '"Web"."User Sessions"';
       assert.ok(anHour(await lifeIn('Asia/Tokyo', world.house, table, ann)));

@@ -21,7 +21,7 @@ storeSteps({
   },
   more(world) {
     // What connect-redis writes with `disableTTL`.
-    test('a session without a TTL lives on after the date inside it, for both', async () => {
+    test('a session without a TTL outlives the date inside it, here and in Node', async () => {
       const { cookie, sid } = await world.brief.visitor().login('ann');
       await world.backend.redis.command('PERSIST', `sess:${sid}`);
       const { cookie: inside } = JSON.parse((await world.ours.load(sid)).payload);
@@ -64,7 +64,7 @@ storeSteps({
     return { storeUrl, bare: redis.url, certificates, close: () => redis.close() };
   },
   more(world) {
-    test("the roots of the system are believed, and nobody else's", async () => {
+    test("only certificates of the system's roots are trusted", async () => {
       const { bare, certificates } = world.backend;
       const open = (roots) => runToItsEnd(sessionStoreBinary, [bare], { env: { SSL_CERT_FILE: roots } });
       assert.equal((await open(certificates.ca)).stdout, 'open\n');

@@ -14,14 +14,14 @@ import { eventually, happens, within } from '../lib/wait.mjs';
 
 // `.connect_within` of the server under test.
 const CONNECT_WITHIN_MS = 2_000;
-// What a busy machine may add.
+// The extra delay of a busy machine.
 const SLACK_MS = 900;
 
 function assertAbout(took, expected) {
   assert.ok(took > expected - 100 && took < expected + SLACK_MS, `${Math.round(took)} ms, not ${expected}`);
 }
 
-describe("a layer that holds the host's closes connections", { skip: unless('transports', 'redis') }, () => {
+describe("layer_over closes connections", { skip: unless('transports', 'redis') }, () => {
   let house;
   let server;
 
@@ -58,7 +58,7 @@ describe("a layer that holds the host's closes connections", { skip: unless('tra
       assert.equal(await whoIs(guest), null);
     });
 
-    test(`${name}: an end that invites back is one that it comes back from by itself`, async () => {
+    test(`${name}: it comes back by itself after an end with reconnect`, async () => {
       const ann = await house.login('ann');
       const line = dial({ url: server.url, cookie: ann.cookie, ...lane, reconnection: true });
       const { socket } = await join(line, '/');
@@ -74,7 +74,7 @@ describe("a layer that holds the host's closes connections", { skip: unless('tra
       assert.equal(await whoIs(socket), 7);
     });
 
-    test(`${name}: a logout disconnects it, and it stays away`, async () => {
+    test(`${name}: a logout disconnects it, and it does not come back`, async () => {
       const ann = await house.login('ann');
       const line = dial({ url: server.url, cookie: ann.cookie, ...lane, reconnection: true });
       const { socket } = await join(line, '/');
@@ -88,7 +88,7 @@ describe("a layer that holds the host's closes connections", { skip: unless('tra
     });
   }
 
-  test('a client that does not care for its disconnect has its connection closed within a second', async () => {
+  test('a client that ignores its disconnect is closed within a second', async () => {
     const ann = await house.login('ann');
     const raw = await openRaw(server, ann);
     raw.send('40');
@@ -99,7 +99,7 @@ describe("a layer that holds the host's closes connections", { skip: unless('tra
     assert.equal(raw.packets.at(-1), '41');
   });
 
-  test('so has one that does not read', async () => {
+  test('a client that does not read is closed', async () => {
     const [ann, bob] = [await house.login('ann'), await house.login('bob')];
     const { socket: bobs } = await join(dial({ url: server.url, cookie: bob.cookie }), '/');
     const flooded = happens(bobs, 'flooded');
@@ -110,20 +110,20 @@ describe("a layer that holds the host's closes connections", { skip: unless('tra
     raw.send('42["flood"]');
     await within(flooded, 'her buffer to be full');
     await ann.logout();
-    // Whatever it reads later, the server is done with it: nothing is behind what was sent already.
+    // Even if it reads later, the server sends it nothing after what was sent already.
     await new Promise((resolve) => setTimeout(resolve, 2 * (LAST_WORDS_MS + SLACK_MS)));
     raw.resume();
     await raw.closed();
-    assert.ok(raw.packets.filter((packet) => packet.startsWith('42["news"')).length < 128, 'it was never told all');
+    assert.ok(raw.packets.filter((packet) => packet.startsWith('42["news"')).length < 128, 'it did not receive everything');
     assert.notEqual(raw.packets.at(-1), '41');
   });
 
-  test('so has one whose upgrade is given up halfway', async () => {
+  test('a client that abandons its upgrade is closed', async () => {
     const url = `${server.url}/socket.io/?EIO=4&transport=`;
     const opened = await (await fetch(`${url}polling`)).text();
     const { sid } = JSON.parse(opened.slice(1));
     const polling = `${url}polling&sid=${sid}`;
-    // A guest, who is in a namespace: no other clock runs.
+    // A guest, who is in a namespace: no other timer runs.
     await fetch(polling, { method: 'POST', body: '40/lobby,' });
     const { hostname, port, pathname, search } = new URL(`${url}websocket&sid=${sid}`);
     const headers = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'];
@@ -136,7 +136,7 @@ describe("a layer that holds the host's closes connections", { skip: unless('tra
     await eventually(async () => (await fetch(polling, { method: 'POST', body: '3' })).status === 400, 'it is closed');
   });
 
-  test('so has one that says nothing', async () => {
+  test('a client that sends nothing is closed', async () => {
     const { cookie } = await house.login('ann');
     for (const pongs of [true, false]) {
       const opened = performance.now();
@@ -145,7 +145,7 @@ describe("a layer that holds the host's closes connections", { skip: unless('tra
     }
   });
 
-  test('so has one that is refused again and again', async () => {
+  test('a client that is refused again and again is closed', async () => {
     const raw = await openRaw(server);
     for (let n = 0; n < 5; n += 1) {
       raw.send('40');
@@ -156,7 +156,7 @@ describe("a layer that holds the host's closes connections", { skip: unless('tra
   });
 
   for (const transport of TRANSPORTS) {
-    test(`so has a refused client 2.5 over ${transport}, which would keep it for ever`, async () => {
+    test(`a refused client 2.5 over ${transport} is closed`, async () => {
       const line = dial({ url: server.url, client: '2.5', transport });
       const { engine } = line.manager;
       const closed = happens(engine, 'close').then(() => performance.now());
@@ -167,7 +167,7 @@ describe("a layer that holds the host's closes connections", { skip: unless('tra
   }
 
   for (const client of CLIENTS) {
-    test(`client ${client}: who is refused in one namespace and a guest in another stays`, async () => {
+    test(`client ${client}: refused in one namespace and a guest in another, it stays`, async () => {
       const line = dial({ url: server.url, client });
       assert.equal((await join(line, '/')).connected, false);
       const { socket } = await join(line, '/lobby');

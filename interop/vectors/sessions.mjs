@@ -1,4 +1,4 @@
-/** Vectors of whole sessions: an app of the real packages is asked by HTTP who somebody's cookie is. */
+/** Vectors of whole sessions: an app of the real packages answers over HTTP which user a cookie has. */
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';

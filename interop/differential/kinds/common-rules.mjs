@@ -23,7 +23,7 @@ export const emptySecrets = {
   explains: ({ testCase, ours }) => ours.session === 'refused' && testCase.secrets.includes(''),
 };
 
-/** Ours asks no further, so it may be no session at all. */
+/** Ours checks no further, so it may be no session at all. */
 const mayBeNone = ({ session }) => session === 'found' || session === 'new';
 
 export const deepRecords = {

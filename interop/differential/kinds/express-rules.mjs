@@ -1,7 +1,7 @@
 /**
- * Every deliberate difference from Node, and no other: docs/differences.md tells the same to users.
+ * Every deliberate difference from Node, and no other: docs/differences.md lists the same for users.
  *
- * A rule explains a difference if it could have been told beforehand from the case and from both answers.
+ * A rule explains a difference if the case and both answers predict it.
  * `concerns` limits it to versions of the packages; the newest ones must then agree with us.
  */
 

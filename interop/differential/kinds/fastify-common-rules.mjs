@@ -9,7 +9,7 @@ export const emptyUsers = {
     ours.session === 'found' && !('user' in ours) && (theirs.user === '' || theirs.user === false),
 };
 
-/** Such a session has no `passport`: nobody can be logged in. */
+/** Such a session has no `passport`, and so no login. */
 export const noObjects = {
   name: 'records that are no object',
   explains: ({ theirs, ours }) =>
@@ -21,7 +21,7 @@ export const noObjects = {
 
 const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Refused by both, in other words. */
+/** Both refuse, with different words. */
 export const endedAndCorrupt = {
   name: 'records that have ended, and could not be read here',
   explains: ({ theirs, ours }) =>

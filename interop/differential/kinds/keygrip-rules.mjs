@@ -2,7 +2,7 @@
 
 import { isBefore } from './common-rules.mjs';
 
-/** A session that is no object has no members: nobody can be logged in. */
+/** A session that is no object has no members, and so no login. */
 export const noObjects = {
   name: 'JSON that is no object is no session',
   explains: ({ theirs, ours }) =>

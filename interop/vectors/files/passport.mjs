@@ -1,4 +1,4 @@
-/** What Passport 0.2 to 0.7 leave in a session of express-session, and whom they find there. */
+/** What Passport 0.2 to 0.7 leave in a session of express-session, and the user that they find there. */
 
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
