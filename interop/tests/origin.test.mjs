@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
+import { runToItsEnd } from '../lib/children.mjs';
 import { CLIENTS, connect, hangUp } from '../lib/clients.mjs';
 import { House } from '../lib/house.mjs';
 import { engineUrl, send, shakeHands } from '../lib/http.mjs';
-import { unless } from '../lib/requirements.mjs';
+import { demoBinary, unless } from '../lib/requirements.mjs';
 import { assertNothingLeaked } from '../lib/secrecy.mjs';
 import { startDemo, startTransports } from '../lib/servers.mjs';
 import { assertGranted, assertLogged, assertRefused, member } from '../lib/verdicts.mjs';
@@ -167,6 +168,65 @@ describe('an origin allowed with --origin', { skip }, () => {
     const answer = await send(engineUrl(demo, 'polling'), { method: 'OPTIONS', headers: preflight(EVIL) });
     assert.equal(answer.headers['access-control-allow-origin'], undefined);
   });
+
+  test("no secret, session id or cookie is in the server's output", assertNothingLeaked);
+});
+
+describe('origins as other clients send them', { skip }, () => {
+  let house;
+  let cookie;
+
+  before(async () => {
+    house = await House.onRedis();
+    ({ cookie } = await house.login('ann'));
+  });
+  afterEach(hangUp);
+  after(() => house?.close());
+
+  const ask = (demo, origin) => send(engineUrl(demo, 'polling'), { headers: { cookie, origin } });
+
+  test("Swift's client sends ws:// with the server's own name, and is let in", async () => {
+    const demo = await house.open(startDemo);
+    const own = demo.url.replace('http:', 'ws:');
+    await assertGranted(demo, { cookie, headers: { origin: own } }, member(42));
+    assertForbidden(await ask(demo, own.replace('ws:', 'wss:')));
+  });
+
+  test('pages of apps and of subdomains that were listed are let in, and their neighbours are not', async () => {
+    const listed = ['capacitor://localhost', 'https://*.app.example'];
+    const demo = await house.open(startDemo, { args: listed.flatMap((origin) => ['--origin', origin]) });
+    for (const origin of ['capacitor://localhost', 'https://a.b.app.example']) {
+      await assertGranted(demo, { cookie, headers: { origin } }, member(42));
+      const answer = await ask(demo, origin);
+      assert.equal(answer.headers['access-control-allow-origin'], origin);
+    }
+    for (const origin of ['ionic://localhost', 'https://app.example', 'https://evilapp.example', 'null', 'file://']) {
+      assertForbidden(await ask(demo, origin));
+    }
+  });
+
+  test('pages without an origin are let in by --insecure-null-origin alone, which warns', async () => {
+    const demo = await house.open(startDemo, { args: ['--insecure-null-origin'] });
+    await demo.log.match(/pages without an origin are allowed \(insecure_null_origin\)/);
+    for (const origin of ['null', 'file://']) {
+      await assertGranted(demo, { cookie, headers: { origin } }, member(42));
+    }
+    assertForbidden(await ask(demo, EVIL));
+  });
+
+  for (const [origin, says] of [
+    ['null', /\.insecure_null_origin\(\)/],
+    ['*', /https:\/\/\*\.example\.com/],
+    ['https://*.vercel.app', /strangers/],
+    ['htps://app.example', /is no origin/],
+  ]) {
+    test(`--origin ${origin} is refused at the start, with what to do`, async () => {
+      const args = ['demo', '--store', house.store, '--secret', house.secret, '--origin', origin];
+      const { code, stderr } = await runToItsEnd(demoBinary, [...args, '--listen', '127.0.0.1:0']);
+      assert.equal(code, 1);
+      assert.match(stderr, says);
+    });
+  }
 
   test("no secret, session id or cookie is in the server's output", assertNothingLeaked);
 });

@@ -103,6 +103,28 @@ describe('an app with a prefix of its own in Redis', { skip }, () => {
   test("no secret, session id or cookie is in the server's output", assertNothingLeaked);
 });
 
+describe('a demo at a path of its own', { skip }, () => {
+  let house;
+
+  before(async () => {
+    house = await House.onRedis();
+  });
+  afterEach(hangUp);
+  after(() => house?.close());
+
+  test('--path is where it serves Socket.IO, and where its page looks for it', async () => {
+    const demo = await house.open(startDemo, { args: ['--path', '/api/socket.io/'] });
+    const { cookie } = await house.login('ann');
+    await assertGranted(demo, { cookie, path: '/api/socket.io' }, member(42));
+    const script = await (await fetch(`${demo.url}/client.js`)).text();
+    assert.match(script, /^const PATH = "\/api\/socket\.io\/";$/m);
+    const elsewhere = await fetch(`${demo.url}/socket.io/?EIO=4&transport=polling`);
+    assert.equal(elsewhere.status, 404);
+  });
+
+  test("no secret, session id or cookie is in the server's output", assertNothingLeaked);
+});
+
 describe("two demos connected by socketioxide's Redis adapter", { skip }, () => {
   let house;
   let demos;
