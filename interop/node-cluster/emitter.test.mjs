@@ -345,6 +345,11 @@ describe('other kinds of Redis', { timeout: 120_000 }, () => {
     await reaches(url, await emitters(master.url));
     const server = await rustServer(['listen', url]);
     const one = await listener(server.url);
+    // Members find it, too.
+    const members = [await rustServer(['member', `${url}&key=members`]), await rustServer(['member', `${url}&key=members`])];
+    const ofMembers = [await listener(members[0].url), await listener(members[1].url)];
+    const all = () => ask(ofMembers[0].socket, 'act', 'fetchSockets', {});
+    await eventually(async () => (await all()).length === 2, 'the sockets of both members', 30_000);
     // Sentinel has to know the replica before it can take over.
     await within(sentinel.stdout.match(/\+slave/, { ms: 30_000 }), 'the sentinel to know the replica', 30_000);
     await master.kill();
@@ -352,8 +357,11 @@ describe('other kinds of Redis', { timeout: 120_000 }, () => {
     const done = one.until('done', 60_000);
     const again = setInterval(() => from.emitter.to(one.socket.id).emit('done'), 100);
     await done.finally(() => clearInterval(again));
+    await eventually(async () => (await all()).length === 2, 'the sockets of both members again', 60_000);
+    await ask(ofMembers[0].socket, 'act', 'emit', { event: 'again', value: 1 });
+    await ofMembers[1].until('again');
     hangUp();
     from.close();
-    for (const process of [server, sentinel, replica]) await process.kill();
+    for (const process of [server, ...members, sentinel, replica]) await process.kill();
   });
 });

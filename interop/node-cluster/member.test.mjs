@@ -2,18 +2,18 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { createAdapter } from '@socket.io/redis-adapter';
-import { createClient } from 'redis';
+import { createClient, createCluster } from 'redis';
 import { Server } from 'socket.io';
 import { ask, hangUp } from '../lib/clients.mjs';
-import { Redis } from '../lib/redis.mjs';
+import { Redis, startRedisCluster } from '../lib/redis.mjs';
 import { eventually, happens, within } from '../lib/wait.mjs';
 import { emitters, listener, rustServer } from './house.mjs';
 
 const FAR = 15_000;
 
 /** A real Node server in the cluster. */
-async function nodeServer(url, options) {
-  const clients = [createClient({ url }), createClient({ url })];
+async function nodeServer(url, options, connect = () => createClient({ url })) {
+  const clients = [connect(), connect()];
   for (const client of clients) {
     client.on('error', () => {});
     await client.connect();
@@ -291,6 +291,35 @@ describe('two Rust and two Node servers are one cluster', { timeout: 240_000 }, 
     await act('emit', { value: 'again' });
     node[0].io.emit('x', 'again, of node');
     for (const heard of await untilDone()) assert.deepEqual(heardValues(heard).sort(), ['again', 'again, of node']);
+  });
+});
+
+describe('over a Redis cluster', { timeout: 120_000 }, () => {
+  test('two Rust servers and a Node server are one cluster', async () => {
+    const redis = await startRedisCluster(3);
+    const rootNodes = redis.nodes.map(({ url }) => ({ url }));
+    const node = await nodeServer(undefined, {}, () => createCluster({ rootNodes }));
+    const rust = [await rustServer(['member', redis.url]), await rustServer(['member', redis.url])];
+    try {
+      const clients = [];
+      for (const { url } of [...rust, node]) clients.push(await listener(url));
+      const act = (method, args = {}) => ask(clients[0].socket, 'act', method, args);
+      await eventually(async () => (await act('serverCount')) === 3, 'three servers', FAR);
+      assert.equal((await act('fetchSockets')).length, 3);
+      assert.equal((await within(node.io.fetchSockets(), 'fetchSockets', FAR)).length, 3);
+      await act('emit', { event: 'of-rust', value: 1 });
+      node.io.emit('of-node');
+      for (const client of clients) {
+        for (const event of ['of-rust', 'of-node']) {
+          await eventually(() => client.heard.some(([name]) => name === event), event, FAR);
+        }
+      }
+    } finally {
+      hangUp();
+      await node.close();
+      for (const server of rust) await server.kill();
+      await redis.close();
+    }
   });
 });
 

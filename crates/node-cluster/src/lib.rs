@@ -33,6 +33,8 @@
 //! # What is not as in Node
 //! - A socket that leaves too much waiting is disconnected ([`QueueLimits`]): Node keeps everything in
 //!   memory.
+//! - Of a flood that comes faster than it can be acted on, 16,384 messages or 64 MiB are kept, and the rest is dropped
+//!   and counted ([`Counts::dropped`]).
 //! - A name of exactly 16 letters, digits, `-` and `_` is shaped like the id of a socketioxide socket. From the cluster
 //!   it means that socket and never a room, no publisher can make a socket join a room of such a name, and it is told to
 //!   no other server: who is in it would receive what is meant for the socket. Name such a room otherwise, as

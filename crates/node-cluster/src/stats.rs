@@ -18,6 +18,8 @@ use crate::Malformed;
 pub struct Counts {
     /// Messages that came from the cluster.
     pub received: u64,
+    /// Those that were dropped, because more came than this server could act on.
+    pub dropped: u64,
     /// Those that could not be read, by reason.
     pub malformed: HashMap<Malformed, u64>,
     /// Those that named a room which no publisher may use.
@@ -46,6 +48,7 @@ pub(crate) struct Stats {
     pub(crate) queued: Counter,
     pub(crate) overflowed: Counter,
     pub(crate) reconnected: Counter,
+    dropped: Counter,
     malformed: Mutex<HashMap<Malformed, u64>>,
 }
 
@@ -63,6 +66,16 @@ impl Counter {
 }
 
 impl Stats {
+    /// The first is worth a warning.
+    pub(crate) fn dropped(&self) {
+        if self.dropped.value() == 0 {
+            tracing::warn!(
+                "more comes from the cluster than this server can act on: some is dropped"
+            );
+        }
+        self.dropped.add();
+    }
+
     /// The first of a kind is worth a warning: it tells of a program that publishes something else.
     pub(crate) fn malformed(&self, fault: Malformed) {
         let mut all = self.malformed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -81,6 +94,7 @@ impl Stats {
     pub(crate) fn counts(&self) -> Counts {
         Counts {
             received: self.received.value(),
+            dropped: self.dropped.value(),
             malformed: self.malformed.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             refused_names: self.refused_names.value(),
             refused_joins: self.refused_joins.value(),

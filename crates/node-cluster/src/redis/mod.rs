@@ -1,6 +1,7 @@
 //! The Redis between the servers.
 
 mod address;
+mod inbox;
 mod publisher;
 mod subscriber;
 

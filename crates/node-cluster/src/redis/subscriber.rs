@@ -14,6 +14,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{interval, sleep, timeout};
 
 use super::address::Address;
+use super::inbox::Inbox;
 use super::{PATIENCE, RedisError};
 use crate::stats::Stats;
 
@@ -54,7 +55,7 @@ pub(crate) struct Incoming {
 /// Hears until it is dropped.
 pub(crate) struct Subscriber {
     changes: mpsc::UnboundedSender<Change>,
-    task: AbortHandle,
+    tasks: [AbortHandle; 2],
 }
 
 enum Change {
@@ -64,7 +65,7 @@ enum Change {
 
 impl Drop for Subscriber {
     fn drop(&mut self) {
-        self.task.abort();
+        self.tasks.iter().for_each(AbortHandle::abort);
     }
 }
 
@@ -87,9 +88,10 @@ impl Subscriber {
         hear: impl FnMut(Incoming) + Send + 'static,
     ) -> Self {
         let (changes, asked) = mpsc::unbounded_channel();
-        let listening = Listening { address, stats, topics: HashSet::new(), asked, hear };
-        let task = tokio::spawn(listening.run(connection)).abort_handle();
-        Self { changes, task }
+        let (inbox, hearing) = Inbox::start(stats.clone(), hear);
+        let listening = Listening { address, stats, topics: HashSet::new(), asked, inbox };
+        let listening = tokio::spawn(listening.run(connection)).abort_handle();
+        Self { changes, tasks: [listening, hearing] }
     }
 
     /// Returns when these are heard, too. They stay wanted when the connection is made anew, also if
@@ -106,15 +108,15 @@ impl Subscriber {
     }
 }
 
-struct Listening<F> {
+struct Listening {
     address: Arc<Address>,
     stats: Arc<Stats>,
     topics: HashSet<Topic>,
     asked: mpsc::UnboundedReceiver<Change>,
-    hear: F,
+    inbox: Inbox,
 }
 
-impl<F: FnMut(Incoming) + Send + 'static> Listening<F> {
+impl Listening {
     async fn run(mut self, mut connection: Option<PubSub>) {
         let mut pause = PAUSES.0;
         let mut has_been_up = connection.is_some();
@@ -189,7 +191,7 @@ impl<F: FnMut(Incoming) + Send + 'static> Listening<F> {
                 message = stream.next() => {
                     let Some(message) = message else { return Some(ended()) };
                     let channel = message.get_channel_name().to_owned();
-                    (self.hear)(Incoming { channel, message: message.get_payload_bytes().to_vec() });
+                    self.inbox.put(Incoming { channel, message: message.get_payload_bytes().to_vec() });
                 }
                 asked = self.asked.recv() => match asked {
                     None => return None,
@@ -231,7 +233,7 @@ impl<F: FnMut(Incoming) + Send + 'static> Listening<F> {
                                 let Some(message) = message else { return Some(ended()) };
                                 let channel = message.get_channel_name().to_owned();
                                 let message = message.get_payload_bytes().to_vec();
-                                (self.hear)(Incoming { channel, message });
+                                self.inbox.put(Incoming { channel, message });
                             }
                         }
                     }
