@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::SystemTime;
 
-/// Tells the time, so that everything that depends on it can be tested with a clock of the test's own.
+/// A source of the time, so that code that depends on it can be tested with a clock of the test's own.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};

@@ -1,4 +1,4 @@
-//! JSON objects, looked at without being built: a session can be large, and one member is wanted.
+//! JSON objects, read without being built: a session can be large, and only one member is wanted.
 //!
 //! `serde_json` skips over values without recursion and without a limit of depth, and without asking
 //! whether numbers and strings are ones that Rust can hold: as `JSON.parse` takes them.
@@ -8,7 +8,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// What a look at the brackets and quotes of a JSON text shows, without recursion.
+/// What the brackets and quotes of a JSON text show, without recursion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Outline {
     /// How many objects and arrays the deepest value lies in.

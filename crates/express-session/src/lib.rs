@@ -1,13 +1,13 @@
 //! The sessions of Express apps, read from Rust.
 //!
-//! An Express app keeps who is logged in behind a signed cookie: the cookie carries a session id,
+//! An Express app keeps its users' logins behind a signed cookie: the cookie carries a session id,
 //! a store (Redis, SQLite, …) holds the session as JSON. This crate reads both, exactly as
 //! [express-session] does, and changes nothing: no session is created, rewritten or prolonged
 //! unless you ask for it.
 //!
 //! Data flows one way:
 //!
-//! 1. a [`SessionRequest`] is what a request says: its cookies, its query;
+//! 1. a [`SessionRequest`] holds the parts of a request that count: its cookies, its query;
 //! 2. a [`SessionSource`](source::SessionSource) finds the session id in it and checks the
 //!    signature ([`ExpressSource`](source::ExpressSource) for express-session);
 //! 3. a [`SessionStore`](store::SessionStore) loads what is stored under that id, and says how

@@ -2,7 +2,7 @@
 //!
 //! Reading follows `JSON.parse`:
 //!
-//! 1. the whole text must be valid, also what nobody asks for;
+//! 1. the whole text must be valid, also the members that are not read;
 //! 2. of duplicate keys the last one wins;
 //! 3. bytes that are not UTF-8 become U+FFFD, as in Node's `Buffer#toString`;
 //! 4. `null`, `false`, `0` and `""` are no session (stores test `if (!data)`).
@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use crate::json::{element, member, members, outline};
 
-/// How much a record may be before it is called corrupt.
+/// The limits beyond which a record is corrupt.
 ///
 /// ```
 /// use express_session::RecordLimits;
@@ -41,7 +41,7 @@ impl Default for RecordLimits {
     }
 }
 
-/// Why a record can't be read. Never tells what it holds.
+/// Why a record can't be read. It never shows the content.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CorruptRecord {
@@ -146,8 +146,8 @@ impl SessionRecord {
                 Ok(None)
             };
         };
-        // Step by step, the last of each name: what nobody asks for need not be a value that Rust can
-        // hold, and only the one that is asked for becomes a `Value`.
+        // Step by step, the last of each name: members that are not read need not be values that Rust
+        // can hold, and only the one that is asked for becomes a `Value`.
         let (mut json, mut path) = (self.0.trim_start(), Some(path));
         while let Some(rest) = path {
             let (name, deeper) = rest.split_once('/').map_or((rest, None), |(a, b)| (a, Some(b)));
@@ -165,7 +165,7 @@ impl SessionRecord {
         serde_json::from_str(json).map(Some).map_err(not_json)
     }
 
-    /// The names of its members: what there is, not what it says. A name that Rust's strings can't
+    /// The names of its members, without their values. A name that Rust's strings can't
     /// hold is left out.
     pub fn keys(&self) -> Vec<String> {
         let members = members(&self.0).unwrap_or_default();
@@ -217,7 +217,7 @@ impl SessionRecord {
     }
 }
 
-/// Says how large it is, never what it holds.
+/// Shows its size, never its content.
 impl fmt::Debug for SessionRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SessionRecord({} bytes)", self.0.len())

@@ -1,4 +1,4 @@
-//! What a request says about its session.
+//! The parts of a request that name its session.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -60,7 +60,7 @@ impl<'a> SessionRequest<'a> {
     }
 }
 
-/// Says what is there, never its value.
+/// Shows which parts are there, never their values.
 impl fmt::Debug for SessionRequest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionRequest")

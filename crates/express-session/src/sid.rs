@@ -1,4 +1,4 @@
-//! Session ids, which are secrets: whoever knows one and the app's secret is that user.
+//! Session ids, which are secrets: a client that knows one and the app's secret is that user.
 
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
@@ -26,12 +26,12 @@ impl SessionId {
         Self(sid.into())
     }
 
-    /// The id itself: for the store, and for nobody else.
+    /// The id itself: only for the store.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// A name for the session that tells nothing about its id.
+    /// A name for the session that does not reveal its id.
     pub fn hash(&self) -> SidHash {
         SidHash::of(&self.0)
     }
@@ -62,7 +62,7 @@ impl fmt::Debug for SessionId {
 pub struct SidHash([u8; 32]);
 
 impl SidHash {
-    /// The hash of any text that should not be told, such as a user's key.
+    /// The hash of any text that should not be shown, such as a user's key.
     pub fn of(text: &str) -> Self {
         Self(Sha256::digest(text.as_bytes()).into())
     }

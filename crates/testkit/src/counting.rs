@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use express_session::SessionId;
 use express_session::store::{SessionStore, StoreError, StoredSession};
 
-/// Passes every call on, and counts the loads: "refused before the store was asked" can be shown.
+/// Passes every call on, and counts the loads, to show that a refusal came before any load.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {

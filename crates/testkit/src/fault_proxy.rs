@@ -1,4 +1,4 @@
-//! A network that fails when it is told to.
+//! A network that fails on demand.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub enum Fault {
     Garbage,
     /// Each piece of an answer is cut in two: the first half comes, and then the connection is cut.
     Torn,
-    /// The JSON in answers is broken, where no protocol notices.
+    /// The JSON in answers is broken, which no protocol detects.
     BrokenJson,
 }
 
@@ -53,7 +53,7 @@ pub struct FaultProxy {
 }
 
 impl FaultProxy {
-    /// Stands before the server at `target`.
+    /// A proxy in front of the server at `target`.
     ///
     /// # Panics
     /// If there is no free port.
@@ -70,13 +70,13 @@ impl FaultProxy {
         self.addr
     }
 
-    /// From now on this happens, also to connections that are open.
+    /// Sets the fault, also for connections that are open.
     pub fn set(&self, fault: Fault) {
         self.fault.send_replace(fault);
     }
 }
 
-/// Nobody is accepted any more, and what is open is cut.
+/// Accepts no connections any more, and cuts the open ones.
 impl Drop for FaultProxy {
     fn drop(&mut self) {
         self.accepting.abort();

@@ -6,8 +6,8 @@
 //! - [`CountingStore`], [`FakeClock`]: fakes;
 //! - [`MariadbServer`], [`MemcachedServer`], [`MongoServer`], [`PostgresServer`], [`RedisServer`],
 //!   [`RedisCluster`], [`RedisSentinel`]: real servers on free ports, for as long as a test runs;
-//! - [`FaultProxy`]: a network that fails when it is told to;
-//! - [`secrecy`]: what may not be found in anything that is written;
+//! - [`FaultProxy`]: a network that fails on demand;
+//! - [`secrecy`]: secrets that no output may contain;
 //! - [`ScratchDir`]: a folder that disappears with its test.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]

@@ -1,8 +1,8 @@
-//! What may not be found in anything that is written.
+//! Secrets that no output may contain.
 //!
-//! Tests say what is secret, and every line that our crates log while they run is searched for it,
-//! at every level. A line that holds a secret ends the test's process: there is no code that could
-//! catch it, and no test in that process that could pass.
+//! Tests say what is secret, and every line that our crates log, at every level, is searched for it.
+//! A line that holds a secret ends the test's process: no code can catch it, and no test in that
+//! process can pass.
 //!
 //! ```
 //! use testkit::secrecy;
@@ -21,7 +21,7 @@ use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// A shorter one would be found in innocent text.
+/// A shorter one would be found in ordinary text.
 const SHORTEST: usize = 8;
 
 /// The secrets by their first bytes: a process keeps thousands of them, and searches each of its lines.
@@ -32,10 +32,10 @@ fn lock<T>(mutex: &'static Mutex<T>) -> MutexGuard<'static, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// From now on nobody may write this.
+/// From now on no output may contain this.
 ///
 /// # Panics
-/// If it is too short to be told from innocent text.
+/// If it is too short to be distinguished from ordinary text.
 pub fn keep(secret: &str) {
     let start = secret.as_bytes().first_chunk().expect("too short to be searched for");
     let mut kept = lock(&KEPT);
@@ -45,7 +45,7 @@ pub fn keep(secret: &str) {
     }
     alike.push(secret.to_owned());
     drop(kept);
-    // A short one of a test may be innocent in the output of another.
+    // A short one of a test may be ordinary text in the output of another.
     if secret.len() >= 2 * SHORTEST {
         note(secret);
     }
@@ -106,7 +106,7 @@ pub fn watch_logs() {
             .with_ansi(false)
             .with_span_events(FmtSpan::FULL)
             .with_writer(|| Searched);
-        // Somebody else's subscriber would keep ours from seeing anything.
+        // Another subscriber would keep ours from seeing anything.
         tracing_subscriber::registry().with(lines.with_filter(ours)).init();
     });
 }

@@ -28,7 +28,7 @@ pub struct SignatureVector {
     pub secret: String,
     /// The signed text.
     pub signed: String,
-    /// The value in it. `None` if the signature is none of this secret's.
+    /// The value in it. `None` if this secret did not make the signature.
     pub value: Option<String>,
 }
 
@@ -71,7 +71,7 @@ pub struct CookieNameVector {
     pub kept: bool,
 }
 
-/// A request that an app was asked who it comes from.
+/// A request, and the user that an app found for it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct SessionVector {
     /// What is special about it.
@@ -80,7 +80,7 @@ pub struct SessionVector {
     pub app: App,
     /// The `Cookie` header.
     pub cookies: Option<String>,
-    /// What the app's store has, whatever it is asked for. `None` if it has nothing, or there is none.
+    /// What the app's store returns for any id. `None` if it has nothing, or there is none.
     pub stored: Option<String>,
     /// What the app's clock said.
     #[serde(deserialize_with = "milliseconds")]
@@ -126,7 +126,7 @@ pub struct Expected {
     pub asked: Option<String>,
     /// Whether there is a session.
     pub session: Outcome,
-    /// Who is logged in: the user key, as the session has it. `None` if nobody is.
+    /// The user key, as the session has it. `None` without a login.
     pub user: Option<Value>,
 }
 

@@ -32,7 +32,7 @@ pub fn decode_base64(text: &str) -> Vec<u8> {
             _ => byte.is_ascii_alphanumeric().then_some(byte),
         })
         .collect();
-    // A lone digit at the end is not a byte's worth.
+    // A lone digit at the end is less than a byte.
     if digits.len() % 4 == 1 {
         digits.pop();
     }

@@ -1,6 +1,6 @@
 //! The `Cookie` header, read as npm [`cookie`] 0.7.2 does (`index.js`, `parse`).
 //!
-//! 1. Pairs are separated by `;` only; what has no `=` is skipped.
+//! 1. Pairs are separated by `;` only; a part without `=` is skipped.
 //! 2. Spaces and tabs around names and values are dropped, then one pair of double quotes.
 //! 3. Names are case-sensitive. Of several cookies with one name **the first wins**, even if it is
 //!    empty or broken.

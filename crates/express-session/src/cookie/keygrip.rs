@@ -2,7 +2,7 @@
 //! cookie of its own, `<name>.sig`.
 //!
 //! The hash is SHA-1 unless the app chose another (`new Keygrip(keys, 'sha256')`). SHA-1's
-//! collisions are no way to forge an HMAC.
+//! collisions do not help to forge an HMAC.
 //!
 //! [`keygrip`]: https://github.com/crypto-utils/keygrip/blob/1.1.0/index.js
 
@@ -42,7 +42,7 @@ pub enum KeygripHash {
 /// ```
 ///
 /// # Security
-/// `Debug` prints how many keys there are, and nothing of them.
+/// `Debug` prints only how many keys there are.
 #[derive(Clone)]
 pub struct Keygrip {
     first: Key,
@@ -75,7 +75,7 @@ impl Keygrip {
         self.first.sign(data)
     }
 
-    /// Whether one of the keys made this signature. Every key is tried, whichever fits.
+    /// Whether one of the keys made this signature. Every key is tried, even after a match.
     pub fn verify(&self, data: &str, signature: &str) -> bool {
         let mut valid = Choice::from(0);
         for key in std::iter::once(&self.first).chain(&self.others) {

@@ -40,7 +40,7 @@ const URI_COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
 /// ```
 ///
 /// # Security
-/// `Debug` prints how many secrets there are, and nothing of them.
+/// `Debug` prints only how many secrets there are.
 #[derive(Clone)]
 pub struct Signer {
     /// Keyed once: a new key a request would double the price of verifying.
@@ -48,7 +48,7 @@ pub struct Signer {
     others: Vec<Hmac<Sha256>>,
 }
 
-/// There is no secret, or an empty one: anybody could sign.
+/// There is no secret, or an empty one: any client could sign.
 ///
 /// ```
 /// use express_session::cookie::Signer;
@@ -92,7 +92,7 @@ impl Signer {
 
     /// The value in `signed`, if one of the secrets made its signature.
     ///
-    /// Every secret is tried, whichever fits, so the time tells nothing about which.
+    /// Every secret is tried, even after a match, so the time does not show which one matched.
     pub fn unsign<'a>(&self, signed: &'a str) -> Option<&'a str> {
         let (value, given) = signed.rsplit_once('.')?;
         let mut valid = Choice::from(0);

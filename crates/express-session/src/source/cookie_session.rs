@@ -2,7 +2,7 @@
 //!
 //! 1. `session` is base64 of JSON, `session.sig` signs `session=<value>` ([`Keygrip`]).
 //! 2. What does not decode to a JSON object is no session: the app would start a new one.
-//! 3. There is no expiry in it: an app that was given the cookie once can be shown it for ever.
+//! 3. There is no expiry in it: the app accepts an old cookie for ever.
 
 use super::{CarriedSession, CookieFault, Located, SessionSource, SourceError, cookie_name};
 use crate::cookie::{Keygrip, KeygripHash, Signed, cookies_get_signed, decode_base64};
@@ -26,8 +26,8 @@ use crate::{CorruptRecord, RecordLimits, SessionRecord, SessionRequest};
 /// ```
 ///
 /// # Security
-/// Logging out only asks the browser to forget the cookie. Whoever kept it is still logged in, for
-/// the app as well: so a connection must not live for ever on it.
+/// A logout only asks the browser to forget the cookie. A client that kept it is still logged in, for
+/// the app as well: so a connection with it must not live for ever.
 #[derive(Clone, Debug)]
 pub struct CookieSessionSource {
     cookie_name: Box<str>,

@@ -1,7 +1,7 @@
 //! express-session 1.19.0 (`index.js`: `getcookie`, `unsigncookie`; `session/store.js`:
 //! `createSession`; `session/cookie.js`).
 //!
-//! 1. The first cookie with the configured name counts, whatever other copies say.
+//! 1. The first cookie with the configured name counts; other copies are ignored.
 //! 2. Its value is `s:` + signed session id; without `s:` it is ignored.
 //! 3. Any of the secrets verifies it.
 //! 4. A record must have a `cookie` member, or the app's middleware would throw.
@@ -60,7 +60,7 @@ impl ExpressSource {
     /// Also reads the signed value from this query parameter, where there is no cookie.
     ///
     /// # Security
-    /// URLs end up in logs, histories and `Referer` headers, and whoever reads one there can use
+    /// URLs end up in logs, histories and `Referer` headers, and a reader of these can use
     /// the session. This exists to move clients off the original's cross-origin workaround. Only
     /// exactly one, *signed* value counts, and a cookie always comes first.
     #[must_use]

@@ -81,7 +81,7 @@ impl SessionSource for FastifySource {
         Some(&self.cookie_name)
     }
 
-    /// A date that can't be told is corrupt, not "never": the app may have ended the session by it.
+    /// A date that can't be read is corrupt, not "never": the app may have ended the session by it.
     fn read(
         &self,
         payload: &[u8],

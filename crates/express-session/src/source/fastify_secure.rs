@@ -2,7 +2,7 @@
 //! cookie, encrypted.
 //!
 //! 1. The value is `<base64 box>;<base64 nonce>`, percent-encoded: libsodium's `secretbox`
-//!    (`XSalsa20-Poly1305`) under one of the keys. A box that no key opens is nobody's.
+//!    (`XSalsa20-Poly1305`) under one of the keys. A box that no key opens is refused.
 //! 2. Inside is JSON. `__ts`, in seconds, plus `expiry` (86401 s by default) is when it ends.
 //! 3. A `secret` instead of a key is stretched to one (`crypto_pwhash`: `Argon2id`, 3 passes over
 //!    256 MiB), which takes about half a second, once.
@@ -43,7 +43,7 @@ const PASSES: u32 = 3;
 /// ```
 ///
 /// # Security
-/// As for every session that its cookie carries: nobody can end it from outside.
+/// As for every session that its cookie carries: a logout can't end it on the server.
 #[derive(Clone)]
 pub struct SecureSessionSource {
     cookie_name: Box<str>,
@@ -127,7 +127,7 @@ impl SessionSource for SecureSessionSource {
     }
 
     /// secure-session throws where `JSON.parse` does, and on everything but objects and arrays. Its
-    /// `__ts` is a number, or there is none; JavaScript's sum with anything else is beyond us.
+    /// `__ts` is a number, or there is none; JavaScript's sum with other values is not imitated.
     fn read(
         &self,
         payload: &[u8],

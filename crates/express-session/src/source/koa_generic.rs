@@ -3,7 +3,7 @@
 //!
 //! 1. `koa.sid` is signed by `koa.sid.sig` ([`Keygrip`], Koa's `app.keys`).
 //! 2. The store's key is a prefix (`koa:sess:`) and the id.
-//! 3. What is no JSON is no session: koa-redis swallows the error.
+//! 3. A record that is not JSON is no session: koa-redis hides the error.
 
 use super::cookie_session::{tolerant, verified};
 use super::{CookieFault, Located, SessionSource, SourceError, cookie_name, stored_id};

@@ -71,11 +71,11 @@ pub trait SessionSource: fmt::Debug + Send + Sync + 'static {
     /// [`CookieFault`]: no cookie, a malformed one, or a signature that no secret made.
     ///
     /// # Security
-    /// What this returns is put to the store, or believed. Nothing that is not authenticated must
-    /// come out.
+    /// The store is asked for the id that this returns, and a carried session is trusted. Return
+    /// only what is authenticated.
     fn locate(&self, request: &SessionRequest<'_>) -> Result<Located, CookieFault>;
 
-    /// The name of its cookie, to tell of requests that have several. `None` if that can't be told.
+    /// The name of its cookie, to report requests that have several. `None` if it is not known.
     fn cookie_name(&self) -> Option<&str> {
         None
     }
@@ -94,15 +94,15 @@ pub trait SessionSource: fmt::Debug + Send + Sync + 'static {
         limits: &RecordLimits,
     ) -> Result<Option<SessionRecord>, CorruptRecord>;
 
-    /// The first moment at which the middleware itself refuses the record, whatever its store says.
-    /// Most do not look; `None` then.
+    /// The first moment at which the middleware itself refuses the record, even if its store has
+    /// it. Most do not check this: `None`.
     fn expiry(&self, record: &SessionRecord) -> Option<SystemTime> {
         let _ = record;
         None
     }
 
-    /// Whether sessions of this kind are kept in a store. Those that the cookie carries can't be
-    /// ended from outside.
+    /// Whether sessions of this kind are kept in a store. A logout can't end those that the cookie
+    /// carries.
     fn needs_store(&self) -> bool {
         true
     }
@@ -144,7 +144,7 @@ pub enum Located {
 }
 
 impl Located {
-    /// What the session is known by.
+    /// The id by which the session is known.
     pub fn id(&self) -> &SessionId {
         match self {
             Self::Stored(id) => id,
@@ -178,7 +178,7 @@ impl CarriedSession {
     }
 }
 
-/// Says how large it is, never what it holds.
+/// Shows its size, never its content.
 impl fmt::Debug for CarriedSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "CarriedSession({} bytes)", self.payload.len())
@@ -201,8 +201,8 @@ pub enum CookieFault {
 }
 
 impl CookieFault {
-    /// What becomes of each of them, and of one that is added later: then this has another
-    /// parameter, and does not compile where nobody has thought of it.
+    /// Maps each variant. A variant that is added later adds a parameter here, so that callers that
+    /// do not handle it no longer compile.
     ///
     /// ```
     /// use express_session::source::CookieFault;
@@ -241,7 +241,7 @@ pub enum SourceError {
 }
 
 impl SourceError {
-    /// What becomes of each of them, and of one that is added later: see [`CookieFault::fold`].
+    /// Maps each variant, also one that is added later: see [`CookieFault::fold`].
     ///
     /// ```
     /// use express_session::source::SourceError;
@@ -271,8 +271,8 @@ fn cookie_name(name: &str) -> Result<Box<str>, SourceError> {
     }
 }
 
-/// A session id that may be put to a store. Signed, but still: control characters, `*` and `../`
-/// would go into keys, patterns and paths there, and no generator in use makes one.
+/// A session id that a store may be asked for. Although it is signed, control characters, `*` and
+/// `../` are refused: they would go into keys, patterns and paths, and no generator in use makes them.
 fn stored_id(id: &str) -> Result<SessionId, CookieFault> {
     if id.is_empty() {
         return Err(CookieFault::Malformed("its session id is empty"));

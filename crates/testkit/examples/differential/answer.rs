@@ -10,7 +10,7 @@ pub(crate) struct Answer {
     /// The session id that the store is asked for.
     pub(crate) asked: Option<String>,
     pub(crate) session: Session,
-    /// Who is logged in.
+    /// The user's key.
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<Value>,
     /// The user has an integer that is another one in JavaScript.
@@ -50,7 +50,7 @@ impl Answer {
         }
     }
 
-    /// A session, and who is logged in.
+    /// A session, and the user's key.
     pub(crate) fn of(record: &SessionRecord, user_pointer: &str) -> Self {
         match record.pointer(user_pointer) {
             Err(corrupt) => Self::without(Session::Error, &corrupt),

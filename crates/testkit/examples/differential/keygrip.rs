@@ -1,4 +1,4 @@
-//! What the kinds have in common that read their cookies with npm cookies.
+//! Common code of the kinds that read their cookies with npm cookies.
 
 use express_session::cookie::KeygripHash;
 use express_session::source::{SessionSource, SourceError};

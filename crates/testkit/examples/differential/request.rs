@@ -14,9 +14,9 @@ use crate::answer::{Answer, Session};
 pub(crate) struct Request {
     /// The `Cookie` headers.
     headers: Vec<Bytes>,
-    /// What the store holds, under whichever id it is asked for.
+    /// What the store returns, for any id.
     payload: Option<Bytes>,
-    /// The time, in milliseconds since 1970, for kinds that look at it themselves.
+    /// The time, in milliseconds since 1970, for kinds that check it themselves.
     now: Option<u64>,
 }
 

@@ -1,4 +1,4 @@
-//! Touch and destroy: neither ever brings a session into being.
+//! Touch and destroy: neither ever creates a session.
 
 use std::time::Duration;
 

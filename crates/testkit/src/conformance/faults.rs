@@ -1,5 +1,5 @@
-//! A backend that is stopped, hangs, is slow or babbles: each an error, none a missing session, and
-//! all is well again afterwards.
+//! A backend that is stopped, hangs, is slow or sends garbage: each is an error, none a missing
+//! session, and the store works again afterwards.
 
 use std::error::Error as _;
 use std::fmt::{self, Write as _};
@@ -14,9 +14,9 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{HOUR, J, now};
 use crate::{Fault, FaultProxy, ServerProcess};
 
-/// Every call of a store ends by itself within this, whatever its backend does.
+/// Every call of a store ends by itself within this time, even if its backend never answers.
 const GIVES_UP: Duration = Duration::from_secs(15);
-/// A store is back so soon after its backend is.
+/// A store works again within this time after its backend is back.
 const COMES_BACK: Duration = Duration::from_secs(10);
 
 /// A store whose backend is a server, reached over a network.
@@ -36,8 +36,8 @@ pub trait FaultySubject: fmt::Debug + Sync {
         password: Option<&str>,
     ) -> Result<Self::Store, StoreError>;
 
-    /// Puts a session into the backend behind the store's back, and what it needs before that: a
-    /// server that was started again may have forgotten everything.
+    /// Puts a session into the backend, not through the store, after what it needs before that: a
+    /// server that was started again may be empty.
     async fn put(&self, sid: &str, json: &[u8], expires: SystemTime);
 
     /// Whether the server asks for a password.
@@ -45,7 +45,7 @@ pub trait FaultySubject: fmt::Debug + Sync {
         true
     }
 
-    /// Whether the protocol can tell an answer of garbage from a good one.
+    /// Whether the protocol can detect an answer of garbage.
     fn detects_garbage(&self) -> bool {
         true
     }
@@ -54,7 +54,7 @@ pub trait FaultySubject: fmt::Debug + Sync {
 /// Runs the suite.
 ///
 /// # Panics
-/// At the first thing that the store does not do as it must.
+/// At the first requirement that the store does not meet.
 pub async fn run_faults(subject: &impl FaultySubject) {
     let server = SocketAddr::from(([127, 0, 0, 1], subject.server().port()));
     let proxy = FaultProxy::to(server).await;

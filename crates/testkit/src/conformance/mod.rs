@@ -1,7 +1,7 @@
 //! What every session store must do, as one suite.
 //!
 //! [`run`] is about sessions that are there, gone, expired, odd; [`run_faults`] is about a backend
-//! that stops, hangs or babbles. A store of your own runs them, too:
+//! that stops, hangs or sends garbage. A store of your own runs them, too:
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -39,7 +39,7 @@ mod reading;
 
 pub use faults::{FaultySubject, run_faults};
 
-/// A store under test, and a way to put sessions into its backend behind its back.
+/// A store under test, and a way to put sessions into its backend without it.
 #[async_trait]
 pub trait Subject: fmt::Debug + Sync {
     /// The store's type.
@@ -72,7 +72,7 @@ pub struct Limits {
     /// Whether a session id may have any character; else only letters, digits, `-` and `_`.
     pub any_sid: bool,
     /// Whether two sessions can have ids that differ only in the case of their letters; else the
-    /// second takes the place of the first.
+    /// second replaces the first.
     pub case_sensitive_sids: bool,
     /// How exactly the moment of expiry is kept.
     pub resolution: Duration,
@@ -111,7 +111,7 @@ pub enum Payload {
 /// Runs the suite.
 ///
 /// # Panics
-/// At the first thing that the store does not do as it must.
+/// At the first requirement that the store does not meet.
 pub async fn run(subject: &impl Subject) {
     reading::run(subject).await;
     changing::run(subject).await;

@@ -10,7 +10,7 @@ use super::missing_server;
 /// An authority of the test's own, and a certificate for 127.0.0.1 that it signed: files in PEM.
 #[derive(Clone, Debug)]
 pub struct Certificates {
-    /// Whom to believe.
+    /// The authority to trust.
     pub ca: PathBuf,
     /// The certificate, for a server or a client.
     pub cert: PathBuf,

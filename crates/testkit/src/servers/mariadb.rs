@@ -15,7 +15,7 @@ use crate::ScratchDir;
 const PASSWORD: &str = "se/cr:et@é";
 const PASSWORD_IN_URL: &str = "se%2Fcr%3Aet%40%C3%A9";
 
-/// Where Debian keeps the server, which is not in everybody's PATH.
+/// Where Debian installs the server, which is not in every user's PATH.
 const DEBIANS: &str = "/usr/sbin/mariadbd";
 
 /// A `mariadbd` of the test's own, with a database `app` and a user who needs a password.
@@ -49,8 +49,8 @@ impl MariadbServer {
         .await
     }
 
-    /// The same, and it speaks TLS with whoever asks for it, under a certificate for 127.0.0.1 that
-    /// nobody has heard of, made by `openssl`.
+    /// The same, and it speaks TLS with clients that ask for it, under a self-signed certificate for
+    /// 127.0.0.1, made by `openssl`.
     ///
     /// # Panics
     /// As [`start`](Self::start).

@@ -39,7 +39,7 @@ impl MemcachedServer {
 
 fn command(port: u16, _: &Path) -> Command {
     let mut command = Command::new("memcached");
-    // Without UDP. The user is who it becomes if root starts it, as root it would refuse to run.
+    // Without UDP. It changes to this user if root starts it: as root it would refuse to run.
     command.args(["-U", "0", "-l", "127.0.0.1", "-u", "nobody", "-p"]).arg(port.to_string());
     command
 }

@@ -15,7 +15,7 @@ use crate::ScratchDir;
 const USER: &str = "app";
 const PASSWORD: &str = "the-right-password";
 
-/// Small and forgetful: what a test keeps needs to survive a crash of the server, not of the machine.
+/// Small, and without syncing: a test's data must survive a crash of the server, not of the machine.
 const SETTINGS: &str = "listen_addresses = '127.0.0.1'
 fsync = off
 shared_buffers = '16MB'
@@ -29,7 +29,7 @@ ssl_key_file = '../tls.key'
 ";
 
 /// A PostgreSQL cluster of the test's own, with the database `postgres`, in which a superuser owns
-/// everything. It wants a password of everybody.
+/// everything. It requires a password from every user.
 #[derive(Debug)]
 pub struct PostgresServer {
     process: ServerProcess,
@@ -46,8 +46,8 @@ impl PostgresServer {
         Self::start_with(&format!("timezone = '{time_zone}'\n")).await
     }
 
-    /// Starts one that can encrypt, with a certificate for the host 127.0.0.1 that nobody vouches
-    /// for but [`certificate`](Self::certificate) itself.
+    /// Starts one that can encrypt, with a self-signed certificate for 127.0.0.1,
+    /// [`certificate`](Self::certificate).
     ///
     /// # Panics
     /// As [`start`](Self::start); also if `openssl`, on which Debian's PostgreSQL depends, is missing.
@@ -144,7 +144,7 @@ async fn make_certificate(dir: &Path) {
     std::fs::set_permissions(dir.join("tls.key"), private).expect("the key is ours");
 }
 
-/// PostgreSQL refuses to run as root: then it runs as the user whom Debian makes for it.
+/// PostgreSQL refuses to run as root: then it runs as the user that Debian creates for it.
 fn as_nobody_special(program: &Path, dir: &Path) -> Command {
     if !are_root() {
         return Command::new(program);

@@ -31,7 +31,7 @@ impl ServerProcess {
         dir: &std::path::Path,
         command: fn(u16, &std::path::Path) -> Command,
     ) -> Option<Self> {
-        // Between our letting go of a free port and its taking it, somebody else may.
+        // Another process may take the free port after we release it.
         for _ in 0..5 {
             let port = free_port().await;
             let process = Mutex::default();
@@ -102,7 +102,7 @@ impl ServerProcess {
             assert!(tokio::time::Instant::now() < deadline, "{} listens within 30 s", self.name);
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        // It may be somebody else who listens: then ours is about to end.
+        // Another process may be listening: then ours is about to end.
         tokio::time::sleep(Duration::from_millis(20)).await;
         !self.has_ended()
     }
@@ -121,7 +121,7 @@ impl Drop for ServerProcess {
     }
 }
 
-/// The servers of this process that nobody has stopped.
+/// The servers of this process that have not been stopped.
 fn running() -> MutexGuard<'static, BTreeSet<u32>> {
     static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
@@ -133,7 +133,7 @@ fn forget(process: &Child) {
     }
 }
 
-/// Ends them all, for who ends this process without another line of it being run.
+/// Ends them all, before this process ends without running its destructors.
 pub(crate) fn kill_all() {
     let ids = running().iter().map(u32::to_string).collect::<Vec<_>>();
     if !ids.is_empty() {
@@ -147,7 +147,7 @@ async fn free_port() -> u16 {
 }
 
 /// Says that a test did not run because `server` is not installed. Under `CI` that is a failure:
-/// nothing may be left untested there.
+/// every test must run there.
 ///
 /// # Panics
 /// Under `CI`.

@@ -27,8 +27,8 @@ impl RedisServer {
         Some(Self { process, dir })
     }
 
-    /// Starts one that speaks TLS and nothing else. It wants no certificate of its clients, but
-    /// looks at the one that they show.
+    /// Starts one that speaks TLS and nothing else. It requires no certificate of its clients, but
+    /// verifies one that they present.
     ///
     /// # Panics
     /// As [`start`](Self::start).

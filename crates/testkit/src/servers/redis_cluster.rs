@@ -139,7 +139,7 @@ impl RedisCluster {
         }
     }
 
-    /// Waits until every node knows who has which slots.
+    /// Waits until every node knows the slots of all nodes.
     ///
     /// # Panics
     /// If they do not agree within 30 seconds.
@@ -165,13 +165,13 @@ fn node(port: u16, dir: &Path) -> Command {
     command.arg("--port").arg(port.to_string());
     command.arg("--cluster-port").arg(bus_port(port).to_string());
     command.args(["--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf"]);
-    // A node that is gone is gone for tests that look at what becomes of the others.
+    // The other nodes go on serving when one is stopped: tests need that.
     command.args(["--cluster-require-full-coverage", "no"]);
     command
 }
 
-/// Where the nodes talk to each other. Should somebody else be there, the node does not start, and
-/// gets another port.
+/// Where the nodes talk to each other. If another process has this port, the node does not start,
+/// and gets another one.
 pub(super) fn bus_port(port: u16) -> u16 {
     port.checked_add(10_000).unwrap_or(port - 10_000)
 }

@@ -49,12 +49,12 @@ impl RedisSentinel {
         Some(under)
     }
 
-    /// Who was the master when it was started.
+    /// The master at the start.
     pub fn master(&self) -> &RedisServer {
         &self.master
     }
 
-    /// Who becomes it.
+    /// The replica, which becomes the master.
     pub fn replica(&self) -> &RedisServer {
         &self.replica
     }

@@ -21,7 +21,7 @@ pub(super) enum CookieEnd {
     Never,
     /// The first moment at which the session is over.
     At(SystemTime),
-    /// There is something, but what JavaScript makes of it is beyond us.
+    /// There is a value, but what JavaScript makes of it is not imitated.
     Unknown,
 }
 
