@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::admission::Admission;
 use crate::authorizer::{AnswerAge, Decider, NoTrace, Trace};
 use crate::live::{LiveSessions, Registration};
-use crate::model::{Denial, Failure, Identity};
+use crate::model::{AuthorizeError, Denial, Failure, Identity};
 use crate::observe::{Observer, events};
 
 /// Looks up the sessions of requests for one authorizer. Cheap to clone.
@@ -60,6 +60,9 @@ impl<U: Send + Sync + 'static> SessionLookup<U> {
         let session = Some(hash);
         if self.live.registry().is_denied(located.id()) {
             return LookedUp::failed(session, Denial::Revoked.into());
+        }
+        if self.live.registry().is_cut_off() {
+            return LookedUp::failed(session, AuthorizeError::CutOff.into());
         }
         let before = match attempt {
             Attempt::First => match self.admission.session(located.id()) {

@@ -19,6 +19,7 @@
 //! | 6 | no operator revoked it | `revoked` | denied | `unauthorized` | yes |
 //! | 6 | it stands still for long enough | `session_keeps_changing` | error | `try_again` | never |
 //! | 6 | the answer is young when it is used | `answer_too_old` | error | `try_again` | never |
+//! | 6 | the node would know of a revocation | `cut_off` | error | `try_again` | never |
 //! | 7 | it is readable, within limits | `corrupt_session` | error | `server_error` | never |
 //! | 8 | it has not expired | `session_expired` | denied | `unauthorized` | yes |
 //! | 9 | a user is logged in | `not_logged_in` | denied | `unauthorized` | yes |

@@ -9,6 +9,8 @@
 
 mod activity;
 mod begun;
+#[cfg(feature = "redis")]
+mod cut_off;
 mod denied;
 mod feeds;
 mod grace;

@@ -64,6 +64,8 @@ pub(crate) enum NotEntered {
     Revoked,
     /// The user has as many connections as allowed.
     TooMany,
+    /// This node is cut off from the others of its cluster.
+    CutOff,
 }
 
 impl<U> Registration<U> {
@@ -94,6 +96,9 @@ impl<U> Registration<U> {
             || state.denied.has_handshake(user, handshake.number())
         {
             return Err(NotEntered::Revoked);
+        }
+        if state.cut_off > 0 {
+            return Err(NotEntered::CutOff);
         }
         if state.refreshed.is_after(user, self.asked) {
             return Err(NotEntered::OldUser);

@@ -43,6 +43,8 @@ pub(super) struct State<U> {
     pub(super) unanswered: HashSet<SessionId>,
     /// Whether the store answers nothing at all.
     pub(super) is_away: bool,
+    /// In how many clusters this node is cut off from the others: then nobody is let in.
+    pub(super) cut_off: usize,
     pub(super) denied: Denied,
     /// Whose handshakes that began before know the user as they were.
     pub(super) refreshed: Moments,
@@ -82,6 +84,7 @@ impl<U> Registry<U> {
             schedule: Schedule::default(),
             unanswered: HashSet::new(),
             is_away: false,
+            cut_off: 0,
             denied: Denied::default(),
             refreshed: Moments::default(),
             tally: Tally::default(),
@@ -107,6 +110,11 @@ impl<U> Registry<U> {
             entry.sockets.values().cloned().collect()
         };
         end_all(&sockets, reason)
+    }
+
+    /// Whether this node may not know whom an operator revoked.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.state().cut_off > 0
     }
 
     /// The session with this hash, if somebody is connected with it.

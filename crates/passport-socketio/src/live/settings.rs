@@ -8,6 +8,9 @@ pub(crate) struct LiveSettings {
     pub(crate) max_stale: Duration,
     /// How long live sockets stay while the store does not answer.
     pub(crate) grace: Duration,
+    /// Whether this node serves on although it is cut off from the others of its cluster.
+    #[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "there is no cluster"))]
+    pub(crate) serves_when_cut_off: bool,
     pub(crate) limit: Option<(usize, OverLimit)>,
     pub(crate) touch_every: Option<Duration>,
     pub(crate) max_connection_age: Option<Duration>,
@@ -27,6 +30,7 @@ impl Default for LiveSettings {
         Self {
             max_stale: Duration::from_secs(30),
             grace: Duration::from_secs(60),
+            serves_when_cut_off: false,
             limit: None,
             touch_every: None,
             max_connection_age: None,

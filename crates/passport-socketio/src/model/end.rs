@@ -37,7 +37,8 @@ pub enum EndReason {
     StoreUnavailable,
     /// For as long as live sessions are trusted it could not be told whether the login stands, though
     /// the store answers: its record can't be read, or a hook of the app gave no answer when the user
-    /// was loaded anew.
+    /// was loaded anew; or the node was cut off from the others of its cluster, and would not have known
+    /// of a revocation.
     CouldNotTell,
 }
 

@@ -140,6 +140,11 @@ pub enum AuthorizeError {
     /// deserializer and `success` took long.
     #[error("what the store answered was too old whenever it was to be used")]
     AnswerTooOld,
+    /// 6. This node is cut off from the others of its cluster.
+    ///
+    /// For so long that it would not know of a revocation, and that the others wait for it no more.
+    #[error("the node is cut off from the others, and would not know of a revocation")]
+    CutOff,
     /// 7. The record can't be read.
     #[error("the session record is corrupt")]
     CorruptSession(#[source] CorruptRecord),
@@ -261,6 +266,7 @@ impl AuthorizeError {
             Self::NoStore => Reason::NoStore,
             Self::SessionKeepsChanging => Reason::SessionKeepsChanging,
             Self::AnswerTooOld => Reason::AnswerTooOld,
+            Self::CutOff => Reason::CutOff,
             Self::CorruptSession(_) => Reason::CorruptSession,
             Self::DeserializerFailed(_) => Reason::DeserializerFailed,
             Self::DeserializerTimeout { .. } => Reason::DeserializerTimeout,
@@ -287,7 +293,7 @@ impl AuthorizeError {
             | Self::Overloaded
             | Self::LoadAbandoned
             | Self::NoStore => Check::Store,
-            Self::SessionKeepsChanging | Self::AnswerTooOld => Check::Session,
+            Self::SessionKeepsChanging | Self::AnswerTooOld | Self::CutOff => Check::Session,
             Self::CorruptSession(_) => Check::Record,
             Self::DeserializerFailed(_)
             | Self::DeserializerTimeout { .. }

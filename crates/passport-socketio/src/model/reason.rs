@@ -98,6 +98,7 @@ reasons! {
     SessionNotFound      "session_not_found"      Denied Unauthorized May;
     SessionKeepsChanging "session_keeps_changing" Error  TryAgain     Never;
     AnswerTooOld         "answer_too_old"         Error  TryAgain     Never;
+    CutOff               "cut_off"                Error  TryAgain     Never;
     CorruptSession       "corrupt_session"        Error  ServerError  Never;
     SessionExpired       "session_expired"        Denied Unauthorized May;
     NotLoggedIn          "not_logged_in"          Denied Unauthorized May;

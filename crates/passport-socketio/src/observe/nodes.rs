@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use tracing::debug;
+use tracing::{debug, error, info};
 
 use super::Repeats;
 use super::events::{CLUSTER, told};
@@ -36,6 +36,18 @@ impl Link {
         self.share.set(1);
         told!(self.was_told, info, target: CLUSTER, "the nodes' Redis is back");
     }
+}
+
+/// This node serves nobody, until it hears the others again.
+pub(crate) fn cut_off(ended: usize) {
+    error!(
+        target: CLUSTER,
+        ended, "cut off from the other nodes for too long: nobody is let in until they are back"
+    );
+}
+
+pub(crate) fn heard_again() {
+    info!(target: CLUSTER, "the other nodes are back: whoever is logged in is let in");
 }
 
 /// The nodes have done what they were ordered, or some have not.

@@ -31,7 +31,7 @@ impl Again {
             Err(NotEntered::Stale | NotEntered::OldUser) => {
                 self.changing.get_or_insert_with(Instant::now).elapsed() <= PATIENCE
             }
-            Ok(_) | Err(NotEntered::Revoked | NotEntered::TooMany) => false,
+            Ok(_) | Err(NotEntered::Revoked | NotEntered::TooMany | NotEntered::CutOff) => false,
         }
     }
 }

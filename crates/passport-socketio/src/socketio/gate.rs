@@ -194,6 +194,9 @@ impl<U: Send + Sync + 'static> Gate<U> {
                     (Some((identity, registration)), AuthorizeError::AnswerTooOld)
                 }
                 Err(NotEntered::OldUser) => (None, AuthorizeError::SessionKeepsChanging),
+                Err(NotEntered::CutOff) => {
+                    return self.refuse(socket, &subject, AuthorizeError::CutOff.into());
+                }
                 Err(NotEntered::Revoked) => {
                     return self.refuse(socket, &subject, Denial::Revoked.into());
                 }
@@ -268,7 +271,7 @@ impl<U: Send + Sync + 'static> Gate<U> {
         if let Some(end) = SocketSession::end(socket) {
             // In this very moment; or at another gate, while this one looked. The host takes a refused
             // socket out of its rooms.
-            let ended = ended_at_once(end);
+            let ended = ended_at_once(end, self.lookup().live().registry().is_cut_off());
             self.observer().refused(subject, &ended);
             return Ok(Err(ended.client_message()));
         }
@@ -292,7 +295,7 @@ impl<U: Send + Sync + 'static> Gate<U> {
             Answer::Guest if failure.allows_guest() => {
                 // Who was let in at another gate, and whose login has ended since, is no guest either.
                 if let Some(end) = SocketSession::end(socket) {
-                    let ended = ended_at_once(end);
+                    let ended = ended_at_once(end, self.lookup().live().registry().is_cut_off());
                     self.observer().refused(subject, &ended);
                     return Err(ended.client_message());
                 }
@@ -318,7 +321,7 @@ async fn cut_meanwhile(request: &Parts) -> Option<Failure> {
 }
 
 /// Why a socket is refused whose login ended in the moment in which it was connected.
-fn ended_at_once(end: SocketEnd) -> Failure {
+fn ended_at_once(end: SocketEnd, is_cut_off: bool) -> Failure {
     let reason = match end {
         SocketEnd::LoginEnded(reason) => reason,
         SocketEnd::SocketLeft => return Denial::LoginEnded { end: "left" }.into(),
@@ -328,13 +331,15 @@ fn ended_at_once(end: SocketEnd) -> Failure {
         EndReason::StoreUnavailable => {
             AuthorizeError::StoreUnavailable(StoreError::message("it stayed away")).into()
         }
+        // Whether the login stands: that is no denial.
+        EndReason::CouldNotTell if is_cut_off => AuthorizeError::CutOff.into(),
+        EndReason::CouldNotTell => AuthorizeError::AnswerTooOld.into(),
         EndReason::LoggedOut
         | EndReason::Expired
         | EndReason::UserChanged
         | EndReason::ConnectionAge
         | EndReason::Rejected
-        | EndReason::Evicted
-        | EndReason::CouldNotTell => Denial::LoginEnded { end: reason.code() }.into(),
+        | EndReason::Evicted => Denial::LoginEnded { end: reason.code() }.into(),
     }
 }
 

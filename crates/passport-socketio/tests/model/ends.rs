@@ -83,7 +83,8 @@ fn may_end(
         EndReason::CouldNotTell => {
             let is_refresh = |what| matches!(what, Ordered::Refresh(user, _) if user == login.user);
             let grace = world.config.grace;
-            orders.any(|order| is_refresh(order.what) && now >= order.given + grace)
+            state.record.bus.may_be_closed(place.0, &world.config, now)
+                || orders.any(|order| is_refresh(order.what) && now >= order.given + grace)
         }
         EndReason::StoreUnavailable => {
             let well = state.store(place.0).last_well(now, world.config.max_stale);
@@ -159,7 +160,8 @@ pub(crate) fn on_refusal(world: &World, number: usize, namespace: &'static str, 
             let store = health.mode == StoreMode::Up && well_since(health.unwell);
             let are_prompt = [state.success, state.deserializer] == [HookMode::Prompt; 2];
             let hooks = are_prompt && well_since(state.hooks_unwell);
-            told || ordered || world.config.loads < 8 || !store || !hooks
+            let is_closed = state.record.bus.may_be_closed(node, &world.config, state.now);
+            told || ordered || is_closed || world.config.loads < 8 || !store || !hooks
         }
     };
     if !(0..guards(world, namespace)).any(by) {

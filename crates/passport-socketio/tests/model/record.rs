@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use passport_socketio::live::EndReason;
 
 use crate::bus::Bus;
-use crate::config::Config;
 use crate::world::{Moment, Place, Sid, UserId};
 
 /// A socket: its node, its connection (they are numbered), its namespace.
@@ -117,10 +116,10 @@ impl Order {
 
 impl Record {
     /// Notes which nodes the one that gives an order may not know.
-    pub(crate) fn note_unknown(&mut self, order: usize, now: Moment, config: &Config) {
+    pub(crate) fn note_unknown(&mut self, order: usize, now: Moment) {
         let by = self.orders[order].node;
         let others = self.nodes.keys().filter(|node| **node != by);
-        let unknown = others.filter(|node| self.bus.may_not_know(by, **node, config, now));
+        let unknown = others.filter(|node| self.bus.may_not_know(by, **node, now));
         let unknown: Vec<usize> = unknown.copied().collect();
         self.orders[order].unknown.extend(unknown);
     }

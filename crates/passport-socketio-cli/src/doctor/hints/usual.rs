@@ -77,6 +77,10 @@ pub(super) fn usual(reason: Reason) -> Hint {
             "the store takes longer than half of `max_stale`, or the session changes each time while the deserializer and `success` take long",
             "make them quicker, or .max_stale longer",
         ),
+        Reason::CutOff => (
+            "this node has not reached the Redis of the cluster for as long as its outage grace and `max_stale`",
+            "bring that Redis back; with .serve_when_cut_off() the node goes on without it",
+        ),
         Reason::CorruptSession => (
             "something else than express-session writes under this key, or the store has a `serializer` of its own or encrypts",
             "look at the record itself; the app's own middleware fails on it, too",

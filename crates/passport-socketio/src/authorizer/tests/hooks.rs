@@ -32,6 +32,7 @@ fn every_failure() -> Vec<(Failure, bool)> {
         denied(Denial::SessionNotFound, true),
         error(AuthorizeError::SessionKeepsChanging),
         error(AuthorizeError::AnswerTooOld),
+        error(AuthorizeError::CutOff),
         error(AuthorizeError::SourcePanicked { check: Check::Record }),
         error(AuthorizeError::CorruptSession(CorruptRecord::NotASession("why"))),
         denied(Denial::SessionExpired { at: now, now }, true),

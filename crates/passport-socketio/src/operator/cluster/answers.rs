@@ -22,8 +22,9 @@ pub struct Answers<T> {
     pub answers: Vec<(NodeId, T)>,
     /// Nodes that did not answer in time or could not do it, and those that fell silent without
     /// [leaving](super::Cluster::leave): crashed, or cut off from this Redis and serving on. These are not
-    /// waited for, and named until they have learned from the store what they missed, or have closed
-    /// their sockets because it is away too: for 6 s, the outage grace and `max_stale`.
+    /// waited for, and named for as long as they may have sockets: for 6 s, their outage grace and their
+    /// `max_stale`. By then a node that is cut off has closed them, unless it is to
+    /// [serve on](crate::AuthorizerBuilder::serve_when_cut_off): such a one is named until it is back.
     pub missing: Vec<NodeId>,
     /// Whether the others could be asked at all, and heard.
     pub is_reached: bool,

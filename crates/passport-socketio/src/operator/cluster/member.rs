@@ -9,6 +9,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::ClusterError;
 use super::bus::{BEAT, Bus};
+use super::fence::{self, CutOff};
 use super::transport::{Heard, Transport};
 use crate::observe::nodes;
 
@@ -21,7 +22,7 @@ const GLANCE: Duration = Duration::from_millis(20);
 /// Ends the task with the last handle.
 pub(super) struct Member {
     pub(super) bus: Arc<Bus>,
-    task: JoinHandle<()>,
+    tasks: Vec<JoinHandle<()>>,
 }
 
 impl Member {
@@ -30,7 +31,7 @@ impl Member {
         let bus = Arc::new(bus);
         let heard = bus.connect(&transport).await?;
         let task = tokio::spawn(keep(Arc::downgrade(&bus), transport, heard));
-        let this = Self { bus, task };
+        let this = Self { bus, tasks: vec![task] };
         // The list may have been lost a moment ago. Those that it lacks are heard within a heartbeat.
         let _ = timeout(2 * BEAT, this.meet()).await;
         Ok(this)
@@ -38,6 +39,14 @@ impl Member {
 }
 
 impl Member {
+    /// Serves nobody for longer than this after the node was cut off.
+    pub(super) fn serves_within(mut self, within: Duration, cut_off: CutOff) -> Self {
+        let heard_itself = self.bus.presence.heard_itself.subscribe();
+        let fence = fence::keep(Arc::downgrade(&self.bus), heard_itself, within, cut_off);
+        self.tasks.push(tokio::spawn(fence));
+        self
+    }
+
     /// Until this node knows all that hear it.
     async fn meet(&self) {
         while self.bus.presence.is_new_here() {
@@ -48,7 +57,7 @@ impl Member {
 
 impl Drop for Member {
     fn drop(&mut self) {
-        self.task.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 

@@ -22,6 +22,7 @@ use crate::observe::nodes;
 mod answers;
 mod bus;
 mod error;
+mod fence;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -38,6 +39,7 @@ pub mod transport;
 use bus::{Bus, Collected, Obey};
 use member::Member;
 use message::{Order, Report, Seal, to_hashes, to_hex, to_value};
+use presence::A_YEAR;
 use redis::RedisTransport;
 use transport::Transport;
 
@@ -73,8 +75,18 @@ impl<U: Send + Sync + 'static, A: Adapter> Cluster<U, A> {
             Box::pin(async move { obey::obey(&live, order).await })
         });
         let settings = live.lookup().live().settings();
-        let remember = settings.grace.saturating_add(settings.max_stale);
-        let member = Member::join(Bus::new(&name, seal, obey, remember), transport).await?;
+        let within = settings.grace.saturating_add(settings.max_stale).min(A_YEAR);
+        let serves_on = settings.serves_when_cut_off;
+        let remember = if serves_on { A_YEAR } else { within };
+        let mut member = Member::join(Bus::new(&name, seal, obey, remember), transport).await?;
+        if !serves_on {
+            let registry = live.lookup().live().registry().clone();
+            let cut_off = move || {
+                let (closed, ended) = registry.cut_off();
+                (Box::new(closed) as Box<dyn Send>, ended)
+            };
+            member = member.serves_within(within, Box::new(cut_off));
+        }
         Ok(Self { live, member: Arc::new(member), patience: PATIENCE })
     }
 

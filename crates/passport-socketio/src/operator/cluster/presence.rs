@@ -2,7 +2,7 @@
 //!
 //! What is heard makes a node known; the list tells those that join later. Only its own signed word
 //! makes a node leave. One that falls silent may be cut off, and serve on: each node remembers whom it
-//! has known for as long as that one may have sockets, whatever becomes of the list.
+//! has known for as long as that one may [have sockets](super::fence), whatever becomes of the list.
 //!
 //! A node numbers its words, and an order names the latest word that its giver knows of each node. A
 //! node obeys it only if it said that word within the last half minute, on this connection. So an order
@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use futures_util::future::try_join;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::ClusterError;
@@ -32,7 +33,7 @@ pub(super) const FRESH: Duration = Duration::from_secs(30);
 /// So many words of unknown nodes wait for the clock to be read.
 const DOUBTFUL: usize = 256;
 /// The longest that a node may ask to be remembered.
-const A_YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+pub(super) const A_YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 pub(super) struct Presence {
     node: NodeId,
@@ -44,6 +45,8 @@ pub(super) struct Presence {
     words: AtomicU64,
     /// It beats no more, and still hears the others.
     has_left: AtomicBool,
+    /// When it said the last of its words that came back to it.
+    pub(super) heard_itself: watch::Sender<Instant>,
     state: Mutex<State>,
 }
 
@@ -75,7 +78,9 @@ struct Seen {
     /// How old its word was when it was heard, as far as the shared clock tells.
     age: Duration,
     heard: Instant,
-    /// It is remembered until then. No clock but our own may shorten that.
+    /// For how long it is remembered once it has fallen silent: until then. No clock but our own may shorten
+    /// that.
+    remember: Duration,
     until: Instant,
 }
 
@@ -141,6 +146,7 @@ impl Presence {
             seal,
             words: AtomicU64::new(0),
             has_left: AtomicBool::new(false),
+            heard_itself: watch::Sender::new(Instant::now()),
             state: Mutex::default(),
         }
     }
@@ -186,6 +192,11 @@ impl Presence {
         said.any(|(count, said)| count == word && said.elapsed() <= FRESH)
     }
 
+    /// Whether this one leaves, or has left.
+    pub(super) fn leaves(&self) -> bool {
+        self.has_left.load(Ordering::SeqCst)
+    }
+
     /// Whether it said so itself.
     pub(super) fn has_left(&self, node: &NodeId) -> bool {
         self.state().others.get(node).is_some_and(|seen| seen.has_left)
@@ -203,6 +214,10 @@ impl Presence {
             let mut state = self.state();
             state.since = self.words.load(Ordering::SeqCst) + 1;
             state.said.clear();
+            // Until now it may have said what was not heard here.
+            for seen in state.others.values_mut() {
+                seen.until = seen.until.max(Instant::now() + seen.remember);
+            }
         }
         self.beat(connection).await
     }
@@ -287,8 +302,20 @@ impl Presence {
     pub(super) fn hear(&self, sealed: &str) -> bool {
         let word = self.seal.open::<Word>(&self.list, sealed);
         let is_signed = word.is_some();
-        if let Some(word) = word {
-            self.state().hear(&self.node, word);
+        match word {
+            Some(word) if word.node == self.node => {
+                let state = self.state();
+                let said = state.said.iter().find(|(count, _)| *count == word.count);
+                if let Some((_, said)) = said {
+                    self.heard_itself.send_if_modified(|last| {
+                        let is_later = *last < *said;
+                        *last = *said.max(last);
+                        is_later
+                    });
+                }
+            }
+            Some(word) => self.state().hear(&self.node, word),
+            None => {}
         }
         is_signed
     }
@@ -343,9 +370,10 @@ impl Presence {
         }
         for Acquaintance { node, count, since, silent, remember } in acquaintances {
             let heard = Instant::now();
-            let until = heard + Duration::from_millis(remember).min(A_YEAR);
+            let remember = Duration::from_millis(remember).min(A_YEAR);
+            let until = heard + remember;
             let age = Duration::from_millis(silent);
-            let seen = Seen { count, since, has_left: false, age, heard, until };
+            let seen = Seen { count, since, has_left: false, age, heard, remember, until };
             let is_news = |known: &Seen| known.is_over() && !known.has_left;
             if node != self.node && state.others.get(&node).is_none_or(is_news) {
                 state.others.insert(node, seen);
@@ -393,7 +421,8 @@ impl State {
         let age = Duration::from_millis(age);
         let remember = Duration::from_millis(word.remember).min(A_YEAR).saturating_add(ALIVE);
         let Word { count, since, left: has_left, .. } = word;
-        let seen = Seen { count, since, has_left, age, heard, until: heard + remember };
+        let until = heard + remember;
+        let seen = Seen { count, since, has_left, age, heard, remember, until };
         match self.others.get_mut(&word.node) {
             Some(known) if seen.count > known.count && !known.has_left => {
                 // It is later than the one before, whatever the clock says.

@@ -83,7 +83,6 @@ async fn a_silent_node_is_named_although_the_list_of_nodes_is_gone() {
         let answers = a.cluster.disconnect_user(42).await;
         assert_eq!(answers.missing, [b.cluster.node().clone()], "connections lost: {lost}");
         assert!(answers.is_reached && !answers.is_complete());
-        assert_eq!(b.live.user(42).sockets().len(), 1);
     }
     sleep(REMEMBERED).await;
     assert!(a.cluster.disconnect_user(42).await.is_complete());
@@ -224,6 +223,81 @@ async fn a_silent_node_stays_named_although_the_clock_jumps() {
     // 6 s, the grace and `max_stale` of [`authorizer`], since the heartbeat.
     sleep(Duration::from_millis(6000 + 2000 + 2000 - 500)).await;
     assert_eq!(a.cluster.disconnect_user(42).await.missing, [b.cluster.node().clone()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_cut_off_serves_nobody_once_the_others_forget_it() {
+    for way in [Way::Silent, Way::Cut] {
+        let (sessions, bus) = (sessions(), MemoryBus::new());
+        let [a, b] = [Node::join(&sessions, &bus).await, Node::join(&sessions, &bus).await];
+        let mut ann = b.connected("ann").await;
+        // No longer than it takes: the grace and `max_stale` of [`authorizer`], since its heartbeat.
+        sleep(NOTICED).await;
+        assert_eq!(b.live.user(42).sockets().len(), 1, "{way:?}");
+        b.way.set(way);
+        sleep(Duration::from_millis(1900)).await;
+        assert_eq!(b.live.user(42).sockets().len(), 1, "{way:?}");
+        assert_eq!(a.cluster.disconnect_user(42).await.missing, [b.cluster.node().clone()]);
+        sleep(REMEMBERED).await;
+        assert_eq!(ann.event("/").await[1]["code"], "could_not_tell");
+        let mut again = Client::of(&b.app, "ann").await;
+        assert_eq!(again.connect("/").await, Err("try_again".into()));
+        assert!(a.cluster.disconnect_user(42).await.is_complete());
+        assert!(b.live.online().is_empty(), "{way:?}");
+
+        b.way.set(Way::Open);
+        sleep(NOTICED).await;
+        let _ann = b.connected("ann").await;
+        let disconnected = a.cluster.disconnect_user(42).await;
+        assert!(disconnected.is_complete() && disconnected.answers.len() == 2, "{way:?}");
+        assert!(b.live.online().is_empty(), "{way:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_was_cut_off_itself_remembers_the_others() {
+    let (sessions, bus) = (sessions(), MemoryBus::new());
+    let [a, b] = [Node::join(&sessions, &bus).await, Node::join(&sessions, &bus).await];
+    sleep(NOTICED).await;
+    a.way.set(Way::Cut);
+    sleep(2 * REMEMBERED).await;
+    let _ann = b.connected("ann").await;
+    // The one can't hear the other, which fell silent a moment ago.
+    b.way.set(Way::Silent);
+    bus.empty();
+    a.way.set(Way::Open);
+    sleep(Duration::from_secs(3)).await;
+    let answers = a.cluster.disconnect_user(42).await;
+    assert!(answers.is_reached);
+    assert_eq!(answers.missing, [b.cluster.node().clone()]);
+    assert_eq!(b.live.user(42).sockets().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_serves_on_when_cut_off_is_named_until_it_is_back() {
+    let (sessions, bus) = (sessions(), MemoryBus::new());
+    let auth = builder(&sessions).cluster_secret(SECRET).serve_when_cut_off().build().unwrap();
+    let [a, b] = [Node::join(&sessions, &bus).await, Node::of(auth, &bus).await];
+    let _ann = b.connected("ann").await;
+    b.way.set(Way::Silent);
+    sleep(2 * REMEMBERED).await;
+    assert_eq!(a.cluster.disconnect_user(42).await.missing, [b.cluster.node().clone()]);
+    assert_eq!(b.live.user(42).sockets().len(), 1);
+    b.way.set(Way::Open);
+    sleep(NOTICED).await;
+    assert!(a.cluster.disconnect_user(42).await.is_complete());
+    assert!(b.live.online().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_has_left_serves_on() {
+    let (sessions, bus) = (sessions(), MemoryBus::new());
+    let [_a, b] = [Node::join(&sessions, &bus).await, Node::join(&sessions, &bus).await];
+    let _ann = b.connected("ann").await;
+    b.cluster.clone().leave().await.unwrap();
+    b.way.set(Way::Cut);
+    sleep(2 * REMEMBERED).await;
+    assert_eq!(b.live.user(42).sockets().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
