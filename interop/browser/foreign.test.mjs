@@ -30,7 +30,7 @@ describe("the page of a demo on the store of an Express app", { skip: unless('de
     await screenshot(page, 'foreign-guest');
   });
 
-  test('a user whom the app has logged in is known by their key', async () => {
+  test('a user that the app has logged in is known by their key', async () => {
     const { value } = await house.login('ann');
     const ann = await browser.person(demo, { colorScheme: 'dark' });
     await ann.addCookie(house.cookieName, value);

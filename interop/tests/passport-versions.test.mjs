@@ -27,7 +27,7 @@ const USERS = [
 ];
 const NO_USERS = ['', null, false];
 
-const NOBODY = { message: 'unauthorized', code: 'not_logged_in' };
+const NOT_LOGGED_IN = { message: 'unauthorized', code: 'not_logged_in' };
 const NO_COOKIE = { message: 'unauthorized', code: 'no_session_cookie' };
 const NO_SESSION = { message: 'unauthorized', code: 'session_not_found' };
 
@@ -87,13 +87,13 @@ describe('Passport 0.2 to 0.7', { skip: unless('demo', 'redis') }, () => {
         const visitor = app.visitor();
         await visitor.request('/me');
         assert.equal(visitor.cookie !== '', stranger !== undefined, 'has a session already');
-        await assertUnknown(visitor, stranger ? NOBODY : NO_COOKIE);
+        await assertUnknown(visitor, stranger ? NOT_LOGGED_IN : NO_COOKIE);
       });
 
       test('a visitor with a session and no login is refused', async () => {
         const visitor = await app.visitor().visit();
         assert.deepEqual((await recordOf(visitor)).passport, stranger);
-        await assertUnknown(visitor, NOBODY);
+        await assertUnknown(visitor, NOT_LOGGED_IN);
       });
 
       test(`a login ${regenerates ? 'begins a new session' : 'stays in the session'}`, async () => {
@@ -127,10 +127,10 @@ describe('Passport 0.2 to 0.7', { skip: unless('demo', 'redis') }, () => {
         const visitor = await login(42);
         const before = { cookie: visitor.cookie };
         await logout(visitor);
-        await assertUnknown(before, regenerates ? NO_SESSION : NOBODY);
+        await assertUnknown(before, regenerates ? NO_SESSION : NOT_LOGGED_IN);
         assert.equal(visitor.cookie !== before.cookie, regenerates);
         assert.deepEqual((await recordOf(visitor)).passport, leaves);
-        await assertUnknown(visitor, NOBODY);
+        await assertUnknown(visitor, NOT_LOGGED_IN);
       });
 
       test('a logout with keepSessionInfo leaves a session without a login', async () => {
@@ -141,7 +141,7 @@ describe('Passport 0.2 to 0.7', { skip: unless('demo', 'redis') }, () => {
         assert.equal(visitor.cookie !== before.cookie, regenerates);
         assert.equal(await viewsOf(visitor), 1);
         assert.deepEqual((await recordOf(visitor)).passport, {});
-        await assertUnknown(visitor, NOBODY);
+        await assertUnknown(visitor, NOT_LOGGED_IN);
         if (regenerates) await assertUnknown(before, NO_SESSION);
       });
 
@@ -163,8 +163,8 @@ describe('Passport 0.2 to 0.7', { skip: unless('demo', 'redis') }, () => {
         test(`${JSON.stringify(key)} is no user`, async () => {
           const visitor = app.visitor();
           assert.equal(await post(visitor, '/login', { key }), 500, 'Passport refuses to serialize it');
-          await assertUnknown(visitor, visitor.cookie ? NOBODY : NO_COOKIE);
-          await assertUnknown({ cookie: await house.plant(recordWith(key)) }, NOBODY);
+          await assertUnknown(visitor, visitor.cookie ? NOT_LOGGED_IN : NO_COOKIE);
+          await assertUnknown({ cookie: await house.plant(recordWith(key)) }, NOT_LOGGED_IN);
         });
       }
     });

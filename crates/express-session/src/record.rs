@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_hold_also_in_fields_that_nobody_reads() {
+    fn limits_hold_also_in_fields_that_are_not_read() {
         let nested =
             |levels: usize| format!(r#"{{"x":{}{}}}"#, "[".repeat(levels), "]".repeat(levels));
         assert!(user(&nested(63)).is_ok());
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_asked_for_need_not_be_a_value_that_rust_can_hold() {
+    fn members_that_are_not_read_may_hold_values_that_rust_can_not() {
         for json in [
             r#" {"":"\ud800","passport":{"user":[9e324,null],"user":3}}"#,
             r#"{"passport":{"a":9e324,"user":3,"\ud800":"\ud800"}}"#,

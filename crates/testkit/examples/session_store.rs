@@ -35,12 +35,12 @@ enum Command {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let url = std::env::args().nth(1).ok_or("the URL of a store is needed")?;
-    let store = store::open_now(&url).await.map_err(|error| told(&error))?;
+    let store = store::open_now(&url).await.map_err(|error| with_causes(&error))?;
     println!("open");
     for line in std::io::stdin().lock().lines() {
         let command: Command = serde_json::from_str(&line?)?;
         let answer = answer(&*store, command).await;
-        println!("{}", answer.unwrap_or_else(|error| json!({ "error": told(&error) })));
+        println!("{}", answer.unwrap_or_else(|error| json!({ "error": with_causes(&error) })));
     }
     Ok(())
 }
@@ -85,12 +85,12 @@ fn shown(session: &StoredSession) -> Value {
 }
 
 /// With everything that caused it.
-fn told(error: &StoreError) -> String {
-    let mut told = error.to_string();
+fn with_causes(error: &StoreError) -> String {
+    let mut with_causes = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        told = format!("{told}: {cause}");
+        with_causes = format!("{with_causes}: {cause}");
         source = cause.source();
     }
-    told
+    with_causes
 }

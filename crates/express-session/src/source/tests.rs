@@ -70,14 +70,14 @@ mod cookie_session {
     }
 
     #[test]
-    fn the_name_that_was_the_default_up_to_version_1_is_one() {
+    fn the_default_name_of_version_1_is_accepted() {
         let source = |name| CookieSessionSource::new(name, ["k"], KeygripHash::Sha1);
         assert!(source("express:sess").is_ok());
         assert_eq!(source("express;session").unwrap_err(), SourceError::CookieName);
     }
 
     #[test]
-    fn what_is_no_json_object_is_no_session_and_no_error() {
+    fn a_payload_that_is_no_object_is_no_session_and_no_error() {
         let source = source(KeygripHash::Sha1);
         for payload in ["", "{", "5", "\"x\"", "null", "[]"] {
             assert_eq!(source.read(payload.as_bytes(), &RecordLimits::default()), Ok(None));
@@ -87,7 +87,7 @@ mod cookie_session {
     }
 
     #[test]
-    fn each_state_of_the_session_is_known_by_another_name() {
+    fn each_state_of_the_session_has_another_id() {
         let id = |value: &str| CarriedSession::new(value, Vec::new()).id().clone();
         assert_eq!(id(VALUE), id(VALUE));
         assert_ne!(id(VALUE), id("eyJ9"));
@@ -101,7 +101,7 @@ mod koa {
     const COOKIES: &str = "koa.sess=eyJwYXNzcG9ydCI6eyJ1c2VyIjo0Mn0sIl9leHBpcmUiOjE3OTU0ODc3ODUzODYsIl9tYXhBZ2UiOjg2NDAwMDAwfQ==; koa.sess.sig=6SyB0CLLHQJTnN3P8ue-7J5_dZ8";
 
     #[test]
-    fn reads_what_koa_session_wrote_into_the_cookie_and_when_that_ends() {
+    fn reads_a_cookie_of_koa_session_and_its_expiry() {
         let source = KoaSource::in_cookie("koa.sess", ["kk1", "kk2"], KeygripHash::Sha1).unwrap();
         assert!(!source.needs_store());
         assert_eq!(user(&source, COOKIES, "/passport/user"), Some(42.into()));

@@ -7,11 +7,11 @@ use express_session::store::SessionStore as _;
 use super::{HOUR, J, Subject, alive, assert_payload, left, load, now};
 
 pub(super) async fn run(subject: &impl Subject) {
-    touches_what_is_there_only(subject).await;
+    touches_only_existing_sessions(subject).await;
     destroys(subject).await;
 }
 
-async fn touches_what_is_there_only(subject: &impl Subject) {
+async fn touches_only_existing_sessions(subject: &impl Subject) {
     let Some(store) = subject.store().as_touch() else {
         return;
     };

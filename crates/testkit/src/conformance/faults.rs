@@ -87,7 +87,7 @@ pub async fn run_faults(subject: &impl FaultySubject) {
     subject.put("sid-of-faults", J.as_bytes(), now() + HOUR).await;
     finds(&store).await;
 
-    a_wrong_password_is_told_at_once_and_never_shown(subject, proxy.addr()).await;
+    a_wrong_password_is_reported_at_once_and_never_shown(subject, proxy.addr()).await;
     drop(proxy);
     fails(&store, "away").await;
 }
@@ -114,13 +114,13 @@ async fn finds(store: &impl SessionStore) {
 async fn fails(store: &impl SessionStore, how: &str) {
     let error = load(store).await.expect_err(how);
     assert!(error.source().is_some(), "{how}: says why");
-    assert!(!told(&error).contains("sid-of-faults"), "{how}: no session id is told");
+    assert!(!all_text(&error).contains("sid-of-faults"), "{how}: no session id is shown");
     let many = ["sid-of-faults".into(), "none".into()];
     let loading = timeout(GIVES_UP, store.load_many(&many));
     assert!(loading.await.expect("a load ends by itself").is_err(), "{how}: for many, too");
 }
 
-async fn a_wrong_password_is_told_at_once_and_never_shown(
+async fn a_wrong_password_is_reported_at_once_and_never_shown(
     subject: &impl FaultySubject,
     by: SocketAddr,
 ) {
@@ -130,22 +130,23 @@ async fn a_wrong_password_is_told_at_once_and_never_shown(
     let connecting = timeout(GIVES_UP, subject.connect(by, Some("hunter2-is-wrong")));
     let refused = connecting.await.expect("connecting ends by itself");
     let error = refused.expect_err("a wrong password is refused when connecting");
-    assert!(!told(&error).contains("hunter2"), "no password is told");
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let nowhere = nobody.local_addr().expect("its address");
-    drop(nobody);
+    assert!(!all_text(&error).contains("hunter2"), "no password is shown");
+    let unused = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let nowhere = unused.local_addr().expect("its address");
+    drop(unused);
     let connecting = timeout(GIVES_UP, subject.connect(nowhere, Some("hunter2-is-wrong")));
-    let error = connecting.await.expect("connecting ends by itself").expect_err("nobody is there");
-    assert!(!told(&error).contains("hunter2"), "no password is told");
+    let error =
+        connecting.await.expect("connecting ends by itself").expect_err("nothing listens there");
+    assert!(!all_text(&error).contains("hunter2"), "no password is shown");
 }
 
 /// Everything that a log could show of it.
-fn told(error: &StoreError) -> String {
-    let mut told = format!("{error} {error:?}");
+fn all_text(error: &StoreError) -> String {
+    let mut all_text = format!("{error} {error:?}");
     let mut source = error.source();
     while let Some(error) = source {
-        let _ = write!(told, " {error} {error:?}");
+        let _ = write!(all_text, " {error} {error:?}");
         source = error.source();
     }
-    told
+    all_text
 }

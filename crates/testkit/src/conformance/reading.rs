@@ -9,18 +9,18 @@ use tokio::time::{Instant, sleep};
 use super::{HOUR, J, Payload, Subject, alive, assert_payload, left, load, now};
 
 pub(super) async fn run(subject: &impl Subject) {
-    finds_what_is_there(subject).await;
-    does_not_find_what_is_not_there(subject).await;
-    knows_what_has_expired(subject).await;
+    finds_existing_sessions(subject).await;
+    finds_no_missing_sessions(subject).await;
+    reports_expired_sessions(subject).await;
     knows_when_it_will_expire(subject).await;
     keeps_the_payload(subject).await;
     keeps_large_payloads(subject).await;
     keeps_odd_ids_apart(subject).await;
     answers_many_at_once(subject).await;
-    loads_many_in_their_order_with_their_holes(subject).await;
+    loads_many_in_order_with_gaps(subject).await;
 }
 
-async fn finds_what_is_there(subject: &impl Subject) {
+async fn finds_existing_sessions(subject: &impl Subject) {
     subject.put("found", J.as_bytes(), now() + HOUR).await;
     let session = load(subject, "found").await.expect("it was just put there");
     assert_payload(subject, &session, J);
@@ -29,7 +29,7 @@ async fn finds_what_is_there(subject: &impl Subject) {
     assert!(left <= most && left > HOUR - Duration::from_secs(30), "{left:?}");
 }
 
-async fn does_not_find_what_is_not_there(subject: &impl Subject) {
+async fn finds_no_missing_sessions(subject: &impl Subject) {
     for sid in ["missing", "", "%", "fou_d", "FOUND", "found ", "'; DROP TABLE sessions; --", "é😀"]
     {
         assert!(alive(load(subject, sid).await).is_none(), "{sid:?}");
@@ -38,7 +38,7 @@ async fn does_not_find_what_is_not_there(subject: &impl Subject) {
     assert!(alive(load(subject, &long).await).is_none());
 }
 
-async fn knows_what_has_expired(subject: &impl Subject) {
+async fn reports_expired_sessions(subject: &impl Subject) {
     let ago = Duration::from_secs(2) + subject.limits().resolution;
     subject.put("expired", J.as_bytes(), now() - ago).await;
     assert!(alive(load(subject, "expired").await).is_none());
@@ -60,7 +60,7 @@ async fn knows_when_it_will_expire(subject: &impl Subject) {
     assert!(lived + inexact >= life, "{lived:?} instead of {life:?}");
     assert!(said.abs_diff(lived) <= inexact, "it said {said:?}, and lived {lived:?}");
     if !matches!(held.life(), Life::For(_)) {
-        assert!(alive(Some(held)).is_none(), "who still holds it can tell that it is over");
+        assert!(alive(Some(held)).is_none(), "a held session shows that it is over");
     }
 }
 
@@ -118,7 +118,7 @@ async fn answers_many_at_once(subject: &impl Subject) {
     futures_util::future::join_all(loads).await;
 }
 
-async fn loads_many_in_their_order_with_their_holes(subject: &impl Subject) {
+async fn loads_many_in_order_with_gaps(subject: &impl Subject) {
     for n in 0..3 {
         subject.put(&format!("batch-{n}"), user(n).as_bytes(), now() + HOUR).await;
     }
@@ -140,7 +140,7 @@ async fn loads_many_in_their_order_with_their_holes(subject: &impl Subject) {
     let none = subject.store().load_many(&[]).await.expect("the store answers");
     assert!(none.is_empty());
     // More than one statement or packet of any backend takes.
-    let sids: Vec<SessionId> = (0..5000).map(|n| SessionId::new(format!("nobody-{n}"))).collect();
+    let sids: Vec<SessionId> = (0..5000).map(|n| SessionId::new(format!("missing-{n}"))).collect();
     let answers = subject.store().load_many(&sids).await.expect("the store answers");
     assert_eq!((answers.len(), answers.iter().flatten().count()), (5000, 0));
 }

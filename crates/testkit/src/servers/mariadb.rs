@@ -154,8 +154,8 @@ async fn installed() -> Option<Arc<ScratchDir>> {
     let Ok(done) = install.output().await else {
         return None;
     };
-    let told = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success(), "mariadb-install-db: {told}");
+    let stderr = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "mariadb-install-db: {stderr}");
     *last = Arc::downgrade(&dir);
     Some(dir)
 }

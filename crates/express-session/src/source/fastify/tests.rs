@@ -76,7 +76,7 @@ fn without_a_date_a_negative_age_ends_it() {
 }
 
 #[test]
-fn what_is_no_date_ends_nothing() {
+fn a_cookie_without_a_valid_date_ends_no_session() {
     for cookie in [
         r#"{"expires":null}"#,
         r#"{"expires":0}"#,
@@ -98,7 +98,7 @@ fn what_is_no_date_ends_nothing() {
 
 /// Such a `cookie` once made a session endless.
 #[test]
-fn a_date_that_cannot_be_told_is_corrupt() {
+fn a_date_that_cannot_be_read_is_corrupt() {
     for cookie in [
         r#"{"expires":"2001-01-01T00:00:00.000Z","domain":"\ud800"}"#,
         r#"{"expires":"Mon, 01 Jan 2001 00:00:00 GMT"}"#,

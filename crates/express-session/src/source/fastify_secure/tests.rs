@@ -25,7 +25,7 @@ fn cookies(value: &str) -> String {
 }
 
 #[test]
-fn opens_what_secure_session_sealed_and_knows_when_that_ends() {
+fn opens_a_cookie_of_secure_session_and_reads_its_expiry() {
     let source = SecureSessionSource::with_keys("session", [[1; 32], [7; 32]]).unwrap();
     assert_eq!(user(&source, &cookies(SEALED), "/passport"), Some(42.into()));
     let Ok(Located::Carried(carried)) = locate(&source, &cookies(SEALED)) else { panic!() };
@@ -58,7 +58,7 @@ fn characters_beyond_latin1_are_refused() {
 }
 
 #[test]
-fn what_no_key_opens_is_refused() {
+fn a_box_that_no_key_opens_is_refused() {
     let source = SecureSessionSource::with_keys("session", [[7; 32]]).unwrap();
     let other = SecureSessionSource::with_keys("session", [[8; 32]]).unwrap();
     assert_eq!(locate(&other, &cookies(SEALED)), Err(CookieFault::BadSignature));
@@ -107,14 +107,14 @@ fn a_time_that_is_no_number_is_corrupt() {
 }
 
 #[test]
-fn what_is_no_object_is_corrupt() {
+fn json_that_is_no_object_is_corrupt() {
     for json in ["null", "false", "0", "\"\"", "5", "[]", "", "{"] {
         assert!(read(json).is_err(), "{json}");
     }
 }
 
 #[test]
-fn no_expiry_is_the_default_as_there() {
+fn an_expiry_of_zero_is_the_default_as_in_node() {
     let record = read(r#"{"__ts":0}"#).unwrap().unwrap();
     let end = UNIX_EPOCH + EXPIRY;
     assert_eq!(source().with_expiry(Duration::ZERO).expiry(&record), Some(end));
