@@ -7,7 +7,7 @@ use http::request::Parts;
 use tokio::time::Instant;
 
 use crate::admission::Admission;
-use crate::authorizer::{AnswerAge, Decider, NoTrace, Trace};
+use crate::authorizer::{AnswerAge, Decider, NoTrace, Provenance, Trace};
 use crate::live::{LiveSessions, Registration};
 use crate::model::{AuthorizeError, Denial, Failure, Identity};
 use crate::observe::{Observer, events};
@@ -30,28 +30,35 @@ impl<U: Send + Sync + 'static> SessionLookup<U> {
 
     /// Checks 1 to 11. The session is registered with the live sessions before the store is asked, and
     /// counted, where there is a limit.
-    pub(crate) async fn first(&self, request: &Parts) -> LookedUp<U> {
-        self.look_up(request, Attempt::First, &mut NoTrace).await
+    ///
+    /// `provenance` is what check 1 found, where the layer has made it.
+    pub(crate) async fn first(
+        &self,
+        request: &Parts,
+        provenance: Option<Provenance>,
+    ) -> LookedUp<U> {
+        self.look_up(request, provenance, Attempt::First, &mut NoTrace).await
     }
 
     /// The same for a request that has been counted. Where the session says what it said `before` in
     /// the same handshake, the user is not loaded again.
     pub(crate) async fn again(&self, request: &Parts, before: Option<&Identity<U>>) -> LookedUp<U> {
-        self.look_up(request, Attempt::Again(before), &mut NoTrace).await
+        self.look_up(request, None, Attempt::Again(before), &mut NoTrace).await
     }
 
     /// The same for a request that is not counted, and what each check saw.
     pub(crate) async fn traced(&self, request: &Parts, trace: &mut impl Trace) -> LookedUp<U> {
-        self.look_up(request, Attempt::Again(None), trace).await
+        self.look_up(request, None, Attempt::Again(None), trace).await
     }
 
     async fn look_up(
         &self,
         request: &Parts,
+        provenance: Option<Provenance>,
         attempt: Attempt<'_, U>,
         trace: &mut impl Trace,
     ) -> LookedUp<U> {
-        let located = match self.decider.identify(request, trace) {
+        let located = match self.decider.identify(request, provenance, trace) {
             Ok(located) => located,
             Err(failure) => return LookedUp::failed(None, failure),
         };

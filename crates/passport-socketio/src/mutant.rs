@@ -22,6 +22,7 @@ pub(crate) enum Mutant {
     /// What a second gate knows of a socket takes the place of what the first one knows.
     SecondTakesFirst = 9,
     /// A node obeys orders that were not given to it.
+    #[cfg(feature = "redis")]
     OrdersToAll = 11,
     /// A node that is cut off serves on when the others have forgotten it. (No fault of its own there: it
     /// is what was left of 6.)

@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use express_session::source::{CookieFault, Located, SessionSource};
-use express_session::store::{Life, SessionStore, StoredSession};
+use express_session::store::{Life, StoredSession};
 use express_session::{Clock, SessionId};
 use futures_util::FutureExt as _;
 use http::request::Parts;
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
+use super::trace::LaterRequest;
 use super::{
-    AnswerAge, CookieContext, DeserializeUser, Limits, Loads, OriginPolicy, Readings, Trace, Unread,
+    AnswerAge, CookieContext, DeserializeUser, Limits, Loads, NoLogin, NotOwner, OriginPolicy,
+    Owner, Provenance, Readings, StoreAccess, Trace,
 };
 use crate::model::{
     AuthorizeError, Candidate, Check, Denial, FailHook, Failure, Identity, Session, SuccessHook,
@@ -28,8 +30,8 @@ const SUCCESS: Duration = Duration::from_secs(300);
 pub(crate) struct Decider<U> {
     pub(crate) origins: OriginPolicy,
     pub(crate) source: Arc<dyn SessionSource>,
-    /// `None` for kinds that need none.
-    pub(crate) store: Option<Arc<dyn SessionStore>>,
+    /// For what is asked after a handshake, past the crowd of those.
+    pub(crate) store: StoreAccess,
     /// What sockets hold of its answers.
     pub(crate) readings: Readings,
     /// How handshakes ask it.
@@ -44,13 +46,19 @@ pub(crate) struct Decider<U> {
 }
 
 impl<U: Send + Sync + 'static> Decider<U> {
-    /// Checks 1 to 4: whose session does the request claim? Asks nobody.
+    /// Checks 1 to 4: whose session does the request claim? Asks neither the store nor the app.
+    ///
+    /// `provenance` is what check 1 found, where the layer has made it.
     pub(crate) fn identify(
         &self,
         request: &Parts,
+        provenance: Option<Provenance>,
         trace: &mut impl Trace,
     ) -> Result<Located, Failure> {
-        let provenance = self.origins.check(request)?;
+        let provenance = match provenance {
+            Some(checked) => checked,
+            None => self.origins.check(request)?,
+        };
         trace.passed(Check::Origin, || provenance.to_string());
         let cookies = CookieContext::of(request, self.limits.cookie_header);
         if cookies.is_too_large(self.limits.cookie_header) {
@@ -141,8 +149,8 @@ impl<U: Send + Sync + 'static> Decider<U> {
         sid: SessionId,
         stored: Option<&StoredSession>,
         trace: &mut impl Trace,
-    ) -> Result<(Session, Arc<Value>), Unread> {
-        let stored = stored.ok_or(Unread::NotFound)?;
+    ) -> Result<(Session, Arc<Value>), NoLogin> {
+        let stored = stored.ok_or(NoLogin::NotFound)?;
         let hash = sid.hash();
         let known = self.readings.find(&hash, stored.payload());
         let read = match &known {
@@ -152,10 +160,10 @@ impl<U: Send + Sync + 'static> Decider<U> {
             })?,
         };
         if read == Ok(None) {
-            return Err(Unread::NotFound);
+            return Err(NoLogin::NotFound);
         }
         trace.passed(Check::Session, || format!("{} bytes", stored.payload().len()));
-        let record = read.map_err(AuthorizeError::CorruptSession)?.ok_or(Unread::NotFound)?;
+        let record = read.map_err(AuthorizeError::CorruptSession)?.ok_or(NoLogin::NotFound)?;
         trace.passed(Check::Record, || {
             format!("its keys: {}", record.keys().join(", ").escape_debug())
         });
@@ -168,23 +176,19 @@ impl<U: Send + Sync + 'static> Decider<U> {
             None => stored.life(),
         };
         if let Some(at) = life.ended_at(now) {
-            return Err(Unread::Expired { at, now });
+            return Err(NoLogin::Expired { at, now });
         }
         trace.passed(Check::Expiry, || describe_life(life, now));
         let user = reading.user(&self.user_pointer, is_user);
         let Some(user) = user.map_err(AuthorizeError::CorruptSession)? else {
-            return Err(Unread::NotLoggedIn(Session::read(sid, reading, life, now, None)));
+            return Err(NoLogin::NotLoggedIn(Session::read(sid, reading, life, now, None)));
         };
         trace.passed(Check::UserKey, || format!("{} is {}", self.user_pointer, user.value));
         Ok((Session::read(sid, reading, life, now, Some(user.key)), user.value))
     }
 
     /// Check 10.
-    pub(super) async fn deserialize(
-        &self,
-        key: &Value,
-        request: &Parts,
-    ) -> Result<Option<U>, AuthorizeError> {
+    async fn deserialize(&self, key: &Value, request: &Parts) -> Result<Option<U>, AuthorizeError> {
         let (after, began) = (self.limits.deserializer_timeout, Instant::now());
         let ask = async { self.deserializer.deserialize_user(key, request).await };
         let answer = match timeout(after, AssertUnwindSafe(ask).catch_unwind()).await {
@@ -195,6 +199,18 @@ impl<U: Send + Sync + 'static> Decider<U> {
         };
         metrics::deserializer(&answer, began.elapsed());
         answer
+    }
+
+    /// The user of a session that is known, loaded anew.
+    pub(crate) async fn load_user(
+        &self,
+        session: &Session,
+        request: &Parts,
+    ) -> Result<Option<U>, AuthorizeError> {
+        match session.get::<Value>(&self.user_pointer) {
+            Some(key) => self.deserialize(&key, request).await,
+            None => Ok(None),
+        }
     }
 
     /// What the user is addressed by.
@@ -233,6 +249,50 @@ impl<U: Send + Sync + 'static> Decider<U> {
             return Verdict::refuse();
         };
         catch_unwind(AssertUnwindSafe(|| fail(failure))).unwrap_or(Verdict::refuse())
+    }
+
+    /// Who owns the connection of whoever was let in with this session.
+    pub(crate) fn owner(&self, session: &Session) -> Option<Owner> {
+        if self.source.needs_store() {
+            Some(Owner::Session(session.id().clone()))
+        } else {
+            session.user_key().cloned().map(Owner::User)
+        }
+    }
+
+    /// Checks 2 to 4, and that the request shows the session of the owner.
+    pub(crate) fn check_owner(
+        &self,
+        owner: &Owner,
+        request: &Parts,
+        provenance: Provenance,
+    ) -> Result<(), Box<NotOwner>> {
+        let (session, owns) = match self.identify(request, Some(provenance), &mut LaterRequest) {
+            Ok(located) => (Some(located.id().hash()), self.owns(owner, located)),
+            Err(failure) => (None, Err(failure)),
+        };
+        let failure = match owns {
+            Ok(true) => return Ok(()),
+            Err(error @ Failure::Error(_)) => error,
+            // It does not show the session that the connection belongs to, whatever else it shows.
+            Ok(false) | Err(Failure::Denied(_)) => Denial::OtherSession.into(),
+        };
+        Err(Box::new(NotOwner { session, failure }))
+    }
+
+    fn owns(&self, owner: &Owner, located: Located) -> Result<bool, Failure> {
+        match (owner, located) {
+            (Owner::Session(sid), Located::Stored(shown)) => Ok(*sid == shown),
+            (Owner::User(user), Located::Carried(shown)) => {
+                let stored = StoredSession::new(shown.payload(), Life::Forever);
+                let (session, _) =
+                    self.read(shown.id().clone(), Some(&stored), &mut LaterRequest)?;
+                Ok(session.user_key() == Some(user))
+            }
+            (Owner::Session(_), Located::Carried(_)) | (Owner::User(_), Located::Stored(_)) => {
+                Ok(false)
+            }
+        }
     }
 }
 

@@ -47,17 +47,16 @@
 
 mod answer_age;
 mod decider;
-mod in_time;
-mod later;
 mod limits;
 mod loads;
+mod no_login;
 mod origin;
 mod owner;
 mod proxies;
 mod readings;
 mod request;
+mod store_access;
 mod trace;
-mod unread;
 mod user;
 
 #[cfg(test)]
@@ -71,11 +70,12 @@ pub(crate) use answer_age::{AnswerAge, fresh_for};
 pub(crate) use decider::Decider;
 pub(crate) use limits::Limits;
 pub(crate) use loads::{LoadLimits, Loads};
-pub(crate) use origin::{AllowedOrigins, Listed, NotListed, OriginPolicy};
+pub(crate) use no_login::NoLogin;
+pub(crate) use origin::{AllowedOrigins, Listed, NotListed, OriginPolicy, Provenance};
 pub(crate) use owner::{NotOwner, Owner};
 pub(crate) use proxies::{Sent, TrustedProxies};
 pub(crate) use readings::Readings;
 pub(crate) use request::CookieContext;
+pub(crate) use store_access::StoreAccess;
 pub(crate) use trace::{NoTrace, Trace, failed_step};
-pub(crate) use unread::Unread;
 pub(crate) use user::{AsyncFnDeserializer, BoxError};

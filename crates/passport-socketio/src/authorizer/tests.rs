@@ -121,7 +121,7 @@ impl World {
     /// Decides about all twelve checks, the last for the namespace `/`.
     async fn decide(self, request: Parts) -> Result<Identity<Value>, Failure> {
         let auth = self.builder.build().unwrap();
-        let (identity, _) = auth.lookup().first(&request).await.outcome?;
+        let (identity, _) = auth.lookup().first(&request, None).await.outcome?;
         auth.lookup().decider().admit(&identity, "/").await?;
         Ok(identity)
     }

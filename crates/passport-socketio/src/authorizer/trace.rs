@@ -26,7 +26,7 @@ pub struct Explanation<U> {
     pub outcome: Result<Decision<U>, AuthorizeError>,
 }
 
-/// Is told of every check that passed. What is seen is put into words only if somebody listens.
+/// Records every check that passed. What a check saw is put into words only if it is recorded.
 pub(crate) trait Trace: Send {
     fn passed(&mut self, check: Check, saw: impl FnOnce() -> String);
 
@@ -36,17 +36,17 @@ pub(crate) trait Trace: Send {
     }
 }
 
-/// Nobody listens.
+/// Nothing is recorded.
 pub(crate) struct NoTrace;
 
 impl Trace for NoTrace {
     fn passed(&mut self, _: Check, _: impl FnOnce() -> String) {}
 }
 
-/// Of a connection's later requests, nor does the log need to have what it has of the first.
-pub(crate) struct Known;
+/// For a connection's later requests: what the first one said is not logged again.
+pub(crate) struct LaterRequest;
 
-impl Trace for Known {
+impl Trace for LaterRequest {
     fn passed(&mut self, _: Check, _: impl FnOnce() -> String) {}
 
     fn has_several_cookies(&mut self, _: usize) {}

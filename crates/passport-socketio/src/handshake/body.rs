@@ -3,7 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -12,6 +12,7 @@ use pin_project_lite::pin_project;
 
 use super::connection::{Connection, Connections};
 use super::engine::EngineId;
+use super::first_frame::FirstFrame;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -19,8 +20,7 @@ pin_project! {
     /// The body of the answers of [`AuthService`](super::AuthService): the host's, or its own.
     pub struct ResponseBody<B> {
         #[pin]
-        inner: Either<B, Full<Bytes>>,
-        opening: Option<Opening>,
+        inner: FirstFrame<Either<B, Full<Bytes>>>,
     }
 }
 
@@ -33,11 +33,12 @@ pub(super) struct Opening {
 
 impl<B> ResponseBody<B> {
     pub(super) fn of_host(body: B, opening: Option<Opening>) -> Self {
-        Self { inner: Either::Left(body), opening }
+        let look = opening.map(|opening| move |data: &[u8]| opening.read(data));
+        Self { inner: FirstFrame::new(Either::Left(body), look) }
     }
 
     pub(super) fn ours(body: impl Into<Bytes>) -> Self {
-        Self { inner: Either::Right(Full::new(body.into())), opening: None }
+        Self { inner: FirstFrame::new(Either::Right(Full::new(body.into())), None::<fn(&[u8])>) }
     }
 }
 
@@ -67,15 +68,7 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let this = self.project();
-        let frame = ready!(this.inner.poll_frame(cx));
-        if let Some(Ok(frame)) = &frame
-            && let Some(data) = frame.data_ref()
-            && let Some(opening) = this.opening.take()
-        {
-            opening.read(data);
-        }
-        Poll::Ready(frame)
+        self.project().inner.poll_frame(cx)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -12,22 +12,22 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::allowance::{Allowance, MOST, TOO_MUCH};
+use super::cuttable::CutSwitch;
 use super::frames::{BINARY, Frames, Seen, TEXT};
-use super::killable::Switch;
-use super::packets::{admits, admits_in_binary};
+use super::packet::{admits, admits_in_binary};
 use crate::observe::events;
 
 /// A WebSocket's stream, which ends where its client sends too much.
-pub struct Bounded<IO> {
+pub struct BoundedStream<IO> {
     io: IO,
     allowance: Arc<Allowance>,
-    switch: Arc<Switch>,
+    switch: Arc<CutSwitch>,
     read: Frames,
     written: Frames,
 }
 
-impl<IO> Bounded<IO> {
-    pub(super) fn new(io: IO, allowance: Arc<Allowance>, switch: Arc<Switch>) -> Self {
+impl<IO> BoundedStream<IO> {
+    pub(super) fn new(io: IO, allowance: Arc<Allowance>, switch: Arc<CutSwitch>) -> Self {
         Self { io, allowance, switch, read: Frames::default(), written: Frames::default() }
     }
 
@@ -63,7 +63,7 @@ impl<IO> Bounded<IO> {
     }
 }
 
-impl<IO: AsyncRead + Unpin> AsyncRead for Bounded<IO> {
+impl<IO: AsyncRead + Unpin> AsyncRead for BoundedStream<IO> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -81,7 +81,7 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Bounded<IO> {
     }
 }
 
-impl<IO: AsyncWrite + Unpin> AsyncWrite for Bounded<IO> {
+impl<IO: AsyncWrite + Unpin> AsyncWrite for BoundedStream<IO> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -101,8 +101,8 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Bounded<IO> {
     }
 }
 
-impl<IO> fmt::Debug for Bounded<IO> {
+impl<IO> fmt::Debug for BoundedStream<IO> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Bounded").finish_non_exhaustive()
+        f.debug_struct("BoundedStream").finish_non_exhaustive()
     }
 }

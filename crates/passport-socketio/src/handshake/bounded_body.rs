@@ -1,4 +1,4 @@
-//! What a client posts and polls, as far as it may before a namespace has let it in: see [`Allowance`].
+//! What a client posts, as far as it may before a namespace has let it in: see [`Allowance`].
 
 use std::fmt;
 use std::pin::Pin;
@@ -10,7 +10,6 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::allowance::{Allowance, TOO_MUCH};
-use super::packets::payload_admits;
 use crate::observe::events;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -70,61 +69,5 @@ where
 impl<B> fmt::Debug for BoundedBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BoundedBody").finish_non_exhaustive()
-    }
-}
-
-pin_project! {
-    /// What a client polls, in which a namespace may let it in.
-    pub struct WatchedBody<B> {
-        #[pin]
-        body: B,
-        watched: Option<Watched>,
-    }
-}
-
-/// Whose answer it is, and in which version of Engine.IO.
-pub(super) struct Watched {
-    pub(super) allowance: Arc<Allowance>,
-    pub(super) version_3: bool,
-}
-
-impl<B> WatchedBody<B> {
-    pub(super) fn new(body: B, watched: Option<Watched>) -> Self {
-        Self { body, watched }
-    }
-}
-
-impl<B: Body<Data = Bytes>> Body for WatchedBody<B> {
-    type Data = Bytes;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let this = self.project();
-        let frame = ready!(this.body.poll_frame(cx));
-        // socketioxide writes all packets of an answer at once.
-        if let (Some(Ok(frame)), Some(watched)) = (&frame, this.watched.take())
-            && let Some(data) = frame.data_ref()
-            && payload_admits(data, watched.version_3)
-        {
-            watched.allowance.admitted();
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl<B> fmt::Debug for WatchedBody<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WatchedBody").finish_non_exhaustive()
     }
 }

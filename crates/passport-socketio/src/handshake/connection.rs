@@ -25,15 +25,15 @@ use tokio::time::{Instant, sleep};
 
 use super::allowance::Allowance;
 use super::connects::Connects;
+use super::end_filter::{EndFilter, Posts, SessionEnded};
 use super::engine::EngineId;
 use super::exchange::Exchange;
-use super::last_words::{LastWords, Posts, SessionEnded};
 use super::transport::Transport;
 use crate::authorizer::Owner;
 use crate::observe::events;
 
 /// A client far away, whose network has a bad moment, is to read why.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+const CLOSE_DELAY: Duration = Duration::from_millis(500);
 
 /// One Engine.IO connection.
 pub(crate) struct Connection {
@@ -47,7 +47,7 @@ pub(crate) struct Connection {
     outer: Option<Arc<Connection>>,
     transport: Transport,
     /// Those of the layer further out, where there is one: it has the transports.
-    words: Arc<LastWords>,
+    filter: Arc<EndFilter>,
     /// What its client may send before a namespace has let it in.
     allowance: Arc<Allowance>,
     /// Whether the client has posted anything but pongs.
@@ -91,8 +91,8 @@ impl Connection {
         &self.transport
     }
 
-    pub(super) fn words(&self) -> &Arc<LastWords> {
-        &self.words
+    pub(super) fn filter(&self) -> &Arc<EndFilter> {
+        &self.filter
     }
 
     /// What looks at a request of this connection: the layer furthest out, so that it is done once.
@@ -100,7 +100,7 @@ impl Connection {
         if self.outer.is_some() {
             return None;
         }
-        Exchange::of(request, &self.words)
+        Exchange::of(request, &self.filter)
     }
 
     /// A login has ended that let the client into this namespace: from now on, nothing of it passes
@@ -112,16 +112,16 @@ impl Connection {
         may_stay: Option<impl FnOnce() -> bool + Send + 'static>,
     ) {
         let will_be_cut = self.can_be_cut() && may_stay.is_none();
-        let posts = if will_be_cut { Posts::Lost } else { Posts::Wait };
+        let posts = if will_be_cut { Posts::Discarded } else { Posts::Wait };
         if will_be_cut {
             self.end.get_or_init(|| notice.code);
         }
-        self.words.begin(namespace, notice, posts);
+        self.filter.begin(namespace, notice, posts);
         let connection = Arc::downgrade(self);
         tokio::spawn(async move {
-            sleep(LAST_WORDS).await;
+            sleep(CLOSE_DELAY).await;
             if let Some(connection) = connection.upgrade() {
-                connection.words.stop_waiting();
+                connection.filter.stop_waiting();
                 if connection.can_be_cut() && !may_stay.is_some_and(|may_stay| may_stay()) {
                     connection.cut("its login has ended");
                 }
@@ -134,13 +134,13 @@ impl Connection {
     /// comes back by itself, and asks anew.)
     pub(crate) async fn is_cut_with(&self) -> Option<&'static str> {
         let end = self.end.get()?;
-        sleep(2 * LAST_WORDS).await;
+        sleep(2 * CLOSE_DELAY).await;
         Some(end)
     }
 
     /// Whether socketioxide is at work on nothing that the client posted.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.words.is_quiet()
+        self.filter.is_quiet()
     }
 
     pub(super) fn allowance(&self) -> &Arc<Allowance> {
@@ -157,8 +157,8 @@ impl Connection {
     }
 
     /// Whether the client has said anything yet.
-    pub(super) fn has_heard(&self) -> bool {
-        self.posted.load(Ordering::Relaxed) || self.transport.has_heard()
+    pub(super) fn has_received(&self) -> bool {
+        self.posted.load(Ordering::Relaxed) || self.transport.has_received()
     }
 
     /// Whether our layer holds the host's. Otherwise a connection is closed by its client alone.
@@ -176,7 +176,7 @@ impl Connection {
     /// Closes the connection, whatever its client does. In a runtime.
     pub(crate) fn cut(&self, why: &'static str) {
         events::cut(why);
-        self.words.is_cut();
+        self.filter.is_cut();
         self.transport.cut(self.id.get().copied());
         if let Some(outer) = &self.outer {
             outer.transport.cut(outer.id.get().copied());
@@ -197,7 +197,7 @@ impl Connection {
     ) {
         let connection = Arc::downgrade(self);
         tokio::spawn(async move {
-            sleep(LAST_WORDS).await;
+            sleep(CLOSE_DELAY).await;
             if let Some(connection) = connection.upgrade()
                 && is_still_so(&connection)
             {
@@ -221,11 +221,11 @@ impl Connections {
     /// Enters what a request is about to open.
     pub(super) fn open(self: &Arc<Self>, request: &mut Parts) -> Arc<Connection> {
         let outer: Option<Arc<Connection>> = request.extensions.remove();
-        let words = outer.as_ref().map(|outer| outer.words.clone()).unwrap_or_default();
+        let filter = outer.as_ref().map(|outer| outer.filter.clone()).unwrap_or_default();
         let connection = Arc::new(Connection {
             connections: Arc::downgrade(self),
             outer,
-            words,
+            filter,
             opened: Instant::now(),
             owner: OnceLock::new(),
             end: OnceLock::new(),

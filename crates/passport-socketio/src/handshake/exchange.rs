@@ -16,8 +16,8 @@ use tokio::time::{Sleep, sleep};
 
 use super::ResponseBody;
 use super::answer::Answer;
+use super::end_filter::{EndFilter, Posts, filtered};
 use super::engine::{speaks_version_3, wants_websocket};
-use super::last_words::{LastWords, Posts, filtered};
 
 /// How often a post that waits looks whether it may go on.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -25,7 +25,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// A request of a connection that is open.
 pub(super) struct Exchange {
     kind: Kind,
-    words: Arc<LastWords>,
+    filter: Arc<EndFilter>,
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
@@ -37,7 +37,7 @@ enum Kind {
 
 impl Exchange {
     /// `None` if it is neither.
-    pub(super) fn of(request: &Parts, words: &Arc<LastWords>) -> Option<Self> {
+    pub(super) fn of(request: &Parts, filter: &Arc<EndFilter>) -> Option<Self> {
         let kind = match request.method {
             Method::POST => Kind::Post,
             Method::GET if !wants_websocket(request) => {
@@ -45,7 +45,7 @@ impl Exchange {
             }
             _ => return None,
         };
-        Some(Self { kind, words: words.clone(), waiting: None })
+        Some(Self { kind, filter: filter.clone(), waiting: None })
     }
 
     /// Lets socketioxide go on, if it may. `None` when it never may again: what is posted is lost.
@@ -58,7 +58,7 @@ impl Exchange {
             return inner(cx).map(Some);
         }
         loop {
-            match self.words.handle() {
+            match self.filter.handle() {
                 Ok(_handling) => return inner(cx).map(Some),
                 Err(Posts::Wait) => {
                     let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(LOOK_AGAIN)));
@@ -73,7 +73,7 @@ impl Exchange {
     /// Whether it has packets, of which some may not pass. If nothing had ended by now, then nothing
     /// had when they were encoded.
     pub(super) fn is_to_be_filtered<B>(&self, response: &Response<B>) -> bool {
-        self.kind != Kind::Post && self.words.is_begun() && response.status() == StatusCode::OK
+        self.kind != Kind::Post && self.filter.is_begun() && response.status() == StatusCode::OK
     }
 
     /// The answer with the packets that pass.
@@ -84,13 +84,13 @@ impl Exchange {
     where
         B: Body<Data = Bytes> + Send + 'static,
     {
-        let words = self.words.clone();
+        let filter = self.filter.clone();
         let version_3 = self.kind == Kind::Poll { version_3: true };
         Box::pin(async move {
             let (mut parts, body) = response.into_parts();
             // A client that gets no body polls again.
             let packets = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
-            let packets = filtered(&packets, &words, version_3);
+            let packets = filtered(&packets, &filter, version_3);
             parts.headers.insert(CONTENT_LENGTH, packets.len().into());
             Ok(Response::from_parts(parts, ResponseBody::ours(packets)))
         })

@@ -6,12 +6,42 @@
 pub(super) const TEXT: u8 = 1;
 pub(super) const BINARY: u8 = 2;
 
-/// Without what says how long it is, and without a mask.
-const SHORTEST_HEAD: usize = 2;
-const LONGEST_HEAD: usize = SHORTEST_HEAD + 8 + 4;
+/// Two bytes, what says how long it is, and a mask.
+const LONGEST_HEAD: usize = 2 + 8 + 4;
 
 /// What is kept of a payload: enough to know a packet by.
 const BEGINNING: usize = 8;
+
+/// The head of a frame.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Head {
+    pub(super) opcode: u8,
+    /// Of the head itself, in bytes.
+    pub(super) size: usize,
+    /// Of what follows, in bytes.
+    payload: u64,
+}
+
+impl Head {
+    /// The head that begins here, once it is complete.
+    pub(super) fn at(bytes: &[u8]) -> Option<Self> {
+        let [first, second, rest @ ..] = bytes else {
+            return None;
+        };
+        let mask = if second & 0x80 == 0 { 0 } else { 4 };
+        let (size, payload) = match second & 0x7f {
+            126 => (2 + 2 + mask, u64::from(u16::from_be_bytes(*rest.first_chunk()?))),
+            127 => (2 + 8 + mask, u64::from_be_bytes(*rest.first_chunk()?)),
+            short => (2 + mask, u64::from(short)),
+        };
+        (bytes.len() >= size).then_some(Self { opcode: first & 0x0f, size, payload })
+    }
+
+    /// The size of the whole frame. `None` for one that no memory could hold.
+    pub(super) fn whole(&self) -> Option<usize> {
+        self.size.checked_add(usize::try_from(self.payload).ok()?)
+    }
+}
 
 /// What is known of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,16 +56,18 @@ pub(super) enum Seen<'f> {
 /// Where in a frame a stream is.
 #[derive(Debug, Default)]
 pub(super) struct Frames {
-    head: Vec<u8>,
+    /// A head that has not come completely.
+    head: FirstBytes<LONGEST_HEAD>,
     /// Once the head is complete.
     payload: Option<Payload>,
 }
 
 #[derive(Debug)]
 struct Payload {
+    opcode: u8,
     left: u64,
-    beginning: Vec<u8>,
-    has_begun: bool,
+    beginning: FirstBytes<BEGINNING>,
+    was_seen: bool,
 }
 
 impl Frames {
@@ -47,12 +79,17 @@ impl Frames {
             {
                 self.head.push(*byte);
                 data = rest;
-                let Some(length) = length_of(&self.head) else {
+                let Some(head) = Head::at(self.head.bytes()) else {
                     continue;
                 };
-                see(Seen::Length(length));
-                let beginning = Vec::with_capacity(BEGINNING);
-                self.payload = Some(Payload { left: length, beginning, has_begun: false });
+                see(Seen::Length(head.payload));
+                self.head = FirstBytes::default();
+                self.payload = Some(Payload {
+                    opcode: head.opcode,
+                    left: head.payload,
+                    beginning: FirstBytes::default(),
+                    was_seen: false,
+                });
             }
             data = self.pass_payload(data, &mut see);
         }
@@ -65,38 +102,56 @@ impl Frames {
         let length = usize::try_from(payload.left).map_or(data.len(), |left| left.min(data.len()));
         let (passed, rest) = data.split_at_checked(length).unwrap_or((data, &[]));
         payload.left -= passed.len() as u64;
-        let wanted = BEGINNING - payload.beginning.len();
-        payload.beginning.extend(passed.iter().take(wanted));
-        if !payload.has_begun && (payload.left == 0 || payload.beginning.len() == BEGINNING) {
-            payload.has_begun = true;
-            let opcode = self.head.first().map_or(0, |first| first & 0x0f);
-            see(Seen::Beginning { opcode, payload: &payload.beginning });
+        passed.iter().take(BEGINNING).for_each(|byte| payload.beginning.push(*byte));
+        if !payload.was_seen && (payload.left == 0 || payload.beginning.is_full()) {
+            payload.was_seen = true;
+            let (opcode, payload) = (payload.opcode, payload.beginning.bytes());
+            see(Seen::Beginning { opcode, payload });
         }
         if payload.left == 0 {
             self.payload = None;
-            self.head.clear();
         }
         rest
     }
+
+    /// How many more bytes belong to a frame that has begun, as far as is known: 0 between frames.
+    pub(super) fn missing(&self) -> usize {
+        match &self.payload {
+            Some(payload) => usize::try_from(payload.left).unwrap_or(usize::MAX),
+            None if self.head.bytes().is_empty() => 0,
+            None => 1,
+        }
+    }
 }
 
-/// How long the payload is, once the head is complete.
-fn length_of(head: &[u8]) -> Option<u64> {
-    let [_, second, rest @ ..] = head else {
-        return None;
-    };
-    let mask = if second & 0x80 == 0 { 0 } else { 4 };
-    let (bytes, length) = match second & 0x7f {
-        126 => (2, None),
-        127 => (8, None),
-        length => (0, Some(u64::from(length))),
-    };
-    debug_assert!(head.len() <= LONGEST_HEAD);
-    if rest.len() < bytes + mask {
-        return None;
+/// The first `N` bytes of something.
+#[derive(Debug)]
+struct FirstBytes<const N: usize> {
+    bytes: [u8; N],
+    count: usize,
+}
+
+impl<const N: usize> FirstBytes<N> {
+    fn push(&mut self, byte: u8) {
+        if let Some(next) = self.bytes.get_mut(self.count) {
+            *next = byte;
+            self.count += 1;
+        }
     }
-    let written = || rest.iter().take(bytes).fold(0, |length, byte| length << 8 | u64::from(*byte));
-    Some(length.unwrap_or_else(written))
+
+    fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.count).unwrap_or_default()
+    }
+
+    fn is_full(&self) -> bool {
+        self.count == N
+    }
+}
+
+impl<const N: usize> Default for FirstBytes<N> {
+    fn default() -> Self {
+        Self { bytes: [0; N], count: 0 }
+    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use super::Connection;
 use super::HandshakeContext;
 use crate::authorizer::fresh_for;
-use crate::live::Begun;
+use crate::live::OngoingHandshake;
 use crate::lookup::LookedUp;
 use crate::model::Session;
 
@@ -22,22 +22,22 @@ const CONNECT: Duration = Duration::from_secs(60);
 pub(crate) struct Handover<U> {
     context: Arc<HandshakeContext<U>>,
     connection: Arc<Connection>,
-    left: Arc<Mutex<Left<U>>>,
+    left: Arc<Mutex<HandedOver<U>>>,
     /// Of another authorizer with the same type of user, whose layer is further out.
     outer: Option<Arc<Self>>,
 }
 
 /// What is left of a lookup.
-pub(crate) enum Left<U> {
-    Fresh(Begun<U>, Box<LookedUp<U>>),
+pub(crate) enum HandedOver<U> {
+    Fresh(OngoingHandshake<U>, Box<LookedUp<U>>),
     /// Nobody came for it in time. It is known that it was made, and for a while that the handshake
     /// has begun.
-    Stale(Option<Begun<U>>),
+    Stale(Option<OngoingHandshake<U>>),
     /// There was none, or somebody came.
     Nothing,
 }
 
-impl<U> Left<U> {
+impl<U> HandedOver<U> {
     /// Time has passed, and nobody has come.
     fn age(&mut self) {
         *self = match std::mem::replace(self, Self::Nothing) {
@@ -48,7 +48,7 @@ impl<U> Left<U> {
     }
 }
 
-fn lock<U>(left: &Mutex<Left<U>>) -> MutexGuard<'_, Left<U>> {
+fn lock<U>(left: &Mutex<HandedOver<U>>) -> MutexGuard<'_, HandedOver<U>> {
     left.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -58,17 +58,20 @@ impl<U: Send + Sync + 'static> Handover<U> {
         request: &mut Parts,
         context: &Arc<HandshakeContext<U>>,
         connection: Arc<Connection>,
-        handshake: Begun<U>,
+        handshake: OngoingHandshake<U>,
         found: LookedUp<U>,
     ) {
-        let left = Arc::new(Mutex::new(Left::Fresh(handshake, Box::new(found))));
+        if let Ok((identity, _)) = &found.outcome {
+            bind(&connection, context, identity.session());
+        }
+        let left = Arc::new(Mutex::new(HandedOver::Fresh(handshake, Box::new(found))));
         let forgotten = Arc::downgrade(&left);
         let fresh_for = fresh_for(context.lookup.live().settings().max_stale);
         let forget = tokio::spawn(async move {
             for after in [fresh_for, CONNECT] {
                 sleep(after).await;
                 match forgotten.upgrade() {
-                    Some(left) if !matches!(*lock(&left), Left::Nothing) => lock(&left).age(),
+                    Some(left) if !matches!(*lock(&left), HandedOver::Nothing) => lock(&left).age(),
                     _ => return,
                 }
             }
@@ -80,14 +83,14 @@ impl<U: Send + Sync + 'static> Handover<U> {
 
     /// Takes what the layer of this authorizer left. A CONNECT that comes later on the same connection finds
     /// nothing, and asks the store.
-    pub(crate) fn take(request: &Parts, context: &Arc<HandshakeContext<U>>) -> Left<U> {
+    pub(crate) fn take(request: &Parts, context: &Arc<HandshakeContext<U>>) -> HandedOver<U> {
         let Some(handover) = Self::of(request, context) else {
-            return Left::Nothing;
+            return HandedOver::Nothing;
         };
         let max_stale = context.lookup.live().settings().max_stale;
-        match std::mem::replace(&mut *lock(&handover.left), Left::Nothing) {
-            Left::Fresh(handshake, found) if !found.age.serves_connect(max_stale) => {
-                Left::Stale(Some(handshake))
+        match std::mem::replace(&mut *lock(&handover.left), HandedOver::Nothing) {
+            HandedOver::Fresh(handshake, found) if !found.age.serves_connect(max_stale) => {
+                HandedOver::Stale(Some(handshake))
             }
             left => left,
         }
@@ -101,7 +104,7 @@ impl<U: Send + Sync + 'static> Handover<U> {
     /// Somebody was let in with this session: from now on the connection is theirs.
     pub(crate) fn bind(request: &Parts, context: &Arc<HandshakeContext<U>>, session: &Session) {
         if let Some(handover) = Self::of(request, context) {
-            handover.connection.bind(context.lookup.decider().owner(session));
+            bind(&handover.connection, context, session);
         }
     }
 
@@ -110,6 +113,14 @@ impl<U: Send + Sync + 'static> Handover<U> {
         let mut all = iter::successors(innermost, |handover| handover.outer.as_deref());
         all.find(|handover| Arc::ptr_eq(&handover.context, context))
     }
+}
+
+/// The only place where a connection gets its owner: the first session that is found for it.
+fn bind<U>(connection: &Connection, context: &HandshakeContext<U>, session: &Session)
+where
+    U: Send + Sync + 'static,
+{
+    connection.bind(context.lookup.decider().owner(session));
 }
 
 impl<U> Clone for Handover<U> {

@@ -24,7 +24,7 @@ use super::exchange::Exchange;
 use super::future::State;
 use super::handover::Handover;
 use super::{HandshakeContext, HandshakeSettings, ResponseBody, ResponseFuture};
-use crate::authorizer::{CookieContext, NotOwner};
+use crate::authorizer::{CookieContext, NotOwner, Provenance};
 use crate::model::Failure;
 use crate::observe::{Subject, events};
 
@@ -87,8 +87,8 @@ where
         let deadline = Deadline::of(&parts);
         let origins = &self.context.lookup.decider().origins;
         let others_are_allowed = !origins.allowed.are_none();
-        let cors = match origins.check(&parts) {
-            Ok(from) => Cors::of(&parts, from.is_cross_origin(), others_are_allowed),
+        let (provenance, cors) = match origins.check(&parts) {
+            Ok(from) => (from, Cors::of(&parts, from.is_cross_origin(), others_are_allowed)),
             Err(failure) => {
                 let answer = Some(self.refuse(&parts, &failure));
                 let cors = Cors::of(&parts, false, others_are_allowed);
@@ -104,10 +104,10 @@ where
             let answer = Some(self.refuse(&parts, &limited.into()));
             State::Answered { answer }
         } else if opens_connection(&parts) {
-            let opening = self.open(parts, body);
+            let opening = self.open(parts, provenance, body);
             State::Opening { opening }
         } else {
-            match self.go_on(&mut parts) {
+            match self.go_on(&mut parts, provenance) {
                 Err(stranger) => {
                     let subject = Subject::at_layer(&parts).with_session(stranger.session);
                     self.context.lookup.observer().refused(&subject, &stranger.failure);
@@ -132,6 +132,7 @@ impl<S: Clone, U: Send + Sync + 'static> AuthService<S, U> {
     fn open<ReqBody, ResBody>(
         &mut self,
         mut parts: Parts,
+        provenance: Provenance,
         body: ReqBody,
     ) -> BoxFuture<'static, Result<Answer<ResBody>, S::Error>>
     where
@@ -149,7 +150,8 @@ impl<S: Clone, U: Send + Sync + 'static> AuthService<S, U> {
         Box::pin(async move {
             let lookup = &context.lookup;
             let handshake = lookup.live().registry().begin_handshake();
-            let found = lookup.first(&parts).instrument(events::handshake_span()).await;
+            let found =
+                lookup.first(&parts, Some(provenance)).instrument(events::handshake_span()).await;
             if let Err(failure) = &found.outcome
                 && context.settings.answers_at_http(failure)
                 && !lookup.decider().verdict(failure).makes_guest(failure)
@@ -157,9 +159,6 @@ impl<S: Clone, U: Send + Sync + 'static> AuthService<S, U> {
                 let subject = Subject::at_layer(&parts).with_session(found.session);
                 lookup.observer().refused(&subject, failure);
                 return Ok(refusal(failure));
-            }
-            if let Ok((identity, _)) = &found.outcome {
-                connection.bind(lookup.decider().owner(identity.session()));
             }
             let opening = Opening { connections, connection: Arc::downgrade(&connection) };
             Handover::leave(&mut parts, &context, connection, handshake, found);
@@ -169,11 +168,15 @@ impl<S: Clone, U: Send + Sync + 'static> AuthService<S, U> {
     }
 
     /// A later request of a connection is let through if it is the owner's.
-    fn go_on(&self, request: &mut Parts) -> Result<Option<Exchange>, Box<NotOwner>> {
+    fn go_on(
+        &self,
+        request: &mut Parts,
+        provenance: Provenance,
+    ) -> Result<Option<Exchange>, Box<NotOwner>> {
         let mut exchange = None;
         if let Some(connection) = self.connections.find(request) {
             if let Some(owner) = connection.owner() {
-                self.context.lookup.decider().check_owner(owner, request)?;
+                self.context.lookup.decider().check_owner(owner, request, provenance)?;
             }
             if says_something(request) {
                 connection.has_posted();

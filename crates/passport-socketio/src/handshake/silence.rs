@@ -14,7 +14,7 @@ pub(super) fn watch(connection: &Arc<Connection>, within: Duration) {
         sleep(within).await;
         if let Some(connection) = weak.upgrade()
             && !connection.connects().is_begun()
-            && !connection.has_heard()
+            && !connection.has_received()
         {
             connection.cut("it never said anything");
         }

@@ -6,8 +6,8 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
+use super::cuttable::CutSwitch;
 use super::engine::EngineId;
-use super::killable::Switch;
 
 /// Sends a connection that polls its client's goodbye. `true` for Engine.IO 3.
 pub(super) type ClosePolling = Arc<dyn Fn(EngineId, bool) + Send + Sync>;
@@ -17,7 +17,7 @@ pub(super) type ClosePolling = Arc<dyn Fn(EngineId, bool) + Send + Sync>;
 pub(super) struct Transport {
     polling: OnceLock<(ClosePolling, bool)>,
     /// More than one while somebody tries to upgrade twice.
-    websockets: Mutex<Vec<Weak<Switch>>>,
+    websockets: Mutex<Vec<Weak<CutSwitch>>>,
 }
 
 impl Transport {
@@ -25,7 +25,7 @@ impl Transport {
         self.polling.get_or_init(|| (close.clone(), version_3));
     }
 
-    pub(super) fn has_websocket(&self, switch: &Arc<Switch>) {
+    pub(super) fn has_websocket(&self, switch: &Arc<CutSwitch>) {
         let mut websockets = self.websockets.lock().unwrap_or_else(PoisonError::into_inner);
         websockets.retain(|other| other.strong_count() > 0);
         websockets.push(Arc::downgrade(switch));
@@ -36,8 +36,8 @@ impl Transport {
     }
 
     /// Whether a WebSocket's client has said anything.
-    pub(super) fn has_heard(&self) -> bool {
-        self.websockets().iter().any(|switch| switch.has_heard())
+    pub(super) fn has_received(&self) -> bool {
+        self.websockets().iter().any(|switch| switch.has_received())
     }
 
     /// In a runtime.
@@ -55,7 +55,7 @@ impl Transport {
         }
     }
 
-    fn websockets(&self) -> Vec<Arc<Switch>> {
+    fn websockets(&self) -> Vec<Arc<CutSwitch>> {
         let websockets = self.websockets.lock().unwrap_or_else(PoisonError::into_inner);
         websockets.iter().filter_map(Weak::upgrade).collect()
     }

@@ -26,11 +26,13 @@ use tokio::time::timeout;
 use tower_service::Service;
 
 use super::HandshakeSettings;
-use super::bounded::Bounded;
-use super::bounded_body::{BoundedBody, Watched, WatchedBody};
+use super::bounded::BoundedStream;
+use super::bounded_body::BoundedBody;
 use super::connection::Connection;
+use super::cuttable::{CutSwitch, CuttableStream};
 use super::engine::{EngineId, is_for_engine, speaks_version_3, wants_websocket};
-use super::killable::{Killable, Switch};
+use super::first_frame::FirstFrame;
+use super::packet::payload_admits;
 use super::silence;
 use super::transport::ClosePolling;
 
@@ -38,13 +40,13 @@ use super::transport::ClosePolling;
 const CLOSING: Duration = Duration::from_secs(5);
 
 /// A WebSocket's stream, as the host is given it.
-type Stream = Killable<Bounded<TokioIo<Upgraded>>>;
+type Stream = CuttableStream<BoundedStream<TokioIo<Upgraded>>>;
 
 /// A client's body, or one of ours.
 type RequestBody<B> = Either<BoundedBody<B>, Full<Bytes>>;
 
 /// The host's answer, or the app's.
-type AnyResponse<HostBody, AppBody> = Response<Either<WatchedBody<HostBody>, AppBody>>;
+type AnyResponse<HostBody, AppBody> = Response<Either<FirstFrame<HostBody>, AppBody>>;
 
 /// The service between ours and the host's, and the app's beside it. Made by
 /// [`OverLayer`](super::OverLayer).
@@ -116,8 +118,7 @@ where
         let allowance = connection.as_ref().map(|it| it.allowance().clone()).unwrap_or_default();
         let allowance = Some(allowance).filter(|allowance| !allowance.is_admitted());
         let version_3 = speaks_version_3(&parts);
-        let watched = allowance.clone().filter(|_| !websocket);
-        let watched = watched.map(|allowance| Watched { allowance, version_3 });
+        let polled = allowance.clone().filter(|_| !websocket);
         let upgrade = connection
             .filter(|_| websocket)
             .and_then(|connection| Some((connection, parts.extensions.remove::<OnUpgrade>()?)));
@@ -135,7 +136,14 @@ where
             {
                 tokio::spawn(hand_over(host, upgrade, kept, connection));
             }
-            Ok(answer.map(|body| Either::Left(WatchedBody::new(body, watched))))
+            let look = polled.map(|allowance| {
+                move |payload: &[u8]| {
+                    if payload_admits(payload, version_3) {
+                        allowance.admitted();
+                    }
+                }
+            });
+            Ok(answer.map(|body| Either::Left(FirstFrame::new(body, look))))
         }))
     }
 }
@@ -148,12 +156,13 @@ where
     let Ok(stream) = upgrade.await else {
         return;
     };
-    let switch = Arc::new(Switch::default());
+    let switch = Arc::new(CutSwitch::default());
     connection.transport().has_websocket(&switch);
-    let stream = Bounded::new(TokioIo::new(stream), connection.allowance().clone(), switch.clone());
-    let words = connection.words().clone();
+    let stream =
+        BoundedStream::new(TokioIo::new(stream), connection.allowance().clone(), switch.clone());
+    let filter = connection.filter().clone();
     let ends = Box::new(UpgradeEnds::of(&connection));
-    let stream = Killable::new(stream, switch, words, Some(ends));
+    let stream = CuttableStream::new(stream, switch, filter, Some(ends));
     drop(connection);
     // It has said yes to this request before.
     let _ = host.call((stream, Request::from_parts(kept, ()))).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::authorizer::Decider;
+use crate::authorizer::StoreAccess;
 use crate::model::Session;
 use crate::observe::Observer;
 
@@ -17,15 +17,11 @@ pub(crate) struct Toucher {
 }
 
 impl Toucher {
-    pub(crate) fn new<U: Send + Sync + 'static>(
-        decider: Arc<Decider<U>>,
-        every: Duration,
-        observer: Observer,
-    ) -> Self {
+    pub(super) fn new(store: StoreAccess, every: Duration, observer: Observer) -> Self {
         let touch = move |session: Session, life: Duration| {
-            let (decider, observer) = (decider.clone(), observer.clone());
+            let (store, observer) = (store.clone(), observer.clone());
             tokio::spawn(async move {
-                if let Err(error) = decider.touch(session.id(), life).await {
+                if let Err(error) = store.touch(session.id(), life).await {
                     observer.not_touched(session.id(), &error);
                 }
             });

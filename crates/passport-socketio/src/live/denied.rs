@@ -8,16 +8,16 @@ use express_session::{SessionId, SidHash};
 use tokio::time::Instant;
 
 use super::Registry;
-use super::begun::UnderWay;
+use super::handshakes::OngoingHandshakes;
 use super::registry::State;
 use crate::model::UserKey;
 
 #[derive(Default)]
 pub(super) struct Denied {
     /// Until when; `None` for as long as this process lives.
-    sessions: Ageing<SidHash, Option<Instant>>,
+    sessions: ForgettingMap<SidHash, Option<Instant>>,
     /// Whose handshakes that began before are refused.
-    users: Moments,
+    users: UserChanges,
 }
 
 impl Denied {
@@ -38,25 +38,25 @@ impl Denied {
 /// When something was done about a user, in the registry's numbers. Remembered for as long as a
 /// handshake that began before is under way.
 #[derive(Default)]
-pub(super) struct Moments(Ageing<UserKey, u64>);
+pub(super) struct UserChanges(ForgettingMap<UserKey, u64>);
 
-impl Moments {
+impl UserChanges {
     pub(super) fn is_after(&self, user: &UserKey, number: u64) -> bool {
         self.0.map.get(user).is_some_and(|moment| number < *moment)
     }
 
-    fn is_now(&mut self, user: &UserKey, now: u64, under_way: &UnderWay) {
-        self.0.insert(user.clone(), now, |moment| under_way.began_before(*moment));
+    fn is_now(&mut self, user: &UserKey, now: u64, ongoing: &OngoingHandshakes) {
+        self.0.insert(user.clone(), now, |moment| ongoing.began_before(*moment));
     }
 }
 
 /// A map that forgets what is old, whenever it has doubled.
-struct Ageing<K, V> {
+struct ForgettingMap<K, V> {
     map: HashMap<K, V>,
     full: usize,
 }
 
-impl<K: Eq + Hash, V> Ageing<K, V> {
+impl<K: Eq + Hash, V> ForgettingMap<K, V> {
     fn insert(&mut self, key: K, value: V, is_young: impl Fn(&V) -> bool) {
         if self.map.len() >= self.full {
             self.map.retain(|_, value| is_young(value));
@@ -66,7 +66,7 @@ impl<K: Eq + Hash, V> Ageing<K, V> {
     }
 }
 
-impl<K, V> Default for Ageing<K, V> {
+impl<K, V> Default for ForgettingMap<K, V> {
     fn default() -> Self {
         Self { map: HashMap::new(), full: 0 }
     }
@@ -94,16 +94,16 @@ impl<U> Registry<U> {
     pub(crate) fn deny_handshakes_of(&self, user: &UserKey) {
         let mut state = self.state();
         let now = state.take_number();
-        let State { denied, under_way, .. } = &mut *state;
-        denied.users.is_now(user, now, under_way);
+        let State { denied, ongoing, .. } = &mut *state;
+        denied.users.is_now(user, now, ongoing);
     }
 
     /// Lets the user's handshakes that are under way load them once more.
     pub(crate) fn renew_handshakes_of(&self, user: &UserKey) {
         let mut state = self.state();
         let now = state.take_number();
-        let State { refreshed, under_way, .. } = &mut *state;
-        refreshed.is_now(user, now, under_way);
+        let State { refreshed, ongoing, .. } = &mut *state;
+        refreshed.is_now(user, now, ongoing);
     }
 
     /// Of how many users it is remembered that they were revoked.

@@ -26,10 +26,10 @@ pub(super) struct Grace {
 
 impl<U> Registry<U> {
     /// The store answers nothing at all, for as long as this lives.
-    pub(super) fn store_is_away(&self) -> Away<'_, U> {
+    pub(super) fn store_is_away(&self) -> StoreAway<'_, U> {
         self.state().is_away = true;
         self.asked.notify_one();
-        Away(self)
+        StoreAway(self)
     }
 
     /// Ends the sockets whose grace is over. How many they were, and when the next grace is, of those
@@ -47,9 +47,9 @@ impl<U> Registry<U> {
 
 /// While the store is away. Made by [`Registry::store_is_away`].
 #[must_use]
-pub(super) struct Away<'r, U>(&'r Registry<U>);
+pub(super) struct StoreAway<'r, U>(&'r Registry<U>);
 
-impl<U> Drop for Away<'_, U> {
+impl<U> Drop for StoreAway<'_, U> {
     fn drop(&mut self) {
         self.0.state().is_away = false;
     }

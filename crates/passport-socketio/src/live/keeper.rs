@@ -27,7 +27,7 @@ use super::grace::Grace;
 use super::schedule::{Due, Finding};
 use super::slots::Manner;
 use super::{LiveSettings, Registry};
-use crate::authorizer::{Decider, NoTrace, Unread};
+use crate::authorizer::{Decider, NoLogin, NoTrace};
 use crate::model::{AuthorizeError, EndReason};
 use crate::mutant::Mutant;
 use crate::observe::{Observer, Promise, events};
@@ -96,7 +96,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
 
     /// When a session is looked at again about which the store was asked at `asked`, and which will be
     /// over at `ends`.
-    pub(crate) fn next_look(&self, asked: Instant, ends: Option<Instant>) -> Instant {
+    pub(crate) fn next_check(&self, asked: Instant, ends: Option<Instant>) -> Instant {
         let now = Instant::now();
         let asked = if Mutant::OldAnswers.is_here() { now } else { asked };
         // Spread, so that sessions which came together do not stay together.
@@ -136,11 +136,11 @@ impl<U: Send + Sync + 'static> Keeper<U> {
                 Some(looked) = batches.next() => looked,
                 Some(looked) = alone.next() => looked,
                 due = self.due(Manner::InBatches, BATCH), if batches.len() < IN_FLIGHT => {
-                    batches.push(self.look_at(due));
+                    batches.push(self.check_batch(due));
                     Ok(())
                 }
                 due = self.due(Manner::Alone, places), if places > 0 => {
-                    alone.extend(due.into_iter().map(|due| self.look_at_one(due)));
+                    alone.extend(due.into_iter().map(|due| self.check_one(due)));
                     Ok(())
                 }
             };
@@ -155,8 +155,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
 
     /// Ends the sockets that the store has not said anything about for too long.
     async fn end_overdue(&self) {
-        let grace =
-            Grace { socket: self.settings.grace, question: self.decider.limits.store_timeout };
+        let grace = Grace { socket: self.settings.grace, question: self.decider.store.timeout() };
         let mut is_told = false;
         loop {
             let asked = self.registry.asked.notified();
@@ -196,17 +195,17 @@ impl<U: Send + Sync + 'static> Keeper<U> {
     }
 
     /// Looks at these sessions. The error is that of a store that is away.
-    async fn look_at(&self, due: Vec<Due>) -> Result<(), AuthorizeError> {
+    async fn check_batch(&self, due: Vec<Due>) -> Result<(), AuthorizeError> {
         self.registry.tell_tally();
         self.reap(&due);
-        if self.decider.store.is_none() {
+        if !self.decider.store.is_there() {
             for due in &due {
                 self.settle_carried(due);
             }
             return Ok(());
         }
         let sids: Vec<_> = due.iter().map(|due| due.sid.clone()).collect();
-        if let Ok(stored) = self.decider.ask_store_for(&sids).await {
+        if let Ok(stored) = self.decider.store.load_many(&sids).await {
             for (due, stored) in due.iter().zip(stored) {
                 self.settle(due, stored.as_ref());
             }
@@ -219,14 +218,14 @@ impl<U: Send + Sync + 'static> Keeper<U> {
     }
 
     /// Looks at a session that the store may have no answer about, although it answers otherwise.
-    async fn look_at_one(&self, due: Due) -> Result<(), AuthorizeError> {
+    async fn check_one(&self, due: Due) -> Result<(), AuthorizeError> {
         self.reap(slice::from_ref(&due));
-        if let Ok(stored) = self.decider.ask_store(&due.sid).await {
+        if let Ok(stored) = self.decider.store.load(&due.sid).await {
             self.settle(&due, stored.as_ref());
         } else {
             self.probe().await?;
             let now = Instant::now();
-            let soon = self.next_look(now, Some(now + PROBE.1));
+            let soon = self.next_check(now, Some(now + PROBE.1));
             let unclear = Finding::Unclear(EndReason::StoreUnavailable);
             self.registry.settle(&due, &unclear, soon);
         }
@@ -243,7 +242,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
 
     /// Whether the store answers at all. Any answer will do.
     async fn probe(&self) -> Result<(), AuthorizeError> {
-        self.decider.ask_store(&SessionId::new("passport-socketio")).await.map(|_answer| ())
+        self.decider.store.load(&SessionId::new("passport-socketio")).await.map(|_answer| ())
     }
 
     /// The cookie carries the session: there is nobody to ask, and only time ends it. The app may
@@ -264,10 +263,10 @@ impl<U: Send + Sync + 'static> Keeper<U> {
     fn settle(&self, due: &Due, stored: Option<&StoredSession>) {
         let finding = match self.decider.read(due.sid.clone(), stored, &mut NoTrace) {
             Ok((session, _)) => Finding::Stands(session),
-            Err(Unread::NotFound) => Finding::Gone,
-            Err(Unread::Expired { .. }) => Finding::Over(EndReason::Expired),
-            Err(Unread::NotLoggedIn(_)) => Finding::Over(EndReason::LoggedOut),
-            Err(Unread::Unclear(error)) => {
+            Err(NoLogin::NotFound) => Finding::Gone,
+            Err(NoLogin::Expired { .. }) => Finding::Over(EndReason::Expired),
+            Err(NoLogin::NotLoggedIn(_)) => Finding::Over(EndReason::LoggedOut),
+            Err(NoLogin::Unclear(error)) => {
                 self.observer.unreadable(&due.sid, &error);
                 Finding::Unclear(EndReason::CouldNotTell)
             }
@@ -280,7 +279,7 @@ impl<U: Send + Sync + 'static> Keeper<U> {
     }
 
     fn settle_as(&self, due: &Due, finding: &Finding, ends: Option<Instant>) {
-        let again = self.next_look(due.taken, ends);
+        let again = self.next_check(due.taken, ends);
         if let Some(known_since) = self.registry.settle(due, finding, again) {
             self.promise().was_looked_up(known_since);
         }

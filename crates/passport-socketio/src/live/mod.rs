@@ -8,12 +8,12 @@
 //! This module knows neither socketioxide nor HTTP: a socket is whatever implements [`SocketHandle`].
 
 mod activity;
-mod begun;
 #[cfg(feature = "redis")]
 mod cut_off;
 mod denied;
 mod feeds;
 mod grace;
+mod handshakes;
 mod keeper;
 mod registration;
 mod registry;
@@ -26,7 +26,7 @@ mod socket;
 pub use crate::model::{EndReason, Ended};
 pub use settings::OverLimit;
 
-pub(crate) use begun::Begun;
+pub(crate) use handshakes::OngoingHandshake;
 pub(crate) use registration::{Membership, NotEntered, Registration};
 pub(crate) use registry::{Registry, end_all};
 pub(crate) use sessions::LiveSessions;

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::registry::{Entry, Registry, State, end_all};
-use super::{Begun, LiveSocket, OverLimit, SocketEnd};
+use super::{LiveSocket, OngoingHandshake, OverLimit, SocketEnd};
 use crate::model::{EndReason, SocketId};
 
 impl<U> Registry<U> {
@@ -79,7 +79,7 @@ impl<U> Registration<U> {
     /// `due`. All checks and the entry are one act, so that of many at once no more come in than may.
     pub(crate) fn activate(
         &self,
-        handshake: &Begun<U>,
+        handshake: &OngoingHandshake<U>,
         socket: LiveSocket<U>,
         due: Instant,
         limit: Option<(usize, OverLimit)>,

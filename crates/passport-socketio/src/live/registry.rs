@@ -12,8 +12,8 @@ use express_session::{SessionId, SidHash};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::begun::UnderWay;
-use super::denied::{Denied, Moments};
+use super::denied::{Denied, UserChanges};
+use super::handshakes::OngoingHandshakes;
 use super::slots::{Schedule, Slot};
 use super::{EndBegun, LiveSocket, SocketEnd};
 use crate::authorizer::Loads;
@@ -37,7 +37,7 @@ pub(super) struct State<U> {
     /// For feeds that tell hashes.
     pub(super) hashes: HashMap<SidHash, SessionId>,
     next_number: u64,
-    pub(super) under_way: UnderWay,
+    pub(super) ongoing: OngoingHandshakes,
     pub(super) schedule: Schedule,
     /// Sessions about which the store was asked and has not answered.
     pub(super) unanswered: HashSet<SessionId>,
@@ -47,7 +47,7 @@ pub(super) struct State<U> {
     pub(super) cut_off: usize,
     pub(super) denied: Denied,
     /// Whose handshakes that began before know the user as they were.
-    pub(super) refreshed: Moments,
+    pub(super) refreshed: UserChanges,
     /// Who is shown in metrics.
     pub(super) tally: Tally,
 }
@@ -80,13 +80,13 @@ impl<U> Registry<U> {
             users: HashMap::new(),
             hashes: HashMap::new(),
             next_number: 0,
-            under_way: UnderWay::default(),
+            ongoing: OngoingHandshakes::default(),
             schedule: Schedule::default(),
             unanswered: HashSet::new(),
             is_away: false,
             cut_off: 0,
             denied: Denied::default(),
-            refreshed: Moments::default(),
+            refreshed: UserChanges::default(),
             tally: Tally::default(),
         };
         Arc::new(Self {

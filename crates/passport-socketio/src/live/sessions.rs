@@ -27,7 +27,7 @@ impl<U: Send + Sync + 'static> LiveSessions<U> {
         observer: Observer,
     ) -> Self {
         let registry = Registry::new(decider.loads.clone());
-        let toucher = |every| Toucher::new(decider.clone(), every, observer.clone());
+        let toucher = |every| Toucher::new(decider.store.clone(), every, observer.clone());
         let toucher = settings.touch_every.map(toucher);
         let keeper =
             Keeper::new(decider.clone(), registry.clone(), settings, watches, observer.clone());

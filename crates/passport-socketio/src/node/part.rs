@@ -8,7 +8,7 @@ use socketioxide::extract::SocketRef;
 
 use crate::Authorizer;
 use crate::model::{EndReason, PeerAddr, aliases};
-use crate::socketio::LiveUserOf;
+use crate::socketio::SocketLogins;
 
 /// One authorizer, without the types of its users and of the server's adapter.
 pub(super) trait Part: Send + Sync {
@@ -37,7 +37,7 @@ impl<U: Send + Sync + 'static, A: Adapter> Served<U, A> {
     }
 
     fn evict_one(socket: &SocketRef<A>) -> bool {
-        match LiveUserOf::<U>::find(socket) {
+        match SocketLogins::<U>::find(socket) {
             Some(logins) => {
                 logins.end(EndReason::Evicted);
                 true
@@ -51,7 +51,7 @@ impl<U: Send + Sync + 'static, A: Adapter> Part for Served<U, A> {
     fn may_receive(&self, socket: SocketAddress<'_>) -> bool {
         // A guest has no login that could have ended.
         self.socket(socket).is_some_and(|socket| {
-            LiveUserOf::<U>::find(&socket).is_none_or(|logins| !logins.has_ended())
+            SocketLogins::<U>::find(&socket).is_none_or(|logins| !logins.has_ended())
         })
     }
 
@@ -65,7 +65,7 @@ impl<U: Send + Sync + 'static, A: Adapter> Part for Served<U, A> {
 
     fn describe(&self, socket: SocketAddress<'_>) -> Option<Description> {
         let socket = self.socket(socket)?;
-        let identity = LiveUserOf::<U>::find(&socket)?.identity();
+        let identity = SocketLogins::<U>::find(&socket)?.identity();
         // Named again, so that their aliases are known when its rooms are told.
         self.auth.user_room(identity.user_key());
         self.auth.session_room(identity.session().id());

@@ -53,7 +53,7 @@ where
     // Refused before its sockets are closed: a socket that comes in between would not be found again.
     registry.deny_session(sid, None);
     let sockets = registry.end_session(sid, EndReason::Revoked);
-    let destroyed = lookup.decider().destroy(sid).await;
+    let destroyed = lookup.decider().store.destroy(sid).await;
     if destroyed.is_ok() {
         registry.deny_session(sid, Some(after_late_writers()));
     }

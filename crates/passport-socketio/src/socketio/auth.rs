@@ -8,7 +8,7 @@ use socketioxide::adapter::Adapter;
 use socketioxide::handler::{FromConnectParts, FromMessageParts, Value};
 use socketioxide::socket::Socket;
 
-use super::logins::{LiveUserOf, Logins};
+use super::logins::{Logins, SocketLogins};
 use crate::model::{Identity, Session, UserKey};
 
 /// The user behind the socket. Derefs to your user.
@@ -85,7 +85,7 @@ pub struct NotAuthorized;
 fn extract<A: Adapter, U: Send + Sync + 'static>(
     socket: &Socket<A>,
 ) -> Result<Auth<U>, NotAuthorized> {
-    let logins = LiveUserOf::find(socket).ok_or(NotAuthorized)?;
+    let logins = SocketLogins::find(socket).ok_or(NotAuthorized)?;
     let identity = logins.identity();
     // The flag last: what was read before it is then of a login that still stood.
     if logins.has_ended() { Err(NotAuthorized) } else { Ok(Auth { logins, identity }) }

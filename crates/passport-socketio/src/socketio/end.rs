@@ -6,7 +6,7 @@
 //!    client is invited back, the cut takes the disconnect's place, half a second later.
 //!
 //! Where our layer holds the transports, nothing of the namespace is written behind that, whatever a
-//! handler does that still runs (`handshake/last_words`).
+//! handler does that still runs (`handshake/end_filter`).
 //!
 //! Where our layer can close the connection, it does so half a second later, also of a client that
 //! does not read; unless the user is only rejected, and stays in another namespace. (After a lost

@@ -5,7 +5,7 @@ use socketioxide::adapter::Adapter;
 use socketioxide::extract::SocketRef;
 use socketioxide::operators::BroadcastOperators;
 
-use super::logins::LiveUserOf;
+use super::logins::SocketLogins;
 
 /// The sockets whose user `filter` accepts: on this node, over all namespaces, without guests.
 ///
@@ -35,7 +35,7 @@ where
     namespaces
         .flat_map(BroadcastOperators::sockets)
         .filter(|socket| {
-            LiveUserOf::<U>::find(socket)
+            SocketLogins::<U>::find(socket)
                 .is_some_and(|logins| logins.is_live() && filter(logins.identity().user()))
         })
         .collect()

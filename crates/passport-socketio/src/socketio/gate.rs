@@ -24,16 +24,16 @@ use socketioxide::socket::Socket;
 use tokio::time::{Instant, sleep};
 use tracing::Instrument as _;
 
-use super::again::Again;
 use super::claim::Claim;
 use super::context::GateContext;
 use super::end::WeakSocket;
-use super::logins::LiveUserOf;
+use super::logins::SocketLogins;
 use super::refused::{after_connect, before_connect};
+use super::retries::Retries;
 use super::session::SocketSession;
 use crate::authorizer::AnswerAge;
-use crate::handshake::{Connection, Handover, Left};
-use crate::live::{Begun, LiveSocket, NotEntered, Registration, SocketEnd};
+use crate::handshake::{Connection, HandedOver, Handover};
+use crate::live::{LiveSocket, NotEntered, OngoingHandshake, Registration, SocketEnd};
 use crate::lookup::{LookedUp, SessionLookup};
 use crate::model::{Answer, AuthorizeError, Denial, EndReason, Failure, Identity, Session};
 use crate::mutant::Mutant;
@@ -111,7 +111,7 @@ impl<U: Send + Sync + 'static> Gate<U> {
     async fn admit_claimed<A: Adapter>(
         &self,
         socket: &Arc<Socket<A>>,
-        handshake: Begun<U>,
+        handshake: OngoingHandshake<U>,
     ) -> Result<(), Cow<'static, str>> {
         let Ok(io) = SocketIo::from_connect_parts(socket, &None);
         let claim = Claim::on(&io, &self.context.scope).map_err(|error| {
@@ -129,7 +129,7 @@ impl<U: Send + Sync + 'static> Gate<U> {
     async fn admit<A: Adapter>(
         &self,
         socket: &Arc<Socket<A>>,
-        handshake: Begun<U>,
+        handshake: OngoingHandshake<U>,
     ) -> Result<(), Cow<'static, str>> {
         let request = socket.req_parts();
         let mut subject = Subject::of_socket(request, socket.ns(), socket.id.into());
@@ -140,15 +140,16 @@ impl<U: Send + Sync + 'static> Gate<U> {
             return self.refuse(socket, &subject, limited.into());
         }
         let (handshake, mut found) = match Handover::take(request, &self.context.handshake) {
-            Left::Fresh(handshake, found) => (handshake, *found),
+            HandedOver::Fresh(handshake, found) => (handshake, *found),
             // It was counted.
-            Left::Stale(begun) => {
+            HandedOver::Stale(begun) => {
                 let found = self.look_up_in_a_crowd(request).await;
                 (self.begun(begun.unwrap_or(handshake)), found)
             }
-            Left::Nothing => (handshake, self.lookup().first(request).await),
+            HandedOver::Nothing => (handshake, self.lookup().first(request, None).await),
         };
-        let (mut before, mut again) = (None::<(Identity<U>, Registration<U>)>, Again::default());
+        let (mut before, mut retries) =
+            (None::<(Identity<U>, Registration<U>)>, Retries::default());
         loop {
             if let Some(session) = &found.session {
                 events::located(session);
@@ -183,7 +184,7 @@ impl<U: Send + Sync + 'static> Gate<U> {
             } else {
                 self.enter(socket, &subject, &identity, age, &handshake, &registration)
             };
-            let is_worth_it = again.is_worth_it(&entered);
+            let may_go_on = retries.may_go_on(&entered);
             let error;
             (before, error) = match entered {
                 Ok(entered) => return entered,
@@ -204,7 +205,7 @@ impl<U: Send + Sync + 'static> Gate<U> {
                     return self.refuse(socket, &subject, Denial::TooManyConnections.into());
                 }
             };
-            if !is_worth_it {
+            if !may_go_on {
                 return self.refuse(socket, &subject, error.into());
             }
             sleep(PAUSE).await;
@@ -214,7 +215,7 @@ impl<U: Send + Sync + 'static> Gate<U> {
     }
 
     /// The handshake that has begun.
-    fn begun(&self, handshake: Begun<U>) -> Begun<U> {
+    fn begun(&self, handshake: OngoingHandshake<U>) -> OngoingHandshake<U> {
         if Mutant::ManyBeginnings.is_here() {
             self.lookup().live().registry().begin_handshake()
         } else {
@@ -243,7 +244,7 @@ impl<U: Send + Sync + 'static> Gate<U> {
         subject: &Subject<'_>,
         identity: &Identity<U>,
         age: AnswerAge,
-        handshake: &Begun<U>,
+        handshake: &OngoingHandshake<U>,
         registration: &Registration<U>,
     ) -> Result<Result<(), Cow<'static, str>>, NotEntered> {
         let sessions = self.lookup().live();
@@ -253,7 +254,7 @@ impl<U: Send + Sync + 'static> Gate<U> {
             .with_peer(subject.peer())
             .known_since(age.asked());
         let session = identity.session();
-        let due = sessions.keeper().next_look(age.asked(), session.ends());
+        let due = sessions.keeper().next_check(age.asked(), session.ends());
         let mut membership = registration.activate(handshake, live, due, settings.limit)?;
         Handover::bind(socket.req_parts(), &self.context.handshake, session);
         let live = membership.socket().clone();
@@ -264,7 +265,7 @@ impl<U: Send + Sync + 'static> Gate<U> {
             let age = connection.map_or(age, |it| age.saturating_sub(it.opened().elapsed()));
             membership.ends_with(tokio::spawn(end_at_age(Arc::downgrade(&live), age)));
         }
-        LiveUserOf::enter(membership, socket);
+        SocketLogins::enter(membership, socket);
         let scope = &self.context.scope;
         let session_room = scope.session_room(&session.id().hash());
         socket.join([scope.user_room(identity.user_key()), session_room]);

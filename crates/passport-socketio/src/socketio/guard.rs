@@ -8,7 +8,7 @@ use socketioxide::adapter::Adapter;
 use socketioxide::handler::{MessageHandler, Value};
 use socketioxide::socket::Socket;
 
-use super::logins::LiveUserOf;
+use super::logins::SocketLogins;
 
 /// A message handler that is not run once the login has ended. Made by [`Authorizer::guard`](crate::Authorizer::guard).
 pub struct Guard<H, U> {
@@ -29,7 +29,7 @@ where
     U: Send + Sync + 'static,
 {
     fn call(&self, socket: Arc<Socket<A>>, value: Value, ack_id: Option<i64>) {
-        if let Some(logins) = LiveUserOf::<U>::find(&socket) {
+        if let Some(logins) = SocketLogins::<U>::find(&socket) {
             if logins.has_ended() {
                 return;
             }

@@ -17,13 +17,13 @@ use crate::model::Identity;
 use crate::mutant::Mutant;
 
 /// The socket's places among the live sessions of the authorizers with users of this type.
-pub(crate) struct LiveUserOf<U> {
+pub(crate) struct SocketLogins<U> {
     /// Of the authorizer that let it in last.
     last: Arc<Membership<U>>,
     others: Vec<Arc<Membership<U>>>,
 }
 
-impl<U: Send + Sync + 'static> LiveUserOf<U> {
+impl<U: Send + Sync + 'static> SocketLogins<U> {
     /// The socket is let in by one more authorizer, or once more by one.
     pub(crate) fn enter<A: Adapter>(membership: Membership<U>, socket: &Socket<A>) {
         let mut others = match socket.extensions.get::<Self>() {
@@ -51,7 +51,7 @@ impl<U: Send + Sync + 'static> LiveUserOf<U> {
     }
 }
 
-impl<U> Clone for LiveUserOf<U> {
+impl<U> Clone for SocketLogins<U> {
     fn clone(&self) -> Self {
         Self { last: self.last.clone(), others: self.others.clone() }
     }

@@ -9,7 +9,7 @@ use socketioxide::handler::{FromConnectParts, FromDisconnectParts, FromMessagePa
 use socketioxide::socket::{DisconnectReason, Socket};
 
 use super::NotAuthorized;
-use super::logins::{LiveUserOf, Logins};
+use super::logins::{Logins, SocketLogins};
 use crate::model::Identity;
 
 /// The user behind the socket, if there is one: for namespaces that let guests in, and for
@@ -44,7 +44,7 @@ struct Member<U> {
 impl<U: Send + Sync + 'static> MaybeAuth<U> {
     /// The user behind any socket, such as those of [`SocketIo::sockets`](socketioxide::SocketIo::sockets).
     pub fn of<A: Adapter>(socket: &Socket<A>) -> Self {
-        Self(LiveUserOf::find(socket).map(|logins: Logins<U>| {
+        Self(SocketLogins::find(socket).map(|logins: Logins<U>| {
             let identity = logins.identity();
             Member { logins, identity }
         }))

@@ -8,7 +8,6 @@
 //! - Every socket of a user is in their [`user_room`](crate::Authorizer::user_room) and in their
 //!   [`session_room`](crate::Authorizer::session_room).
 
-mod again;
 mod auth;
 mod claim;
 mod context;
@@ -20,6 +19,7 @@ mod id;
 mod logins;
 mod maybe_auth;
 mod refused;
+mod retries;
 mod server;
 mod session;
 mod setup;
@@ -32,7 +32,7 @@ pub use gate::{Gate, GateMarker};
 pub use guard::Guard;
 pub(crate) use id::sid_of;
 #[cfg(feature = "node-cluster")]
-pub(crate) use logins::LiveUserOf;
+pub(crate) use logins::SocketLogins;
 pub use maybe_auth::MaybeAuth;
 
 pub use session::{MaybeSession, NoSession};

@@ -51,7 +51,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
     /// [`Live`](crate::Live), it is told: the record is dropped, and what is loaded at that moment is
     /// not cached. A session that was revoked on this node is never let in, cached or not.
     pub fn cache_sessions_for(mut self, time: Duration) -> Self {
-        self.loads.kept_for = Some(time).filter(|time| !time.is_zero());
+        self.loads.cached_for = Some(time).filter(|time| !time.is_zero());
         self
     }
 
@@ -117,8 +117,8 @@ pub(super) fn check(loads: &LoadLimits, live: &LiveSettings) -> Result<(), Confi
         return Err(ConfigError::NoStoreLoads);
     }
     let at_most = live.max_stale / 10;
-    match loads.kept_for {
-        Some(kept_for) if kept_for > at_most => Err(ConfigError::CachedForTooLong { at_most }),
+    match loads.cached_for {
+        Some(time) if time > at_most => Err(ConfigError::CachedForTooLong { at_most }),
         _ => Ok(()),
     }
 }

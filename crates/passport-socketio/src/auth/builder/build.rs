@@ -10,7 +10,8 @@ use super::{AuthorizerBuilder, admission};
 use crate::Authorizer;
 use crate::admission::Admission;
 use crate::authorizer::{
-    AllowedOrigins, Decider, Listed, Loads, NotListed, OriginPolicy, Readings, TrustedProxies,
+    AllowedOrigins, Decider, Listed, Loads, NotListed, OriginPolicy, Readings, StoreAccess,
+    TrustedProxies,
 };
 use crate::handshake::normal_path;
 use crate::live::LiveSessions;
@@ -61,6 +62,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
         if !source.needs_store() {
             live.max_connection_age.get_or_insert(CARRIED_AGE);
         }
+        let access = StoreAccess::new(store, self.limits.store_timeout);
         let decider = Decider {
             readings: Readings::default(),
             origins: OriginPolicy {
@@ -76,8 +78,8 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
                 )?),
             },
             source,
-            loads: Loads::new(store.clone(), self.limits.store_timeout, self.loads),
-            store,
+            loads: Loads::new(access.clone(), self.loads),
+            store: access,
             deserializer: self.deserializer.ok_or(ConfigError::MissingDeserializer)?,
             user_pointer: self.user_pointer.into(),
             user_id: self.user_id,

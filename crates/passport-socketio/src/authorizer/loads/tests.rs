@@ -9,6 +9,8 @@ use tokio::sync::Semaphore;
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
+use express_session::store::SessionStore;
+
 use super::*;
 
 /// The store's timeout.
@@ -81,7 +83,7 @@ impl Fake {
 }
 
 fn loads(store: &Arc<Fake>, limits: LoadLimits) -> Arc<Loads> {
-    Loads::new(Some(store.clone()), PATIENCE, limits)
+    Loads::new(StoreAccess::new(Some(store.clone()), PATIENCE), limits)
 }
 
 fn by_default(store: &Arc<Fake>) -> Arc<Loads> {
@@ -89,12 +91,12 @@ fn by_default(store: &Arc<Fake>) -> Arc<Loads> {
 }
 
 fn limited(store: &Arc<Fake>, in_flight: usize, queued: usize) -> Arc<Loads> {
-    loads(store, LoadLimits { in_flight, queued, kept_for: None })
+    loads(store, LoadLimits { in_flight, queued, cached_for: None })
 }
 
 fn keeping(store: &Arc<Fake>) -> Arc<Loads> {
-    let kept_for = Some(Duration::from_secs(3));
-    loads(store, LoadLimits { kept_for, ..LoadLimits::default() })
+    let cached_for = Some(Duration::from_secs(3));
+    loads(store, LoadLimits { cached_for, ..LoadLimits::default() })
 }
 
 /// What somebody who asks gets: the session's version, or the code of an error.
@@ -119,7 +121,7 @@ async fn settle() {
 }
 
 fn is_idle(loads: &Loads) -> bool {
-    loads.flights().is_empty()
+    loads.pending().is_empty()
 }
 
 #[tokio::test(start_paused = true)]

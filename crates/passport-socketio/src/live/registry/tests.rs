@@ -4,7 +4,7 @@ use express_session::{RecordLimits, SessionRecord};
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::*;
-use crate::authorizer::LoadLimits;
+use crate::authorizer::{LoadLimits, StoreAccess};
 use crate::live::{NotEntered, SocketHandle};
 use crate::model::{Identity, Session, SocketId};
 use crate::observe::Observer;
@@ -43,7 +43,7 @@ fn socket(user: i64, sid: &SessionId) -> LiveSocket<i64> {
 }
 
 fn registry() -> Arc<Registry<i64>> {
-    Registry::new(Loads::new(None, Duration::from_secs(2), LoadLimits::default()))
+    Registry::new(Loads::new(StoreAccess::new(None, Duration::from_secs(2)), LoadLimits::default()))
 }
 
 fn now() -> Instant {
@@ -181,14 +181,12 @@ fn ending_a_session_ends_each_of_its_sockets_once_and_no_others() {
         .register(&other)
         .activate(&registry.begin_handshake(), socket(42, &other), now(), None)
         .unwrap();
-    let under_way = registry.register(&ours);
+    let ongoing = registry.register(&ours);
 
     assert_eq!(registry.end_session(&ours, EndReason::LoggedOut), 2);
     assert!(first.socket().has_ended() && second.socket().has_ended());
     assert!(bystander.socket().is_live());
-    assert!(
-        under_way.activate(&registry.begin_handshake(), socket(42, &ours), now(), None).is_err()
-    );
+    assert!(ongoing.activate(&registry.begin_handshake(), socket(42, &ours), now(), None).is_err());
     assert_eq!(registry.end_session(&ours, EndReason::LoggedOut), 0);
     assert_eq!(registry.end_session(&"never there".into(), EndReason::LoggedOut), 0);
 }

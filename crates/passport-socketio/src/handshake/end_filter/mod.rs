@@ -2,7 +2,7 @@
 //! behind them.
 //!
 //! socketioxide writes more: the ack of a handler that still runs is queued behind the disconnect. So
-//! what leaves a connection on which a login has ended is looked at, WebSocket frames in [`frames`]
+//! what leaves a connection on which a login has ended is looked at, WebSocket frames in [`outgoing`]
 //! and the answers to polls in [`payload`]; before that, one atomic load is all it costs.
 //!
 //! And the client reads it, whatever it goes on sending. For socketioxide, an event for a namespace
@@ -11,38 +11,27 @@
 //! all where the connection is about to be cut, and otherwise not before the disconnect is on its way.
 //! (A WebSocket's queue is written out by socketioxide before it closes.)
 
-mod frames;
-mod packet;
+mod notice;
+mod outgoing;
 mod payload;
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::Serialize;
-
-pub(super) use frames::Outgoing;
+pub(crate) use notice::{SESSION_ENDED, SessionEnded};
+pub(super) use outgoing::Outgoing;
 pub(super) use payload::filtered;
 
-use packet::{Kind, Packet};
-
-/// The event that tells a client why.
-pub(crate) const SESSION_ENDED: &str = "session_ended";
-
-/// The payload of `session_ended`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct SessionEnded {
-    pub(crate) code: &'static str,
-    pub(crate) reconnect: bool,
-}
+use super::packet::{Kind, Packet};
 
 /// What of a connection's traffic passes. Shared by its transports.
 #[derive(Debug, Default)]
-pub(super) struct LastWords {
+pub(super) struct EndFilter {
     begun: AtomicBool,
     posts: AtomicU8,
     /// How many posts socketioxide is at work on just now.
     handling: AtomicUsize,
-    ended: Mutex<Vec<Ended>>,
+    ended: Mutex<Vec<EndedNamespace>>,
 }
 
 /// What is done with what a client posts.
@@ -54,12 +43,12 @@ pub(super) enum Posts {
     /// It waits.
     Wait,
     /// It is thrown away.
-    Lost,
+    Discarded,
 }
 
 /// A namespace whose login has ended.
 #[derive(Debug)]
-struct Ended {
+struct EndedNamespace {
     namespace: Box<str>,
     /// More than one where several authorizers guard a namespace.
     notices: Vec<SessionEnded>,
@@ -72,14 +61,14 @@ struct Ended {
 /// While it exists, socketioxide may be at work on a post.
 pub(super) struct Handling<'w>(&'w AtomicUsize);
 
-impl LastWords {
+impl EndFilter {
     /// From now on nothing of `namespace` passes behind this notice but its disconnect. To be called
     /// before the notice is sent.
     pub(super) fn begin(&self, namespace: &str, notice: SessionEnded, posts: Posts) {
         let mut all = self.lock();
         match all.iter_mut().find(|ended| *ended.namespace == *namespace) {
             Some(ended) => ended.notices.push(notice),
-            None => all.push(Ended {
+            None => all.push(EndedNamespace {
                 namespace: namespace.into(),
                 notices: vec![notice],
                 told: false,
@@ -119,7 +108,7 @@ impl LastWords {
         match self.posts.load(Ordering::SeqCst) {
             posts if posts == Posts::Pass as u8 => Ok(handling),
             posts if posts == Posts::Wait as u8 => Err(Posts::Wait),
-            _ => Err(Posts::Lost),
+            _ => Err(Posts::Discarded),
         }
     }
 
@@ -159,13 +148,13 @@ impl LastWords {
             }
             Kind::Message if ended.told || ended.disconnected => false,
             Kind::Message => {
-                ended.told = ended.notices.iter().any(|notice| packet.is_notice(rest, notice));
+                ended.told = ended.notices.iter().any(|notice| notice.is_in(packet, rest));
                 true
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Ended>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<EndedNamespace>> {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -178,33 +167,33 @@ impl Drop for Handling<'_> {
 
 /// Judges what a server writes, in its order.
 #[derive(Debug, Default)]
-struct Judge {
+struct PacketFilter {
     /// How many binary messages belong to the last packet, and whether that may be written.
     attachments: usize,
     passes: bool,
 }
 
-impl Judge {
+impl PacketFilter {
     /// Whether this Engine.IO packet may be written.
-    fn text(&mut self, words: &LastWords, packet: &[u8]) -> bool {
+    fn text(&mut self, ends: &EndFilter, packet: &[u8]) -> bool {
         let Some(message) = packet.strip_prefix(b"4") else {
             return true;
         };
         // What can't be read is not socketioxide's.
         let packet = Packet::of_text(message);
-        self.passes = packet.as_ref().is_some_and(|packet| words.allows(packet));
+        self.passes = packet.as_ref().is_some_and(|packet| ends.allows(packet));
         self.attachments = packet.map_or(0, |packet| packet.attachments);
         self.passes
     }
 
     /// Whether this binary message may be written.
-    fn binary(&mut self, words: &LastWords, message: &[u8]) -> bool {
+    fn binary(&mut self, ends: &EndFilter, message: &[u8]) -> bool {
         if self.attachments > 0 {
             self.attachments -= 1;
             return self.passes;
         }
         // Otherwise its packet was written before anything had ended.
-        Packet::of_msgpack(message).is_none_or(|packet| words.allows(&packet))
+        Packet::of_msgpack(message).is_none_or(|packet| ends.allows(&packet))
     }
 }
 

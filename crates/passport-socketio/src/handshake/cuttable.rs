@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Re
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-use super::last_words::{LastWords, Outgoing};
+use super::end_filter::{EndFilter, Outgoing};
 
 /// The frame that answers the host's first ping: a header, a mask, and `3`. It says only that somebody
 /// is there.
@@ -29,22 +29,22 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Duplex for IO {}
 /// A WebSocket's stream, until its switch is thrown: then there is nothing more to read, and
 /// writing fails, also for who waits for a client that does not read.
 ///
-/// Once a login has ended, what is written is looked at (`last_words`). And if socketioxide closes the
+/// Once a login has ended, what is written is looked at (`end_filter`). And if socketioxide closes the
 /// connection then, it is closed slowly: a stream that is dropped with bytes that nobody read resets
 /// the connection, and a client that is still writing would fail, and not read what it was told.
-pub struct Killable<IO: Duplex> {
+pub struct CuttableStream<IO: Duplex> {
     /// `None` once it is dropped.
     io: Option<IO>,
-    switch: Arc<Switch>,
-    words: Arc<LastWords>,
+    switch: Arc<CutSwitch>,
+    filter: Arc<EndFilter>,
     outgoing: Outgoing,
     /// Dropped with it.
     _along: Option<Box<dyn Send + Sync>>,
 }
 
-/// Cuts a [`Killable`].
+/// Cuts a [`CuttableStream`].
 #[derive(Default)]
-pub(super) struct Switch {
+pub(super) struct CutSwitch {
     thrown: AtomicBool,
     heard: AtomicBool,
     /// The host reads and writes in different tasks.
@@ -52,7 +52,7 @@ pub(super) struct Switch {
     writer: AtomicWaker,
 }
 
-impl Switch {
+impl CutSwitch {
     pub(super) fn throw(&self) {
         self.thrown.store(true, Ordering::SeqCst);
         self.reader.wake();
@@ -64,20 +64,20 @@ impl Switch {
     }
 
     /// Whether the client has said anything but that it is there.
-    pub(super) fn has_heard(&self) -> bool {
+    pub(super) fn has_received(&self) -> bool {
         self.heard.load(Ordering::Relaxed)
     }
 }
 
-impl<IO: Duplex> Killable<IO> {
+impl<IO: Duplex> CuttableStream<IO> {
     /// Lets `along` be dropped with it.
     pub(super) fn new(
         io: IO,
-        switch: Arc<Switch>,
-        words: Arc<LastWords>,
+        switch: Arc<CutSwitch>,
+        filter: Arc<EndFilter>,
         along: Option<Box<dyn Send + Sync>>,
     ) -> Self {
-        Self { io: Some(io), switch, words, outgoing: Outgoing::default(), _along: along }
+        Self { io: Some(io), switch, filter, outgoing: Outgoing::default(), _along: along }
     }
 
     fn io(&mut self) -> io::Result<Pin<&mut IO>> {
@@ -107,7 +107,7 @@ impl<IO: Duplex> Killable<IO> {
     }
 }
 
-impl<IO: Duplex> AsyncRead for Killable<IO> {
+impl<IO: Duplex> AsyncRead for CuttableStream<IO> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -127,13 +127,13 @@ impl<IO: Duplex> AsyncRead for Killable<IO> {
 }
 
 /// tungstenite writes from one buffer, so there is no vectored writing to be passed on.
-impl<IO: Duplex> AsyncWrite for Killable<IO> {
+impl<IO: Duplex> AsyncWrite for CuttableStream<IO> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let has_begun = self.words.is_begun();
+        let has_begun = self.filter.is_begun();
         let io = self.writable(cx)?;
         if !has_begun {
             let written = ready!(io.poll_write(cx, data))?;
@@ -141,8 +141,8 @@ impl<IO: Duplex> AsyncWrite for Killable<IO> {
             return Poll::Ready(Ok(written));
         }
         ready!(self.poll_send(cx))?;
-        let Self { words, outgoing, .. } = &mut *self;
-        outgoing.take(words, data);
+        let Self { filter, outgoing, .. } = &mut *self;
+        outgoing.take(filter, data);
         match self.poll_send(cx) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             // What could not be sent yet is sent before anything else.
@@ -162,9 +162,9 @@ impl<IO: Duplex> AsyncWrite for Killable<IO> {
     }
 }
 
-impl<IO: Duplex> Drop for Killable<IO> {
+impl<IO: Duplex> Drop for CuttableStream<IO> {
     fn drop(&mut self) {
-        if !self.words.is_begun() || self.switch.is_thrown() {
+        if !self.filter.is_begun() || self.switch.is_thrown() {
             return;
         }
         if let (Some(mut io), Ok(runtime)) = (self.io.take(), Handle::try_current()) {
@@ -178,9 +178,9 @@ impl<IO: Duplex> Drop for Killable<IO> {
     }
 }
 
-impl<IO: Duplex> std::fmt::Debug for Killable<IO> {
+impl<IO: Duplex> std::fmt::Debug for CuttableStream<IO> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Killable").finish_non_exhaustive()
+        f.debug_struct("CuttableStream").finish_non_exhaustive()
     }
 }
 
@@ -193,21 +193,21 @@ mod tests {
     #[tokio::test]
     async fn a_pong_alone_is_not_activity() {
         let (server, mut client) = duplex(64);
-        let switch = Arc::new(Switch::default());
-        let mut reader = Killable::new(server, switch.clone(), Arc::default(), None);
+        let switch = Arc::new(CutSwitch::default());
+        let mut reader = CuttableStream::new(server, switch.clone(), Arc::default(), None);
         for (frame, is_word) in [("pong...", false), ("connect.", true)] {
             client.write_all(frame.as_bytes()).await.unwrap();
             assert_eq!(reader.read(&mut [0; 64]).await.unwrap(), frame.len());
-            assert_eq!(switch.has_heard(), is_word, "{frame}");
+            assert_eq!(switch.has_received(), is_word, "{frame}");
         }
     }
 
     #[tokio::test]
     async fn a_cut_wakes_a_pending_read_and_a_blocked_write() {
         let (server, mut client) = duplex(16);
-        let switch = Arc::new(Switch::default());
+        let switch = Arc::new(CutSwitch::default());
         let (mut reader, mut writer) =
-            split(Killable::new(server, switch.clone(), Arc::default(), None));
+            split(CuttableStream::new(server, switch.clone(), Arc::default(), None));
         client.write_all(b"hello").await.unwrap();
         let mut hello = [0; 5];
         reader.read_exact(&mut hello).await.unwrap();

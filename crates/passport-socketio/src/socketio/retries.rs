@@ -13,16 +13,16 @@ const AGAIN: u32 = 3;
 
 /// Whether a session is looked up once more.
 #[derive(Default)]
-pub(super) struct Again {
+pub(super) struct Retries {
     /// How often its answer was old.
     old: u32,
     /// Since when it, or its user, does not stand still.
     changing: Option<Instant>,
 }
 
-impl Again {
+impl Retries {
     /// After this.
-    pub(super) fn is_worth_it<T>(&mut self, entered: &Result<T, NotEntered>) -> bool {
+    pub(super) fn may_go_on<T>(&mut self, entered: &Result<T, NotEntered>) -> bool {
         match entered {
             Err(NotEntered::Old) => {
                 self.old += 1;

@@ -2,12 +2,12 @@ use super::*;
 
 const NOTICE: SessionEnded = SessionEnded { code: "logged_out", reconnect: false };
 
-fn begun(namespaces: &[&str]) -> LastWords {
-    let words = LastWords::default();
+fn begun(namespaces: &[&str]) -> EndFilter {
+    let ends = EndFilter::default();
     for namespace in namespaces {
-        words.begin(namespace, NOTICE, Posts::Lost);
+        ends.begin(namespace, NOTICE, Posts::Discarded);
     }
-    words
+    ends
 }
 
 fn notice(prefix: &str) -> String {
@@ -15,11 +15,11 @@ fn notice(prefix: &str) -> String {
 }
 
 /// What of these packets passes.
-fn passing<'p>(words: &LastWords, packets: &[&'p str]) -> Vec<&'p str> {
-    let mut judge = Judge::default();
+fn passing<'p>(ends: &EndFilter, packets: &[&'p str]) -> Vec<&'p str> {
+    let mut filter = PacketFilter::default();
     let passes = |packet: &&&str| match packet.strip_prefix('b') {
-        Some(data) => judge.binary(words, data.as_bytes()),
-        None => judge.text(words, packet.as_bytes()),
+        Some(data) => filter.binary(ends, data.as_bytes()),
+        None => filter.text(ends, packet.as_bytes()),
     };
     packets.iter().filter(passes).copied().collect()
 }
@@ -129,14 +129,14 @@ fn frames_are_filtered_in_pieces_of_any_size() {
         // The login ends at any byte of what was written before the notice.
         for end in [0, 1, 2, 3, 4, 100, 308, 309, 312, 320, 5000, before.len()] {
             let (mut outgoing, mut written) = (Outgoing::default(), Vec::<u8>::new());
-            let (untouched, judged) = stream.split_at(end);
+            let (untouched, filtered) = stream.split_at(end);
             for bytes in untouched.chunks(piece) {
                 outgoing.wrote(bytes);
                 written.extend(bytes);
             }
-            let words = begun(&["/"]);
-            for bytes in judged.chunks(piece) {
-                outgoing.take(&words, bytes);
+            let ends = begun(&["/"]);
+            for bytes in filtered.chunks(piece) {
+                outgoing.take(&ends, bytes);
                 written.extend(outgoing.passed());
                 outgoing.sent(outgoing.passed().len());
             }
@@ -178,15 +178,15 @@ fn payloads_are_filtered_in_all_encodings() {
 
 #[test]
 fn a_payload_without_passing_packets_becomes_a_noop() {
-    let words = begun(&["/"]);
-    assert_eq!(passing(&words, &[&notice("")]).len(), 1);
-    assert_eq!(filtered(b"42[1]", &words, false), "6");
-    assert_eq!(filtered(b"5:42[1]", &words, true), "1:6");
-    assert_eq!(filtered(b"99:42[1]", &words, true), "1:6");
+    let ends = begun(&["/"]);
+    assert_eq!(passing(&ends, &[&notice("")]).len(), 1);
+    assert_eq!(filtered(b"42[1]", &ends, false), "6");
+    assert_eq!(filtered(b"5:42[1]", &ends, true), "1:6");
+    assert_eq!(filtered(b"99:42[1]", &ends, true), "1:6");
     let noop = &b"\x00\x01\xff6"[..];
-    assert_eq!(filtered(b"\x00\x05\xff42[1]", &words, true), noop);
-    assert_eq!(filtered(b"\x00\x09\xff42[1]", &words, true), noop);
-    assert_eq!(filtered(b"", &words, false), "");
+    assert_eq!(filtered(b"\x00\x05\xff42[1]", &ends, true), noop);
+    assert_eq!(filtered(b"\x00\x09\xff42[1]", &ends, true), noop);
+    assert_eq!(filtered(b"", &ends, false), "");
 }
 
 #[test]
@@ -213,13 +213,13 @@ fn msgpack_packets_are_filtered_over_both_transports() {
             (packet(1, namespace, json!(null)), true),
             (packet(5, namespace, json!(["late"])), false),
         ];
-        let words = begun(&[namespace]);
-        let mut judge = Judge::default();
+        let ends = begun(&[namespace]);
+        let mut filter = PacketFilter::default();
         for (packet, passes) in &packets {
-            assert_eq!(judge.binary(&words, packet), *passes, "{namespace}");
+            assert_eq!(filter.binary(&ends, packet), *passes, "{namespace}");
         }
         for version_3 in [false, true] {
-            let words = begun(&[namespace]);
+            let ends = begun(&[namespace]);
             for (packet, passes) in &packets {
                 let base64 = STANDARD.encode(packet);
                 let payload = if version_3 {
@@ -227,7 +227,7 @@ fn msgpack_packets_are_filtered_over_both_transports() {
                 } else {
                     format!("b{base64}")
                 };
-                let written = filtered(payload.as_bytes(), &words, version_3);
+                let written = filtered(payload.as_bytes(), &ends, version_3);
                 assert_eq!(written == payload, *passes, "{namespace} {version_3}");
             }
         }
@@ -236,20 +236,20 @@ fn msgpack_packets_are_filtered_over_both_transports() {
 
 #[test]
 fn posts_pass_wait_or_are_dropped() {
-    let words = LastWords::default();
-    let handling = words.handle().unwrap();
-    assert!(!words.is_quiet());
-    words.begin("/", NOTICE, Posts::Wait);
-    assert!(!words.is_quiet(), "socketioxide is still at work");
+    let ends = EndFilter::default();
+    let handling = ends.handle().unwrap();
+    assert!(!ends.is_quiet());
+    ends.begin("/", NOTICE, Posts::Wait);
+    assert!(!ends.is_quiet(), "socketioxide is still at work");
     drop(handling);
-    assert!(words.is_quiet());
-    assert_eq!(words.handle().err(), Some(Posts::Wait));
-    assert_eq!(passing(&words, &["41"]).len(), 1);
-    assert!(words.handle().is_ok(), "the disconnect is on its way");
-    words.begin("/lobby", NOTICE, Posts::Lost);
-    words.begin("/", NOTICE, Posts::Wait);
-    words.stop_waiting();
-    assert_eq!(words.handle().err(), Some(Posts::Lost));
-    words.is_cut();
-    assert!(words.handle().is_ok() && words.is_quiet());
+    assert!(ends.is_quiet());
+    assert_eq!(ends.handle().err(), Some(Posts::Wait));
+    assert_eq!(passing(&ends, &["41"]).len(), 1);
+    assert!(ends.handle().is_ok(), "the disconnect is on its way");
+    ends.begin("/lobby", NOTICE, Posts::Discarded);
+    ends.begin("/", NOTICE, Posts::Wait);
+    ends.stop_waiting();
+    assert_eq!(ends.handle().err(), Some(Posts::Discarded));
+    ends.is_cut();
+    assert!(ends.handle().is_ok() && ends.is_quiet());
 }

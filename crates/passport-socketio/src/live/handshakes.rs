@@ -13,9 +13,9 @@ use super::Registry;
 
 /// The numbers of the handshakes that are under way: later ones are greater.
 #[derive(Default)]
-pub(super) struct UnderWay(BTreeSet<u64>);
+pub(super) struct OngoingHandshakes(BTreeSet<u64>);
 
-impl UnderWay {
+impl OngoingHandshakes {
     /// Whether a handshake is under way that began before this number was taken.
     pub(super) fn began_before(&self, number: u64) -> bool {
         self.0.first().is_some_and(|oldest| *oldest < number)
@@ -24,35 +24,35 @@ impl UnderWay {
 
 /// A handshake that is under way, for as long as this lives.
 #[must_use]
-pub(crate) struct Begun<U> {
+pub(crate) struct OngoingHandshake<U> {
     registry: Arc<Registry<U>>,
     number: u64,
 }
 
 impl<U> Registry<U> {
     /// A handshake begins.
-    pub(crate) fn begin_handshake(self: &Arc<Self>) -> Begun<U> {
+    pub(crate) fn begin_handshake(self: &Arc<Self>) -> OngoingHandshake<U> {
         let mut state = self.state();
         let number = state.take_number();
-        state.under_way.0.insert(number);
-        Begun { registry: self.clone(), number }
+        state.ongoing.0.insert(number);
+        OngoingHandshake { registry: self.clone(), number }
     }
 }
 
-impl<U> Begun<U> {
+impl<U> OngoingHandshake<U> {
     pub(super) fn number(&self) -> u64 {
         self.number
     }
 }
 
-impl<U> Drop for Begun<U> {
+impl<U> Drop for OngoingHandshake<U> {
     fn drop(&mut self) {
-        self.registry.state().under_way.0.remove(&self.number);
+        self.registry.state().ongoing.0.remove(&self.number);
     }
 }
 
-impl<U> fmt::Debug for Begun<U> {
+impl<U> fmt::Debug for OngoingHandshake<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Begun").field(&self.number).finish()
+        f.debug_tuple("OngoingHandshake").field(&self.number).finish()
     }
 }

@@ -6,7 +6,7 @@ use crate::model::{AuthorizeError, Denial, Failure, Session};
 
 /// Closed, so that who acts on a live session treats each of them, and none as another.
 #[derive(Debug)]
-pub(crate) enum Unread {
+pub(crate) enum NoLogin {
     /// 6. There is no such session.
     NotFound,
     /// 7. It can't be told.
@@ -17,19 +17,19 @@ pub(crate) enum Unread {
     NotLoggedIn(Session),
 }
 
-impl From<AuthorizeError> for Unread {
+impl From<AuthorizeError> for NoLogin {
     fn from(error: AuthorizeError) -> Self {
         Self::Unclear(error)
     }
 }
 
-impl From<Unread> for Failure {
-    fn from(unread: Unread) -> Self {
-        match unread {
-            Unread::NotFound => Denial::SessionNotFound.into(),
-            Unread::Unclear(error) => error.into(),
-            Unread::Expired { at, now } => Denial::SessionExpired { at, now }.into(),
-            Unread::NotLoggedIn(session) => Denial::NotLoggedIn { session }.into(),
+impl From<NoLogin> for Failure {
+    fn from(no_login: NoLogin) -> Self {
+        match no_login {
+            NoLogin::NotFound => Denial::SessionNotFound.into(),
+            NoLogin::Unclear(error) => error.into(),
+            NoLogin::Expired { at, now } => Denial::SessionExpired { at, now }.into(),
+            NoLogin::NotLoggedIn(session) => Denial::NotLoggedIn { session }.into(),
         }
     }
 }

@@ -7,13 +7,13 @@
 //!    are kept, counted from when the store was asked. (The sweep closes it like any other.)
 //! 2. What is told is told to the records as well: a change or an end of the session drops its
 //!    record, also one that is being loaded at that moment. What an operator revoked is refused
-//!    whatever is kept.
+//!    whatever is cache.
 //! 3. Only records are kept: not that there was none, not an error, and no user. The deserializer
 //!    and `success` are asked each time.
-//! 4. A record that the store counts down keeps counting while it is kept.
+//! 4. A record that the store counts down keeps counting while it is cache.
 //!
-//! It is written here, and not taken from a library, since to keep a record and to drop it must be
-//! one act with the flights that load it, under one lock.
+//! It is written here, and not taken from a library, since a record must be cached and dropped under
+//! the lock of the loads that read it.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -30,8 +30,8 @@ const AT_MOST: usize = 32 << 20;
 /// What a record takes besides its payload, about.
 const OVERHEAD: usize = 256;
 
-pub(super) struct Kept {
-    keep_for: Duration,
+pub(super) struct RecordCache {
+    cached_for: Duration,
     records: HashMap<SidHash, Record>,
     /// In the order in which they were kept, which is that in which they go.
     order: VecDeque<(Instant, SidHash)>,
@@ -43,16 +43,16 @@ struct Record {
     asked: Instant,
 }
 
-impl Kept {
-    pub(super) fn new(keep_for: Duration) -> Self {
-        Self { keep_for, records: HashMap::new(), order: VecDeque::new(), bytes: 0 }
+impl RecordCache {
+    pub(super) fn new(cached_for: Duration) -> Self {
+        Self { cached_for, records: HashMap::new(), order: VecDeque::new(), bytes: 0 }
     }
 
     pub(super) fn find(&mut self, key: &SidHash, now: Instant) -> Option<Loaded> {
         self.drop_old(now);
         let Record { stored, asked } = self.records.get(key)?;
         let age = now.saturating_duration_since(*asked);
-        if age >= self.keep_for {
+        if age >= self.cached_for {
             return None;
         }
         let stored = match stored.life() {
@@ -94,7 +94,7 @@ impl Kept {
 
     fn drop_old(&mut self, now: Instant) {
         while let Some((asked, key)) = self.order.front().copied()
-            && now.saturating_duration_since(asked) >= self.keep_for
+            && now.saturating_duration_since(asked) >= self.cached_for
         {
             self.order.pop_front();
             self.drop_one(&key, asked);
@@ -128,46 +128,46 @@ mod tests {
 
     #[test]
     fn a_cached_record_is_found_until_the_cache_or_the_session_expires() {
-        let mut kept = Kept::new(Duration::from_secs(3));
+        let mut cache = RecordCache::new(Duration::from_secs(3));
         let record = loaded(2, Life::For(Duration::from_secs(2)));
         let at = |millis| record.asked + Duration::from_millis(millis);
-        kept.keep(key(1), &record);
-        let found = kept.find(&key(1), at(1500)).unwrap().stored.unwrap();
+        cache.keep(key(1), &record);
+        let found = cache.find(&key(1), at(1500)).unwrap().stored.unwrap();
         assert_eq!(found.life(), Life::For(Duration::from_millis(500)));
-        assert!(kept.find(&key(1), at(2000)).is_none(), "the store has dropped it");
-        kept.keep(key(2), &loaded(2, Life::Forever));
-        assert!(kept.find(&key(2), at(2900)).is_some());
-        assert!(kept.find(&key(2), at(4000)).is_none());
-        assert_eq!((kept.records.len(), kept.order.len(), kept.bytes), (0, 0, 0));
+        assert!(cache.find(&key(1), at(2000)).is_none(), "the store has dropped it");
+        cache.keep(key(2), &loaded(2, Life::Forever));
+        assert!(cache.find(&key(2), at(2900)).is_some());
+        assert!(cache.find(&key(2), at(4000)).is_none());
+        assert_eq!((cache.records.len(), cache.order.len(), cache.bytes), (0, 0, 0));
     }
 
     #[test]
     fn forgotten_and_missing_sessions_are_not_in_the_cache() {
-        let mut kept = Kept::new(Duration::from_secs(3));
+        let mut cache = RecordCache::new(Duration::from_secs(3));
         let now = Instant::now();
         for n in [1, 2, 3] {
-            kept.keep(key(n), &loaded(2, Life::Forever));
+            cache.keep(key(n), &loaded(2, Life::Forever));
         }
-        kept.keep(key(2), &Loaded { stored: None, asked: now });
-        kept.forget(&key(1));
-        assert!(kept.find(&key(1), now).is_none());
-        assert!(kept.find(&key(2), now).is_none());
-        assert!(kept.find(&key(3), now).is_some());
-        kept.forget_all();
-        assert!(kept.find(&key(3), now).is_none());
-        assert_eq!(kept.bytes, 0);
+        cache.keep(key(2), &Loaded { stored: None, asked: now });
+        cache.forget(&key(1));
+        assert!(cache.find(&key(1), now).is_none());
+        assert!(cache.find(&key(2), now).is_none());
+        assert!(cache.find(&key(3), now).is_some());
+        cache.forget_all();
+        assert!(cache.find(&key(3), now).is_none());
+        assert_eq!(cache.bytes, 0);
     }
 
     #[test]
     fn the_cache_drops_its_oldest_records_when_it_is_full() {
-        let mut kept = Kept::new(Duration::from_secs(3));
+        let mut cache = RecordCache::new(Duration::from_secs(3));
         let many = 2 * AT_MOST / (1 << 20);
         for n in 0..many {
-            kept.keep(key(n), &loaded(1 << 20, Life::Forever));
-            assert!(kept.bytes <= AT_MOST);
+            cache.keep(key(n), &loaded(1 << 20, Life::Forever));
+            assert!(cache.bytes <= AT_MOST);
         }
         let now = Instant::now();
-        assert!(kept.find(&key(0), now).is_none());
-        assert!(kept.find(&key(many - 1), now).is_some());
+        assert!(cache.find(&key(0), now).is_none());
+        assert!(cache.find(&key(many - 1), now).is_some());
     }
 }
