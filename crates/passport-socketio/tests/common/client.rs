@@ -82,7 +82,7 @@ impl Client {
         Self::open_version(version, app, "/socket.io", [cookie]).await.unwrap()
     }
 
-    /// Another hand on the same connection, which has read nothing yet.
+    /// A second client on the same connection, which has read nothing yet.
     pub(crate) fn another(&self) -> Self {
         Self {
             app: self.app.clone(),

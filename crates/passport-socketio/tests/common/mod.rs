@@ -6,7 +6,7 @@
     clippy::indexing_slicing,
     reason = "helpers of tests assert, too"
 )]
-//! What the tests share: a client, a server's users and sessions, and patience.
+//! What the tests share: a client, a server's users and sessions, and how to wait for events.
 
 mod client;
 #[cfg(feature = "metrics")]

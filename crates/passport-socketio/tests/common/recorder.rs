@@ -1,4 +1,4 @@
-//! What a recorder of metrics was told, and when it is told more.
+//! A recorder that keeps the values of all metrics, and lets a test wait for one.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,22 +12,23 @@ use metrics::{
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// Servers that went away take a while to be found, and to be found again.
+/// How long a metric may take to reach a value. The slowest is a Redis that is found to be away, or to be
+/// back: a feed notices silence within 5 s and connects again within some more, longer on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// By name and labels, without our prefix: `decisions_total{place=layer,…}`, `live_users`. A counter's
 /// sum, the last of a gauge, every sample of a histogram.
 #[derive(Clone, Default)]
-pub(crate) struct Recorded(Arc<Told>);
+pub(crate) struct Recorded(Arc<Values>);
 
 #[derive(Default)]
-struct Told {
+struct Values {
     values: Mutex<HashMap<String, Vec<f64>>>,
-    news: watch::Sender<()>,
+    updates: watch::Sender<()>,
 }
 
 impl Recorded {
-    /// Of a counter or a gauge, all of which count something. 0 before it was told.
+    /// Of a counter or a gauge, all of which count something. 0 before the first value.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -41,11 +42,11 @@ impl Recorded {
         self.0.values().get(name).cloned().unwrap_or_default()
     }
 
-    /// Waits until it is told something that makes it so.
-    pub(crate) async fn until(&self, name: &str, is_so: impl Fn(u64) -> bool) -> u64 {
-        let mut news = self.0.news.subscribe();
-        let told = timeout(PATIENCE, news.wait_for(|()| is_so(self.value(name)))).await;
-        assert!(told.is_ok(), "{name} is {}", self.value(name));
+    /// Waits until the condition holds for the metric's value.
+    pub(crate) async fn until(&self, name: &str, condition: impl Fn(u64) -> bool) -> u64 {
+        let mut updates = self.0.updates.subscribe();
+        let recorded = timeout(PATIENCE, updates.wait_for(|()| condition(self.value(name)))).await;
+        assert!(recorded.is_ok(), "{name} is {}", self.value(name));
         self.value(name)
     }
 
@@ -54,26 +55,26 @@ impl Recorded {
         let labels: Vec<_> = key.labels().map(|l| format!("{}={}", l.key(), l.value())).collect();
         let labels = labels.join(",");
         let name = if labels.is_empty() { name.into() } else { format!("{name}{{{labels}}}") };
-        Arc::new(Metric { name, told: self.0.clone() })
+        Arc::new(Metric { name, recorded: self.0.clone() })
     }
 }
 
-impl Told {
+impl Values {
     fn values(&self) -> MutexGuard<'_, HashMap<String, Vec<f64>>> {
         self.values.lock().unwrap()
     }
 }
 
-/// One of them, which writes down what it is told.
+/// One metric, which writes its values down.
 struct Metric {
     name: String,
-    told: Arc<Told>,
+    recorded: Arc<Values>,
 }
 
 impl Metric {
     fn write(&self, change: impl FnOnce(&mut Vec<f64>)) {
-        change(self.told.values().entry(self.name.clone()).or_default());
-        self.told.news.send_replace(());
+        change(self.recorded.values().entry(self.name.clone()).or_default());
+        self.recorded.updates.send_replace(());
     }
 
     fn set_to(&self, value: impl FnOnce(f64) -> f64) {

@@ -1,6 +1,6 @@
 //! Users, sessions, and a store that does what the session's id says.
 //!
-//! | session | what comes of it | the client reads | guest? |
+//! | session | outcome | the client reads | guest? |
 //! |---|---|---|---|
 //! | `ann`, `ann-too` | user 42 | | |
 //! | `bob` | user 7 | | |
@@ -23,10 +23,10 @@ use testkit::{CountingStore, secrecy};
 
 pub(crate) const SECRET: &str = "keyboard cat";
 
-/// Who may be a guest, and would otherwise be `unauthorized`.
+/// Sessions that may become guests, and are otherwise `unauthorized`.
 pub(crate) const GUESTS: [&str; 4] = ["unknown", "expired", "anonymous", "ghost"];
 
-/// Who can't be told, and what they read.
+/// Sessions that end in an error, and what their clients read.
 pub(crate) const ERRORS: [(&str, &str); 5] = [
     ("down", "try_again"),
     ("store-panics", "try_again"),
@@ -41,7 +41,7 @@ pub(crate) struct User {
     pub(crate) name: &'static str,
 }
 
-/// Fails or panics for the sessions that are named so.
+/// A store that fails or panics for the sessions in the table above.
 #[derive(Debug)]
 pub(crate) struct Scripted(pub(crate) MemoryStore);
 
@@ -128,15 +128,15 @@ impl Server {
         Self { app, live: auth.attach(&io).unwrap(), io, auth, store }
     }
 
-    /// Whether the authorizer holds nobody.
-    pub(crate) fn forgot_everybody(&self) -> bool {
+    /// Whether the authorizer holds no user, session or socket.
+    pub(crate) fn holds_no_user(&self) -> bool {
         format!("{:?}", self.live).contains("Registry { users: 0, sessions: 0, sockets: 0 }")
     }
 
-    /// Whether neither the host nor the authorizer holds anybody.
+    /// Whether neither socketioxide nor the authorizer holds a socket.
     pub(crate) fn is_empty(&self) -> bool {
         let mut namespaces = self.io.nsps().into_iter();
-        namespaces.all(|namespace| namespace.sockets().is_empty()) && self.forgot_everybody()
+        namespaces.all(|namespace| namespace.sockets().is_empty()) && self.holds_no_user()
     }
 }
 

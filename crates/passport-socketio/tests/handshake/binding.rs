@@ -15,14 +15,20 @@ use socketioxide::handler::ConnectHandler as _;
 
 type Headers = Vec<(&'static str, String)>;
 
-fn shows(who: &str) -> Headers {
+fn headers_of(who: &str) -> Headers {
     vec![("cookie", cookie(who))]
 }
 
-/// What somebody shows who knows the connection's id and not the owner's cookie.
+/// Headers of clients that know the connection's id and lack the owner's cookie.
 fn strangers() -> [Headers; 5] {
     let forged = Signer::new(["another secret"]).unwrap().cookie_pair("connect.sid", "ann");
-    [vec![], shows("bob"), shows("ann-too"), shows("unknown"), vec![("cookie", forged)]]
+    [
+        vec![],
+        headers_of("bob"),
+        headers_of("ann-too"),
+        headers_of("unknown"),
+        vec![("cookie", forged)],
+    ]
 }
 
 fn server(layer: bool) -> Server {
@@ -36,7 +42,7 @@ fn forbidden() -> (StatusCode, String) {
     (StatusCode::FORBIDDEN, r#"{"code":"forbidden"}"#.to_owned())
 }
 
-/// Every request of a stranger is refused, and the owner notices none of it.
+/// Asserts that every request of a stranger is refused, and that the owner can go on.
 async fn assert_bound(
     client: &mut Client,
     own: Headers,
@@ -60,9 +66,9 @@ async fn only_the_owners_session_can_use_a_connection() {
     let server = server(true);
     let mut client = Client::of(&server.app, "ann").await;
     // Even before anybody was connected to a namespace.
-    assert_bound(&mut client, shows("ann"), strangers()).await;
+    assert_bound(&mut client, headers_of("ann"), strangers()).await;
     client.connect("/").await.unwrap();
-    assert_bound(&mut client, shows("ann"), strangers()).await;
+    assert_bound(&mut client, headers_of("ann"), strangers()).await;
     assert_eq!(server.live.user(42).sockets().len(), 1);
 }
 
@@ -71,7 +77,7 @@ async fn the_check_of_the_owner_does_not_load_the_session() {
     let server = server(true);
     let mut client = Client::of(&server.app, "ann").await;
     client.connect("/").await.unwrap();
-    for who in [shows("bob"), shows("ann"), vec![]] {
+    for who in [headers_of("bob"), headers_of("ann"), vec![]] {
         client.set_headers(who);
         client.request(Method::POST, "3").await;
     }
@@ -83,16 +89,16 @@ async fn a_connection_is_bound_to_a_user_who_is_admitted_later() {
     let server = server(true);
     let mut client = Client::of(&server.app, "unknown").await;
     client.connect("/lobby").await.unwrap();
-    // A guest's is nobody's: whoever has its id may use it.
-    client.set_headers(shows("bob"));
+    // A guest's connection is not bound: any client that has its id can use it.
+    client.set_headers(headers_of("bob"));
     client.leave("/lobby").await;
-    client.set_headers(shows("unknown"));
+    client.set_headers(headers_of("unknown"));
     let session = r#"{"cookie":{},"passport":{"user":42}}"#;
     let life = passport_socketio::store::Life::Forever;
     server.store.inner().0.set("unknown", session, life);
     client.connect("/").await.unwrap();
-    let strangers = [vec![], shows("bob"), shows("ann")];
-    assert_bound(&mut client, shows("unknown"), strangers).await;
+    let strangers = [vec![], headers_of("bob"), headers_of("ann")];
+    assert_bound(&mut client, headers_of("unknown"), strangers).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -101,7 +107,7 @@ async fn a_session_with_a_new_id_can_not_use_its_old_connection() {
     let mut client = Client::of(&server.app, "ann").await;
     client.connect("/").await.unwrap();
     // A login in another tab: the browser's cookie is now the new session's, of the same user.
-    client.set_headers(shows("ann-too"));
+    client.set_headers(headers_of("ann-too"));
     assert_eq!(client.request(Method::GET, "").await, forbidden());
     let mut anew = Client::of(&server.app, "ann-too").await;
     anew.connect("/").await.unwrap();
@@ -115,7 +121,7 @@ async fn the_ids_of_closed_connections_are_forgotten() {
         client.connect("/").await.unwrap();
         assert_eq!(client.request(Method::POST, "1").await.0, StatusCode::OK);
         soon(async {
-            // What the host does not know it answers with 400; what we know, we refuse with 403.
+            // socketioxide answers 400 to an unknown id; the layer answers 403 to a known one.
             client.set_headers(vec![]);
             while client.request(Method::GET, "").await.0 != StatusCode::BAD_REQUEST {
                 tokio::task::yield_now().await;
@@ -129,10 +135,10 @@ async fn the_ids_of_closed_connections_are_forgotten() {
 async fn a_connection_without_an_admitted_user_is_not_bound() {
     let server = server(true);
     let mut guest = Client::anonymous(&server.app).await;
-    guest.set_headers(shows("bob"));
+    guest.set_headers(headers_of("bob"));
     guest.connect("/lobby").await.unwrap();
     guest.set_headers(vec![]);
-    // The host knows the guest it was opened by, and no other.
+    // socketioxide keeps the request that opened the connection, which has no session of a user.
     assert_eq!(guest.connect("/").await, Err("unauthorized".into()));
 }
 
@@ -193,5 +199,5 @@ async fn two_layers_each_bind_their_own_user() {
     let both = vec![("cookie", format!("{}; {admins}", cookie("ann")))];
     let mut client = Client::open(&app, both.clone()).await.unwrap();
     client.connect("/").await.unwrap();
-    assert_bound(&mut client, both, [shows("ann"), vec![("cookie", admins)]]).await;
+    assert_bound(&mut client, both, [headers_of("ann"), vec![("cookie", admins)]]).await;
 }

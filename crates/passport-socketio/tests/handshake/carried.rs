@@ -1,5 +1,5 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests assert, too")]
-//! Sessions that the cookie carries: no store, and an end to every connection.
+//! Sessions that the cookie carries: there is no store, and every connection has a maximal age.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep};
 /// `{"passport":{"user":"u1"}}`
 const ANN: &str = "eyJwYXNzcG9ydCI6eyJ1c2VyIjoidTEifX0=";
 /// `{"passport":{}}`
-const NOBODY: &str = "eyJwYXNzcG9ydCI6e319";
+const ANONYMOUS: &str = "eyJwYXNzcG9ydCI6e319";
 /// `{"passport":{"user":42},"_expire":1767268799999}`: a millisecond before the fake clock's noon.
 const LATE: &str = "eyJwYXNzcG9ydCI6eyJ1c2VyIjo0Mn0sIl9leHBpcmUiOjE3NjcyNjg3OTk5OTl9";
 
@@ -62,7 +62,7 @@ async fn connect(
 async fn a_cookie_session_is_authorized_without_a_store() {
     let auth = over(cookie_session()).build().unwrap();
     assert_eq!(connect(&auth, signed("session", ANN, "key1")).await, Ok(()));
-    for refused in [signed("session", NOBODY, "key1"), signed("session", ANN, "key2")] {
+    for refused in [signed("session", ANONYMOUS, "key1"), signed("session", ANN, "key2")] {
         assert_eq!(connect(&auth, refused).await, Err("unauthorized".into()));
     }
 }
@@ -74,7 +74,7 @@ async fn a_cookie_session_never_asks_a_configured_store() {
     let (app, io) = serve(&auth);
     let mut client = Client::open(&app, signed("session", ANN, "key1")).await.unwrap();
     client.connect("/").await.unwrap();
-    // The sweep has looked at it by then.
+    // Two sweeps of the default `max_stale`, 30 s.
     sleep(Duration::from_secs(60)).await;
     assert_eq!(auth.attach(&io).unwrap().user("u1").sockets().len(), 1);
     assert_eq!(store.loads(), 0);
@@ -111,6 +111,7 @@ async fn an_expired_cookie_session_ends_and_its_client_may_reconnect() {
         sleep(Duration::from_millis(10)).await;
     }
     let after = connected.elapsed();
+    // Time is paused: only the steps of 10 ms above make it inexact.
     assert!(after.abs_diff(Duration::from_secs(5)) < Duration::from_millis(100), "{after:?}");
     let notice = json!({"code": "expired", "reconnect": true});
     assert_eq!(client.event("/").await, json!(["session_ended", notice]));

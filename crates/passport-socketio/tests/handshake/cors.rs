@@ -136,7 +136,7 @@ async fn a_preflight_of_an_allowed_page_is_answered_without_a_load() {
     let allowed = &headers["access-control-allow-headers"];
     assert_eq!(allowed, "content-type,x-tenant");
     assert_eq!(server.store.loads(), 0);
-    assert!(server.forgot_everybody());
+    assert!(server.holds_no_user());
 }
 
 #[tokio::test(start_paused = true)]

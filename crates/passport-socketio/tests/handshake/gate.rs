@@ -1,5 +1,5 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests assert, too")]
-//! Who reaches a namespace, and what everybody else reads. The same with the layer and without.
+//! Which clients reach a namespace, and what the others read. The same with the layer and without.
 
 use crate::common::Client;
 use crate::common::world::{ERRORS, GUESTS, Server, User, cookie, ignore};
@@ -9,7 +9,7 @@ use socketioxide::handler::ConnectHandler as _;
 
 const FOREIGN: [(&str, &str); 2] = [("host", "app.example"), ("origin", "https://evil.example")];
 
-/// Tells every client whom it took them for.
+/// Sends every client the user that the gate found.
 async fn greet(socket: SocketRef, user: MaybeAuth<User>) {
     let name = user.user().map(|user| user.name);
     socket.emit("welcome", &(name, user.logged_in())).unwrap();
@@ -51,7 +51,7 @@ async fn required_refuses_all_other_clients_with_a_code_only() {
             let mut client = Client::of(&server.app, who).await;
             assert_eq!(client.connect("/").await, Err(message.into()), "{who}");
         }
-        assert!(server.forgot_everybody());
+        assert!(server.holds_no_user());
         assert!(server.io.sockets().is_empty());
     }
 }

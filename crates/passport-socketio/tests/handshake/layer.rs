@@ -47,7 +47,7 @@ async fn a_foreign_origin_is_refused_without_a_connection_or_a_load() {
         assert_eq!(ask(&server.app, request.unwrap()).await, forbidden());
     }
     assert_eq!(server.store.loads(), 0);
-    assert!(server.forgot_everybody());
+    assert!(server.holds_no_user());
 }
 
 /// The host's own answers, whatever it makes of a query by then.

@@ -28,7 +28,7 @@ type Builder = AuthorizerBuilder<User>;
 fn server(over: bool, set: impl FnOnce(Builder) -> Builder) -> Server {
     let store = store();
     let auth = set(auth_over(store.clone())).build().unwrap();
-    // No heartbeat: time is paused, and passes quickly.
+    // No heartbeat within a test: paused time passes quickly, and the clients answer no ping.
     let never = Duration::from_secs(24 * 60 * 60);
     let builder = SocketIo::builder().ping_interval(never).ping_timeout(never);
     let (host, io) = builder.connect_timeout(Duration::from_secs(45)).build_layer();
@@ -43,7 +43,7 @@ fn server(over: bool, set: impl FnOnce(Builder) -> Builder) -> Server {
     Server { app, live: auth.attach(&io).unwrap(), io, auth, store }
 }
 
-/// When the host has forgotten the connection, from now on.
+/// How long socketioxide takes from now on to close the connection.
 async fn closed(client: &mut Client) -> Duration {
     let start = Instant::now();
     while client.request(Method::POST, "3").await.0 != StatusCode::BAD_REQUEST {
@@ -52,10 +52,12 @@ async fn closed(client: &mut Client) -> Duration {
     start.elapsed()
 }
 
+/// tokio's time is paused, so only the steps of 10 ms at which [`closed`] looks make it inexact.
 fn assert_about(took: Duration, expected: Duration) {
     assert!(took.abs_diff(expected) < Duration::from_millis(100), "{took:?}");
 }
 
+/// The library's delay between the notice of an end and the cut of the connection.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 #[tokio::test(start_paused = true)]
@@ -286,7 +288,7 @@ async fn a_client_that_changes_namespaces_is_not_closed() {
     let mut client = Client::anonymous(&server.app).await;
     client.connect("/public").await.unwrap();
     assert!(client.connect("/").await.is_err());
-    // At the moment at which somebody looks.
+    // Outside of every namespace when `connect_within` is over.
     sleep(Duration::from_millis(1900)).await;
     client.leave("/public").await;
     sleep(Duration::from_millis(300)).await;
@@ -336,7 +338,7 @@ async fn an_admitted_socket_keeps_its_connection_despite_many_refusals() {
     }
     client.connected("/").await.unwrap();
     sleep(4 * LAST_WORDS).await;
-    assert_eq!(server.live.user(42).sockets().len(), 1, "it was cut");
+    assert_eq!(server.live.user(42).sockets().len(), 1, "the connection was cut");
     assert_eq!(client.request(Method::POST, "3").await.0, StatusCode::OK);
 }
 

@@ -1,5 +1,5 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests assert, too")]
-//! Who asks too often is refused before the store is asked, and nobody else is.
+//! A client that asks too often is refused before the store is asked, and no other client is.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use passport_socketio::{AuthorizerBuilder, Failure, PeerAddr, RateLimit};
 use socketioxide::handler::ConnectHandler as _;
 use tower::ServiceExt as _;
 
-/// Three, and then none for as long as a test takes.
+/// Three handshakes, and then none for as long as a test takes.
 const THREE: RateLimit = RateLimit::per_hour(3);
 
 type Builder = AuthorizerBuilder<crate::common::world::User>;
 
-/// A server whose peer is who the header `peer` says: a router of tests has none.
+/// A server that takes the peer's address from the header `peer`: a router of tests has none.
 fn server(layer: bool, set: impl FnOnce(Builder) -> Builder) -> Server {
     let mut server = Server::with(layer, set);
     server.io.ns("/", ignore.with(server.auth.required()));
     server.io.ns("/lobby", ignore.with(server.auth.optional()));
-    let tell_peer = |mut request: Request<Body>| {
+    let set_peer = |mut request: Request<Body>| {
         if let Some(peer) = request.headers().get("peer") {
             let ip: std::net::IpAddr = peer.to_str().unwrap().parse().unwrap();
             request.extensions_mut().insert(PeerAddr((ip, 1).into()));
@@ -29,8 +29,8 @@ fn server(layer: bool, set: impl FnOnce(Builder) -> Builder) -> Server {
         request
     };
     let inner = server.app;
-    let told = tower::util::MapRequestLayer::new(tell_peer);
-    server.app = axum::Router::new().fallback_service(inner).layer(told);
+    let with_peer = tower::util::MapRequestLayer::new(set_peer);
+    server.app = axum::Router::new().fallback_service(inner).layer(with_peer);
     server
 }
 

@@ -86,7 +86,7 @@ async fn a_refusal_by_a_middleware_after_the_gate_leaves_no_state() {
         server.io.ns("/", ignore.with(refuse).with(server.auth.required()));
         let mut client = Client::of(&server.app, "ann").await;
         assert_eq!(client.connect("/").await, Err("full".into()));
-        eventually("the registry is empty", || server.forgot_everybody()).await;
+        eventually("the registry is empty", || server.holds_no_user()).await;
         assert!(server.live.user(42).sockets().is_empty());
         assert!(server.io.to(server.live.user_room(42)).sockets().is_empty());
     }

@@ -16,11 +16,11 @@ use socketioxide::SocketIo;
 use socketioxide::handler::ConnectHandler as _;
 use tokio::time::{Instant, sleep};
 
-/// How long live sessions are trusted while it can't be told whether they stand. Shorter than a client
-/// of these tests is patient.
+/// How long a live session stays after a failed refresh. Shorter than the 10 s that a client of these
+/// tests waits for an event.
 const GRACE: Duration = Duration::from_secs(4);
 
-/// `culprit` is refused with `message`, whatever the namespace, and everybody else is served.
+/// Asserts that `culprit` is refused with `message` in every namespace, and that other users are admitted.
 async fn refuses_only(
     culprit: &str,
     message: &str,
@@ -150,7 +150,7 @@ async fn a_panicking_session_source_refuses_only_its_own_connection() {
 async fn a_deserializer_that_never_ends_times_out_and_delays_no_other_user() {
     for layer in [false, true] {
         let server = Server::with(layer, |builder| {
-            // Shorter than a client of these tests is patient.
+            // Shorter than the 10 s that a client of these tests waits for an answer.
             let builder = builder.deserializer_timeout(Duration::from_secs(3));
             builder.deserialize_user(async |id: i64| {
                 if id == 42 {

@@ -70,7 +70,7 @@ async fn refuse_at_http_refuses_handshakes_with_a_code_on_both_transports() {
             assert_eq!(refused(answer).await, code(status, says), "{who}");
         }
     }
-    assert!(server.forgot_everybody());
+    assert!(server.holds_no_user());
     let mut client = Client::of(&server.app, "ann").await;
     client.connect("/").await.unwrap();
 }

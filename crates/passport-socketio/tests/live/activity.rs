@@ -1,5 +1,5 @@
-//! What a client says: prolongs its session where the app wants that, and is not heard any more once
-//! the login has ended.
+//! Events of a client: they prolong its session if the app wants that, and no guarded handler runs for them
+//! after the login has ended.
 #![expect(clippy::unwrap_used, reason = "helpers of tests assert, too")]
 
 use std::sync::Arc;
@@ -86,10 +86,10 @@ fn server(auth: &Authorizer<User>) -> (Router, Live<User>, Arc<AtomicUsize>) {
     (Router::new().layer(host), auth.attach(&io).unwrap(), ran)
 }
 
-async fn said(client: &mut Client, ns: &str, event: &str, ran: &AtomicUsize) {
+async fn emit_and_wait(client: &mut Client, ns: &str, event: &str, ran: &AtomicUsize) {
     let before = ran.load(Ordering::SeqCst);
     client.emit(ns, event).await;
-    eventually("it is heard", || ran.load(Ordering::SeqCst) > before).await;
+    eventually("a handler runs", || ran.load(Ordering::SeqCst) > before).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -100,20 +100,20 @@ async fn events_touch_the_session_at_most_once_per_interval() {
     let mut ann = Client::of(&app, "ann").await;
     ann.connect("/").await.unwrap();
     sleep(10 * MINUTE).await;
-    assert!(store.lives.lock().await.is_empty(), "nobody has said anything");
+    assert!(store.lives.lock().await.is_empty(), "no event came");
 
     for event in ["auth", "guarded"] {
         for _ in 0..5 {
-            said(&mut ann, "/", event, &ran).await;
+            emit_and_wait(&mut ann, "/", event, &ran).await;
         }
         eventually("it is touched", || !store.lives.try_lock().unwrap().is_empty()).await;
         let lives = std::mem::take(&mut *store.lives.lock().await);
         assert_eq!(lives, [Duration::from_secs(7200)], "{event}");
         sleep(MINUTE).await;
     }
-    said(&mut ann, "/", "free", &ran).await;
+    emit_and_wait(&mut ann, "/", "free", &ran).await;
     sleep(MINUTE).await;
-    assert!(store.lives.lock().await.is_empty(), "nobody asked who it was");
+    assert!(store.lives.lock().await.is_empty(), "no handler took the user");
 }
 
 #[tokio::test(start_paused = true)]
@@ -124,11 +124,11 @@ async fn a_touch_without_max_age_uses_the_stores_life_and_skips_endless_ones() {
     let mut ann = Client::of(&app, "ann-too").await;
     ann.connect("/").await.unwrap();
     sleep(MINUTE).await;
-    said(&mut ann, "/", "auth", &ran).await;
+    emit_and_wait(&mut ann, "/", "auth", &ran).await;
     let mut endless = Client::of(&app, "endless").await;
     endless.connect("/").await.unwrap();
     sleep(MINUTE).await;
-    said(&mut endless, "/", "auth", &ran).await;
+    emit_and_wait(&mut endless, "/", "auth", &ran).await;
     sleep(MINUTE).await;
     let lives = store.lives.lock().await;
     let [life] = lives[..] else { unreachable!("touched {} times", lives.len()) };
@@ -141,17 +141,17 @@ async fn touch_on_events_with_a_store_that_can_not_touch_is_a_config_error() {
     assert_eq!(without_touch.err(), Some(ConfigError::StoreCantTouch));
 }
 
-/// The client reads nothing, so the disconnect has to wait; what it says meanwhile is not heard.
+/// The client reads nothing, so the disconnect has to wait; no guarded handler runs for what it sends meanwhile.
 #[tokio::test(start_paused = true)]
 async fn a_guarded_handler_runs_until_the_login_has_ended() {
     let auth = auth_over(world::store()).build().unwrap();
     let (app, live, ran) = server(&auth);
     let mut guest = Client::of(&app, "anonymous").await;
     guest.connect("/lobby").await.unwrap();
-    said(&mut guest, "/lobby", "guarded", &ran).await;
+    emit_and_wait(&mut guest, "/lobby", "guarded", &ran).await;
     let mut ann = Client::of(&app, "ann").await;
     ann.connect("/").await.unwrap();
-    said(&mut ann, "/", "guarded", &ran).await;
+    emit_and_wait(&mut ann, "/", "guarded", &ran).await;
 
     let socket = live.user(42).sockets().pop().unwrap();
     while socket.emit("flood", "").is_ok() {}
@@ -160,6 +160,6 @@ async fn a_guarded_handler_runs_until_the_login_has_ended() {
     ran.store(0, Ordering::SeqCst);
     ann.emit("/", "guarded").await;
     ann.emit("/", "auth").await;
-    said(&mut ann, "/", "free", &ran).await;
+    emit_and_wait(&mut ann, "/", "free", &ran).await;
     assert_eq!(ran.load(Ordering::SeqCst), 10_000);
 }

@@ -1,4 +1,4 @@
-//! Whatever comes and goes, the registry holds those who are there, and nobody else.
+//! Under constant change the registry holds exactly the connected sockets.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests assert, too")]
 
 use std::collections::HashSet;
@@ -23,30 +23,30 @@ const VISITORS: usize = 40;
 const CYCLES: usize = 100;
 const USERS: usize = 13;
 
-/// How a visitor's cycle comes to its end.
+/// How a visitor's cycle ends.
 #[derive(Clone, Copy)]
-enum Farewell {
+enum Ending {
     /// The client closes its connection.
     Close,
     /// It leaves one namespace, and then the connection is closed.
     LeaveAndClose,
     /// The app destroys the session and says so, as its own logout.
     EndSession,
-    /// The app destroys the session, and a feed tells that something changed.
-    Told,
+    /// The app destroys the session, and a feed reports a change.
+    Reported,
     /// An operator ends the session for good.
     Revoke,
     /// The session ends while its client is connecting.
     Race,
 }
 
-const FAREWELLS: [Farewell; 6] = [
-    Farewell::Close,
-    Farewell::LeaveAndClose,
-    Farewell::EndSession,
-    Farewell::Told,
-    Farewell::Revoke,
-    Farewell::Race,
+const ENDINGS: [Ending; 6] = [
+    Ending::Close,
+    Ending::LeaveAndClose,
+    Ending::EndSession,
+    Ending::Reported,
+    Ending::Revoke,
+    Ending::Race,
 ];
 
 struct Server {
@@ -67,7 +67,7 @@ impl Server {
             .build()
             .unwrap();
         let (host, io) = SocketIo::new_layer();
-        io.ns("/", say_who.with(auth.required()));
+        io.ns("/", send_user.with(auth.required()));
         io.ns("/lobby", ignore.with(auth.optional()));
         let app = Router::new().layer(host).layer(auth.layer());
         Arc::new(Self {
@@ -91,12 +91,12 @@ impl Server {
         Client::open(&self.app, [("cookie", cookie)]).await.unwrap()
     }
 
-    async fn cycle(&self, user: usize, farewell: Farewell) {
+    async fn cycle(&self, user: usize, ending: Ending) {
         let sid = self.log_in(user);
         let mut client = self.open(&sid).await;
-        if let Farewell::Race = farewell {
+        if let Ending::Race = ending {
             let ((), outcome) = tokio::join!(self.log_out(&sid), client.connect("/"));
-            // Whoever came in is closed again, and whoever did not was told why.
+            // An admitted client reads the end; a refused one has read the refusal.
             if outcome.is_ok() && client.event("/").await == json!(["you", user]) {
                 assert_eq!(client.event("/").await[0], "session_ended");
             }
@@ -105,17 +105,17 @@ impl Server {
         client.connect("/").await.unwrap();
         assert_eq!(client.event("/").await, json!(["you", user]), "an identity mixed up");
         client.connect("/lobby").await.unwrap();
-        match farewell {
-            Farewell::Close | Farewell::Race => {}
-            Farewell::LeaveAndClose => client.leave("/").await,
-            Farewell::EndSession => self.log_out(&sid).await,
-            Farewell::Told => {
+        match ending {
+            Ending::Close | Ending::Race => {}
+            Ending::LeaveAndClose => client.leave("/").await,
+            Ending::EndSession => self.log_out(&sid).await,
+            Ending::Reported => {
                 assert!(self.store.destroy(&sid).await.unwrap());
                 self.live.session_changed(&sid);
             }
-            Farewell::Revoke => assert_eq!(self.live.revoke_session(&sid).await.sockets, 2),
+            Ending::Revoke => assert_eq!(self.live.revoke_session(&sid).await.sockets, 2),
         }
-        if let Farewell::EndSession | Farewell::Told | Farewell::Revoke = farewell {
+        if let Ending::EndSession | Ending::Reported | Ending::Revoke = ending {
             let mut packets = HashSet::new();
             while packets.len() < 4 {
                 packets.insert(client.receive().await);
@@ -131,13 +131,13 @@ impl Server {
     }
 
     fn is_empty(&self) -> bool {
-        let nobody = "Registry { users: 0, sessions: 0, sockets: 0 }";
+        let empty = "Registry { users: 0, sessions: 0, sockets: 0 }";
         self.io.nsps().into_iter().all(|namespace| namespace.sockets().is_empty())
-            && format!("{:?}", self.live).contains(nobody)
+            && format!("{:?}", self.live).contains(empty)
     }
 }
 
-async fn say_who(socket: SocketRef, user: Auth<usize>) {
+async fn send_user(socket: SocketRef, user: Auth<usize>) {
     socket.emit("you", &*user).ok();
 }
 
@@ -149,9 +149,9 @@ async fn concurrent_visits_never_mix_up_users_and_leave_an_empty_registry() {
         let server = server.clone();
         visitors.spawn(async move {
             for cycle in 0..CYCLES {
-                let farewell = FAREWELLS.into_iter().cycle().nth(visitor + cycle);
-                let farewell = farewell.unwrap_or_else(|| panic!("they go round"));
-                server.cycle((visitor * CYCLES + cycle) % USERS, farewell).await;
+                let ending = ENDINGS.into_iter().cycle().nth(visitor + cycle);
+                let ending = ending.unwrap_or_else(|| panic!("the list repeats"));
+                server.cycle((visitor * CYCLES + cycle) % USERS, ending).await;
             }
         });
     }

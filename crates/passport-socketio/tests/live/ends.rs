@@ -30,8 +30,8 @@ async fn connected(server: &Server, who: &str, namespaces: &[&str]) -> Client {
     client
 }
 
-/// The notice, and the disconnect right behind it.
-async fn is_told(client: &mut Client, ns: &str, reason: EndReason) {
+/// Asserts that the client reads the notice, and the disconnect right after it.
+async fn reads_the_end(client: &mut Client, ns: &str, reason: EndReason) {
     let notice = json!({"code": reason.code(), "reconnect": reason.reconnect()});
     assert_eq!(client.event(ns).await, json!(["session_ended", notice]));
     let disconnect = if ns == "/" { "1" } else { "1/lobby," };
@@ -51,8 +51,8 @@ async fn all_sockets_of_an_ended_session_get_a_notice_and_a_disconnect() {
 
         assert_eq!(server.live.end_session(&"ann".into(), reason), 2);
         assert_eq!(server.live.end_session(&"ann".into(), reason), 0);
-        is_told(&mut phone, "/", reason).await;
-        is_told(&mut tab, "/lobby", reason).await;
+        reads_the_end(&mut phone, "/", reason).await;
+        reads_the_end(&mut tab, "/lobby", reason).await;
 
         let (io, lobby) = (&server.io, server.io.of("/lobby").unwrap());
         io.to(server.live.user_room(42)).emit("still", "here").await.unwrap();
@@ -93,7 +93,7 @@ async fn a_client_with_a_full_buffer_is_disconnected_as_soon_as_it_reads() {
         sent += 1;
     }
     server.live.end_session(&"ann".into(), EndReason::LoggedOut);
-    // Still connected, but nobody's any more.
+    // It is still connected, and belongs to no user any more.
     assert!(socket.connected());
     assert!(server.io.to(server.live.user_room(42)).sockets().is_empty());
     assert!(server.live.user(42).sockets().is_empty());
@@ -101,7 +101,7 @@ async fn a_client_with_a_full_buffer_is_disconnected_as_soon_as_it_reads() {
     for n in 0..sent {
         assert_eq!(client.event("/").await, json!(["flood", n]));
     }
-    is_told(&mut client, "/", EndReason::LoggedOut).await;
+    reads_the_end(&mut client, "/", EndReason::LoggedOut).await;
     drop(socket);
     eventually("nobody is left", || server.is_empty()).await;
 }
@@ -134,7 +134,7 @@ async fn a_session_that_ends_during_connect_leaves_no_live_socket() {
         assert_eq!(ended, 1);
         go.notify_one();
         client.connected("/").await.unwrap();
-        is_told(&mut client, "/", EndReason::LoggedOut).await;
+        reads_the_end(&mut client, "/", EndReason::LoggedOut).await;
         eventually("nobody is left", || server.is_empty()).await;
         assert!(!ran.load(Ordering::SeqCst));
     }
@@ -165,8 +165,8 @@ async fn end_session_works_on_a_thread_without_a_runtime() {
     let live = server.live.clone();
     let operator = std::thread::spawn(move || live.end_session(&"ann".into(), EndReason::Revoked));
     assert_eq!(operator.join().unwrap(), 2);
-    is_told(&mut first, "/", EndReason::Revoked).await;
-    is_told(&mut second, "/", EndReason::Revoked).await;
+    reads_the_end(&mut first, "/", EndReason::Revoked).await;
+    reads_the_end(&mut second, "/", EndReason::Revoked).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -182,28 +182,28 @@ async fn a_socket_whose_handshake_is_slow_does_not_outlive_the_login() {
     client.send("0").await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(server.live.end_session(&"ann".into(), EndReason::LoggedOut), 2);
-    is_told(&mut client, "/lobby", EndReason::LoggedOut).await;
+    reads_the_end(&mut client, "/lobby", EndReason::LoggedOut).await;
     tokio::time::sleep(Duration::from_secs(700)).await;
     eventually("nobody is left", || server.is_empty()).await;
 }
 
-/// The client reads nothing, so the disconnect has to wait; what it says meanwhile is not heard.
+/// The client reads nothing, so the disconnect has to wait; no handler runs for what it sends meanwhile.
 #[tokio::test(start_paused = true)]
 async fn no_handler_with_an_extractor_runs_after_the_login_has_ended() {
     let server = Server::new(false);
     let (ran, mut running) = mpsc::unbounded_channel();
     let listen = async move |socket: SocketRef| {
-        let (maybe, session, maybe_session, nobody) =
+        let (maybe, session, maybe_session, plain) =
             (ran.clone(), ran.clone(), ran.clone(), ran.clone());
         socket.on("maybe", async move |_: MaybeAuth<User>| maybe.send("maybe").unwrap());
         socket.on("session", async move |_: Session| session.send("session").unwrap());
         socket.on("either", async move |_: MaybeSession| maybe_session.send("either").unwrap());
-        socket.on("nobody", async move || nobody.send("nobody").unwrap());
+        socket.on("plain", async move || plain.send("plain").unwrap());
         Ok::<_, fmt::Error>(())
     };
     server.io.ns("/", ignore.with(listen).with(server.auth.required()));
     let mut client = connected(&server, "ann", &["/"]).await;
-    for event in ["maybe", "session", "either", "nobody"] {
+    for event in ["maybe", "session", "either", "plain"] {
         client.emit("/", event).await;
         assert_eq!(soon(running.recv()).await, Some(event));
     }
@@ -211,10 +211,10 @@ async fn no_handler_with_an_extractor_runs_after_the_login_has_ended() {
     while socket.emit("flood", "").is_ok() {}
     server.live.end_session(&"ann".into(), EndReason::LoggedOut);
     assert!(socket.connected());
-    for event in ["maybe", "session", "either", "nobody"] {
+    for event in ["maybe", "session", "either", "plain"] {
         client.emit("/", event).await;
     }
-    assert_eq!(soon(running.recv()).await, Some("nobody"));
+    assert_eq!(soon(running.recv()).await, Some("plain"));
     assert!(running.try_recv().is_err());
 }
 

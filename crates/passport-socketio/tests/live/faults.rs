@@ -1,6 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests assert, too")]
-//! A real Redis behind a network that fails in every way: nobody becomes a guest by it, nothing
-//! panics, who is connected stays for the grace, and all is well again afterwards.
+//! A real Redis behind a network that fails in every way: no client becomes a guest by it, nothing panics,
+//! connected sockets stay for the grace, and afterwards clients connect again.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,14 +22,20 @@ use socketioxide::handler::ConnectHandler as _;
 use testkit::{Fault, FaultProxy, RedisServer};
 use tokio::time::{Instant, sleep};
 
-const TIMEOUT: Duration = Duration::from_millis(300);
+/// How long the server waits for Redis. Without a fault it answers within milliseconds, on a busy machine too.
+const TIMEOUT: Duration = Duration::from_millis(500);
+/// How long sockets stay during an outage, where a test is about that.
 const GRACE: Duration = Duration::from_millis(1500);
-/// A client of Redis finds out within this that its server is back.
-const COMES_BACK: Duration = Duration::from_secs(10);
+
+/// What an answer may take beyond the server's own timeouts on a busy machine.
+const BUSY: Duration = Duration::from_millis(1500);
+/// How long the store may take to find that Redis is back: it tries at least each second, and drops a silent
+/// connection within seconds. The rest is for a busy machine.
+const COMES_BACK: Duration = Duration::from_secs(20);
 
 /// Every fault, and what a client may read of it.
 const FAULTS: [(Fault, &[&str]); 6] = [
-    (Fault::Slow(Duration::from_millis(500)), &["try_again"]),
+    (Fault::Slow(TIMEOUT.saturating_mul(2)), &["try_again"]),
     (Fault::Silent, &["try_again"]),
     (Fault::Cut, &["try_again"]),
     (Fault::Torn, &["try_again"]),
@@ -37,7 +43,7 @@ const FAULTS: [(Fault, &[&str]); 6] = [
     (Fault::BrokenJson, &["server_error"]),
 ];
 
-struct House {
+struct Server {
     redis: RedisServer,
     proxy: FaultProxy,
     app: Router,
@@ -45,7 +51,7 @@ struct House {
     guests: Arc<AtomicUsize>,
 }
 
-impl House {
+impl Server {
     /// `None` where Redis is not installed.
     async fn new(
         set: impl FnOnce(AuthorizerBuilder<User>) -> AuthorizerBuilder<User>,
@@ -73,9 +79,9 @@ impl House {
         io.ns("/", on_connect.clone().with(auth.required()));
         io.ns("/lobby", on_connect.with(auth.optional()));
         let app = Router::new().layer(host).layer(auth.layer());
-        let house = Self { redis, proxy, app, live: auth.attach(&io).unwrap(), guests };
-        house.log_in().await;
-        Some(house)
+        let server = Self { redis, proxy, app, live: auth.attach(&io).unwrap(), guests };
+        server.log_in().await;
+        Some(server)
     }
 
     async fn log_in(&self) {
@@ -89,7 +95,7 @@ impl House {
         client.connect(ns).await.map(|()| client)
     }
 
-    /// Connects, as soon as the fault that was is found to be over.
+    /// Connects as soon as the store finds that the fault is over.
     async fn connects_again(&self, ns: &str) -> Client {
         let since = Instant::now();
         loop {
@@ -104,55 +110,58 @@ impl House {
 
 #[tokio::test]
 async fn every_redis_fault_is_an_error_for_new_clients_until_it_is_over() {
-    // Long enough to survive all of this test.
+    // Longer than all of this test takes.
     let patient = |builder: AuthorizerBuilder<User>| builder.outage_grace(10 * COMES_BACK);
-    let Some(house) = House::new(patient).await else {
+    let Some(server) = Server::new(patient).await else {
         return;
     };
-    let _was_there = house.connect("/").await.unwrap();
+    let _was_there = server.connect("/").await.unwrap();
     for (fault, expected) in FAULTS {
-        house.proxy.set(fault);
+        server.proxy.set(fault);
         for ns in ["/", "/lobby"] {
             let start = Instant::now();
-            let said = house.connect(ns).await.err().unwrap_or_else(|| "came in".into());
+            let said = server.connect(ns).await.err().unwrap_or_else(|| "came in".into());
             assert!(expected.contains(&said.as_str()), "{fault:?} in {ns}: {said}");
-            // The wait for a place, and the load itself.
-            assert!(start.elapsed() < 3 * TIMEOUT, "{fault:?}: {:?}", start.elapsed());
+            // The wait for a place among the loads, and the load itself.
+            assert!(start.elapsed() < 2 * TIMEOUT + BUSY, "{fault:?}: {:?}", start.elapsed());
         }
-        house.proxy.set(Fault::None);
-        house.connects_again("/").await;
-        house.connects_again("/lobby").await;
+        server.proxy.set(Fault::None);
+        server.connects_again("/").await;
+        server.connects_again("/lobby").await;
     }
-    assert_eq!(house.guests.load(Ordering::SeqCst), 0);
-    assert!(house.live.user(42).sockets().len() > 2 * FAULTS.len(), "who was there still is");
+    assert_eq!(server.guests.load(Ordering::SeqCst), 0);
+    assert!(
+        server.live.user(42).sockets().len() > 2 * FAULTS.len(),
+        "all sockets are still connected"
+    );
 }
 
 #[tokio::test]
 async fn a_store_that_is_slow_but_in_time_refuses_no_client() {
-    let Some(house) = House::new(|builder| builder).await else {
+    let Some(server) = Server::new(|builder| builder).await else {
         return;
     };
-    house.proxy.set(Fault::Slow(Duration::from_millis(100)));
-    house.connect("/").await.unwrap();
+    server.proxy.set(Fault::Slow(Duration::from_millis(100)));
+    server.connect("/").await.unwrap();
 }
 
 #[tokio::test]
 async fn a_connected_socket_stays_for_the_grace_and_may_reconnect() {
     for fault in [Fault::Silent, Fault::Cut, Fault::Garbage] {
         let quick = |builder: AuthorizerBuilder<User>| builder.max_stale(Duration::from_secs(1));
-        let Some(house) = House::new(quick).await else {
+        let Some(server) = Server::new(quick).await else {
             return;
         };
-        // The grace is counted from when the store was asked who she is.
+        // The grace counts from when the store was asked about the session.
         let start = Instant::now();
-        let mut client = house.connect("/").await.unwrap();
-        house.proxy.set(fault);
+        let mut client = server.connect("/").await.unwrap();
+        server.proxy.set(fault);
         let ended = json!(["session_ended", {"code": "store_unavailable", "reconnect": true}]);
         assert_eq!(client.event("/").await, ended, "{fault:?}");
         assert!(start.elapsed() >= GRACE, "{fault:?}: {:?}", start.elapsed());
-        house.proxy.set(Fault::None);
-        house.connects_again("/").await;
-        assert_eq!(house.guests.load(Ordering::SeqCst), 0);
+        server.proxy.set(Fault::None);
+        server.connects_again("/").await;
+        assert_eq!(server.guests.load(Ordering::SeqCst), 0);
     }
 }
 
@@ -164,7 +173,7 @@ struct Counting {
     most: AtomicUsize,
 }
 
-/// One of them, until it has its answer or is given up.
+/// One load, until it has its answer or is given up.
 struct UnderWay<'a>(&'a AtomicUsize);
 
 impl Drop for UnderWay<'_> {
@@ -195,17 +204,17 @@ async fn a_storm_on_a_hanging_store_runs_a_bounded_number_of_loads() {
         counting = Some(store.clone());
         store as Arc<dyn SessionStore>
     };
-    let Some(house) = House::with_store(count, few).await else {
+    let Some(server) = Server::with_store(count, few).await else {
         return;
     };
-    house.proxy.set(Fault::Silent);
+    server.proxy.set(Fault::Silent);
     let storm = (0..200).map(|n| {
-        let (app, who) = (house.app.clone(), format!("visitor-{n}"));
+        let (app, who) = (server.app.clone(), format!("visitor-{n}"));
         async move { Client::of(&app, &who).await.connect("/").await }
     });
     let outcomes = futures_util::future::join_all(storm).await;
     assert!(outcomes.iter().all(|outcome| *outcome == Err("try_again".into())));
     assert_eq!(counting.unwrap().most.load(Ordering::SeqCst), LOADS);
-    house.proxy.set(Fault::None);
-    house.connects_again("/").await;
+    server.proxy.set(Fault::None);
+    server.connects_again("/").await;
 }

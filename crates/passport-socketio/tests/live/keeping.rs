@@ -1,4 +1,4 @@
-//! A login that ends in the store ends its sockets, whoever ended it.
+//! A login that ends in the store ends its sockets.
 #![expect(clippy::unwrap_used, reason = "helpers of tests assert, too")]
 
 mod age;
@@ -69,10 +69,11 @@ async fn a_session_ends_with_its_life_and_a_touch_prolongs_it() {
     let two_seconds = Life::For(Duration::from_secs(2));
     backend.log_in("ann", 42, two_seconds);
     let _ann = server.connected("ann").await;
-    // What counts is what the store says at the end of it: it still says 2 s.
+    // The store is asked again at the end of the life, and reports another 2 s each time.
     sleep(Duration::from_secs(20)).await;
     assert!(server.ended().is_empty());
     backend.destroy("ann").await;
+    // Its life of 2 s, and the steps at which the test looks.
     let at_most = Duration::from_millis(2100);
     assert_eq!(server.ends_within(at_most).await, EndReason::Expired);
 }
@@ -133,7 +134,7 @@ async fn a_socket_whose_disconnect_handler_panicked_is_forgotten() {
     sleep(MAX_STALE).await;
     client.close().await;
     tokio::task::yield_now().await;
-    assert_eq!(io.sockets().len(), 1, "the host remembers it: if not, this test is for nothing");
+    assert_eq!(io.sockets().len(), 1, "socketioxide keeps it: otherwise this test shows nothing");
     sleep(2 * MAX_STALE).await;
     assert!(io.sockets().is_empty());
     assert!(format!("{live:?}").contains("sockets: 0"));

@@ -1,4 +1,4 @@
-//! A logout at every await of a handshake, one after the other: no live socket is left.
+//! A logout at each await of a handshake in turn: no live socket is left.
 //!
 //! The store, the deserializer, `success`, the app's own middleware and the client each pass a
 //! numbered point before and after what they do. The test runs the handshake again and again, and
@@ -64,14 +64,14 @@ impl SessionStore for Store {
     }
 }
 
-/// How a login ends, and whether anybody tells us.
+/// How a login ends, and whether the end is reported.
 #[derive(Clone, Copy, Debug)]
 enum Logout {
-    /// The session is destroyed, and a feed of changes tells.
+    /// The session is destroyed, and a feed reports it.
     Destroyed,
-    /// The session stays, without its user; a feed tells.
+    /// The session stays, without its user; a feed reports it.
     UserGone,
-    /// The session is destroyed, and nobody tells.
+    /// The session is destroyed, and no feed reports it.
     Silent,
     /// An operator revokes it.
     Revoked,
@@ -120,7 +120,7 @@ async fn handshake(layer: bool, logout: Logout, log_out_at: usize) -> usize {
         client.send(if ns == "/" { "0" } else { "0/other," }).await;
         points.pass().await;
     }
-    // Who was told may not wait for the sweep, whose earliest turn is at half of this.
+    // A reported logout must not wait for the sweep, whose earliest turn is at half of `max_stale`.
     sleep(if matches!(logout, Logout::Silent) { 2 * MAX_STALE } else { MAX_STALE / 6 }).await;
     let passed = points.passed.load(Ordering::SeqCst);
     if log_out_at < passed {

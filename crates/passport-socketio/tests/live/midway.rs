@@ -1,5 +1,5 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests assert, too")]
-//! What an operator does while somebody is on their way in.
+//! Orders of an operator during a handshake.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,32 +21,32 @@ struct User {
     admin: bool,
 }
 
-/// Where somebody waits until they are let go on.
+/// A point at which a handshake waits until the test releases it.
 #[derive(Clone, Default)]
-struct Doorway(Arc<(Notify, Notify)>);
+struct Checkpoint(Arc<(Notify, Notify)>);
 
-impl Doorway {
+impl Checkpoint {
     async fn pass(&self) {
         self.0.0.notify_one();
         self.0.1.notified().await;
     }
 
-    async fn somebody_waits(&self) {
+    async fn is_reached(&self) {
         self.0.0.notified().await;
     }
 
-    fn let_go(&self) {
+    fn release(&self) {
         self.0.1.notify_one();
     }
 }
 
-/// A server with a doorway in `success`, for admins, and one in a middleware behind the gate.
+/// A server with a checkpoint in `success`, for admins, and one in a middleware after the gate.
 struct Server {
     app: Router,
     io: SocketIo,
     live: Live<User>,
-    success: Doorway,
-    middleware: Doorway,
+    success: Checkpoint,
+    middleware: Checkpoint,
     /// What the app's own database says.
     admin: Arc<AtomicBool>,
 }
@@ -59,9 +59,9 @@ impl Server {
     fn with(change: impl FnOnce(AuthorizerBuilder<User>) -> AuthorizerBuilder<User>) -> Self {
         let store = MemoryStore::for_tests();
         store.set("ann", user_session(42), Life::Forever);
-        let (success, middleware) = (Doorway::default(), Doorway::default());
+        let (success, middleware) = (Checkpoint::default(), Checkpoint::default());
         let admin = Arc::new(AtomicBool::new(true));
-        let (database, doorway) = (admin.clone(), success.clone());
+        let (database, checkpoint) = (admin.clone(), success.clone());
         let builder = Authorizer::builder()
             .secret(world::SECRET)
             .store(store)
@@ -70,18 +70,18 @@ impl Server {
             })
             .success(async move |candidate: Candidate<User>| {
                 if candidate.user().admin {
-                    doorway.pass().await;
+                    checkpoint.pass().await;
                 }
                 Ok(())
             });
         let auth = change(builder).build().unwrap();
-        // Without heartbeats, since hardly anybody here listens.
+        // Without heartbeats, since these clients hardly poll.
         let never = Duration::from_secs(24 * 60 * 60);
         let host = SocketIo::builder().ping_interval(never).ping_timeout(never);
         let (host, io) = host.connect_timeout(never).build_layer();
-        let doorway = middleware.clone();
+        let checkpoint = middleware.clone();
         let wait = async move || {
-            doorway.pass().await;
+            checkpoint.pass().await;
             Ok::<_, fmt::Error>(())
         };
         io.ns("/", ignore.with(auth.required()));
@@ -90,19 +90,19 @@ impl Server {
         Self { app: Router::new().layer(host), io, live, success, middleware, admin }
     }
 
-    /// Ann, of whom `success` is asked.
+    /// Ann, while `success` runs.
     async fn ann_before_success(&self, connect: &str) -> Client {
         let mut client = Client::of(&self.app, "ann").await;
         client.send(connect).await;
-        self.success.somebody_waits().await;
+        self.success.is_reached().await;
         client
     }
 
-    /// Ann, who is through the gate, and not connected yet.
-    async fn ann_behind_the_gate(&self) -> Client {
+    /// Ann, after the gate and before her connect handler.
+    async fn ann_after_the_gate(&self) -> Client {
         let client = self.ann_before_success("0/slow,").await;
-        self.success.let_go();
-        self.middleware.somebody_waits().await;
+        self.success.release();
+        self.middleware.is_reached().await;
         client
     }
 
@@ -117,20 +117,20 @@ async fn a_user_revoked_during_success_is_refused() {
     let server = Server::new();
     let mut client = server.ann_before_success("0").await;
     assert_eq!(server.live.revoke_user(42).await.sockets, 0);
-    server.success.let_go();
+    server.success.release();
     assert_eq!(client.connected("/").await, Err("unauthorized".into()));
-    // Their session was not known to be theirs, and still counts for who begins anew.
-    server.success.let_go();
+    // The session was not registered for the user, so it is still valid for a new handshake.
+    server.success.release();
     client.connect("/").await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_user_revoked_after_the_gate_gets_a_notice_and_is_disconnected() {
     let server = Server::new();
-    let mut client = server.ann_behind_the_gate().await;
+    let mut client = server.ann_after_the_gate().await;
     let revoked = server.live.revoke_user(42).await;
     assert_eq!((revoked.sockets, revoked.sessions), (1, 1));
-    server.middleware.let_go();
+    server.middleware.release();
     client.connected("/slow").await.unwrap();
     let notice = json!({"code": "revoked", "reconnect": false});
     assert_eq!(client.event("/slow").await, json!(["session_ended", notice]));
@@ -141,9 +141,9 @@ async fn a_user_revoked_after_the_gate_gets_a_notice_and_is_disconnected() {
 #[tokio::test(start_paused = true)]
 async fn a_user_who_waits_after_the_gate_is_registered_and_can_be_revoked() {
     let server = Server::new();
-    let mut client = server.ann_behind_the_gate().await;
+    let mut client = server.ann_after_the_gate().await;
     tokio::time::sleep(Duration::from_secs(600)).await;
-    server.middleware.let_go();
+    server.middleware.release();
     client.connected("/slow").await.unwrap();
     eventually("she is online", || server.live.online() == [42.into()]).await;
     assert_eq!(server.live.revoke_user(42).await.sockets, 1);
@@ -153,14 +153,14 @@ async fn a_user_who_waits_after_the_gate_is_registered_and_can_be_revoked() {
 #[tokio::test(start_paused = true)]
 async fn a_user_disconnected_after_the_gate_can_connect_again() {
     let server = Server::new();
-    let mut client = server.ann_behind_the_gate().await;
+    let mut client = server.ann_after_the_gate().await;
     assert_eq!(server.live.disconnect_user(42), 1);
-    server.middleware.let_go();
+    server.middleware.release();
     client.connected("/slow").await.unwrap();
     assert_eq!(client.event("/slow").await[1]["code"], "evicted");
     assert_eq!(client.receive().await, "1/slow,");
     // A later socket has the same id, and is not taken for the one that was closed.
-    server.success.let_go();
+    server.success.release();
     client.connect("/").await.unwrap();
     eventually("she is back", || server.live.user(42).sockets().len() == 1).await;
 }
@@ -172,16 +172,16 @@ async fn a_user_refreshed_during_success_is_admitted_with_the_new_data() {
     server.admin.store(false, Ordering::SeqCst);
     let refreshed = server.live.refresh_user(42).await.unwrap();
     assert_eq!((refreshed.kept.len(), refreshed.ended), (0, 0));
-    server.success.let_go();
+    server.success.release();
     client.connected("/").await.unwrap();
     assert_eq!(server.users(), [false]);
 }
 
-/// The session was touched, and is about to be read again.
-async fn ann_between_two_looks(server: &Server) -> Client {
+/// Ann, whose session was touched and is about to be loaded again.
+async fn ann_between_lookups(server: &Server) -> Client {
     let client = server.ann_before_success("0").await;
     server.live.session_changed(&"ann".into());
-    server.success.let_go();
+    server.success.release();
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
@@ -191,7 +191,7 @@ async fn ann_between_two_looks(server: &Server) -> Client {
 #[tokio::test(start_paused = true)]
 async fn a_user_refreshed_between_lookups_is_admitted_with_the_new_data() {
     let server = Server::new();
-    let mut client = ann_between_two_looks(&server).await;
+    let mut client = ann_between_lookups(&server).await;
     server.admin.store(false, Ordering::SeqCst);
     server.live.refresh_user(42).await.unwrap();
     client.connected("/").await.unwrap();
@@ -201,7 +201,7 @@ async fn a_user_refreshed_between_lookups_is_admitted_with_the_new_data() {
 #[tokio::test(start_paused = true)]
 async fn a_user_revoked_between_lookups_is_refused() {
     let server = Server::new();
-    let mut client = ann_between_two_looks(&server).await;
+    let mut client = ann_between_lookups(&server).await;
     assert_eq!(server.live.revoke_user(42).await.sockets, 0);
     assert_eq!(client.connected("/").await, Err("unauthorized".into()));
 }
@@ -221,7 +221,7 @@ async fn a_user_revoked_during_the_delay_after_refusals_is_refused() {
     assert_eq!(server.store.loads(), loads, "it waits before the store is asked");
     server.live.revoke_user(42).await;
     assert_eq!(ann.connected("/").await, Err("unauthorized".into()));
-    // Their session was not known to be theirs, and still counts for who begins anew.
+    // The session was not registered for the user, so it is still valid for a new handshake.
     ann.connect("/").await.unwrap();
 }
 
@@ -243,18 +243,18 @@ async fn a_user_revoked_between_handshake_and_connect_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn the_later_of_two_refreshes_wins_although_it_ends_first() {
     let server = Server::new();
-    server.success.let_go();
+    server.success.release();
     let mut client = Client::of(&server.app, "ann").await;
     client.connect("/").await.unwrap();
-    server.success.somebody_waits().await;
+    server.success.is_reached().await;
 
     let live = server.live.clone();
     let slow = tokio::spawn(async move { live.refresh_user(42).await.map(|done| done.kept.len()) });
     // It has loaded her as she was, and waits for `success`.
-    server.success.somebody_waits().await;
+    server.success.is_reached().await;
     server.admin.store(false, Ordering::SeqCst);
     assert_eq!(server.live.refresh_user(42).await.unwrap().kept.len(), 1);
-    server.success.let_go();
+    server.success.release();
     assert_eq!(slow.await.unwrap().unwrap(), 1);
     assert_eq!(server.users(), [false]);
 }
@@ -263,11 +263,11 @@ async fn the_later_of_two_refreshes_wins_although_it_ends_first() {
 async fn a_user_who_leaves_during_a_refresh_is_no_longer_counted() {
     let server = Server::with(|auth| auth.max_connections_per_user(1, OverLimit::Refuse));
     let mut client = server.ann_before_success("0").await;
-    server.success.let_go();
+    server.success.release();
     client.connected("/").await.unwrap();
     let live = server.live.clone();
     let refresh = tokio::spawn(async move { live.refresh_user(42).await });
-    server.success.somebody_waits().await;
+    server.success.is_reached().await;
     assert_eq!(server.live.user(42).sessions(), 1);
     client.send("1").await;
     eventually("she has left", || server.live.user(42).sessions() == 0).await;
@@ -276,7 +276,7 @@ async fn a_user_who_leaves_during_a_refresh_is_no_longer_counted() {
     server.admin.store(false, Ordering::SeqCst);
     let mut again = Client::of(&server.app, "ann").await;
     again.connect("/").await.unwrap();
-    server.success.let_go();
+    server.success.release();
     assert_eq!(refresh.await.unwrap().unwrap().ended, 0);
     assert_eq!(server.live.user(42).sockets().len(), 1);
 }

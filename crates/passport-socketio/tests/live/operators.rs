@@ -20,7 +20,7 @@ use socketioxide::SocketIo;
 use socketioxide::handler::ConnectHandler as _;
 use tokio::time::advance;
 
-/// Destroys sessions, unless it is told not to answer.
+/// A store whose destroy can be made to fail.
 #[derive(Debug)]
 struct Store {
     sessions: MemoryStore,
@@ -124,12 +124,12 @@ async fn disconnecting_a_user_closes_their_sockets_and_leaves_their_sessions() {
     let _bob = server.connected("bob", &["/"]).await;
     assert_eq!(server.live.disconnect_user(42), 2);
     assert_eq!(server.live.disconnect_user(42), 0);
-    let mut told =
+    let mut packets =
         [ann.receive().await, ann.receive().await, ann.receive().await, ann.receive().await];
-    told.sort();
+    packets.sort();
     let notice = r#"["session_ended",{"code":"evicted","reconnect":false}]"#;
     assert_eq!(
-        told,
+        packets,
         ["1".to_owned(), "1/admin,".into(), format!("2/admin,{notice}"), format!("2{notice}")]
     );
     server.connected("ann", &["/"]).await;
@@ -168,6 +168,7 @@ async fn a_revoked_session_id_is_accepted_again_after_five_minutes() {
     let server = Server::new();
     assert!(server.live.revoke_session(&"ann".into()).await.is_final());
     server.store.sessions.set("ann", user_session(42), Life::Forever);
+    // A revoked id is refused for five minutes.
     advance(Duration::from_secs(299)).await;
     assert_eq!(server.try_connect("ann").await.err(), Some("unauthorized".into()));
     advance(Duration::from_secs(2)).await;

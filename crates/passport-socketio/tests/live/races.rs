@@ -1,5 +1,5 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests assert, too")]
-//! A session that changes while somebody connects with it.
+//! A session that changes during a handshake.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,29 +16,29 @@ use socketioxide::SocketIo;
 use socketioxide::handler::ConnectHandler as _;
 use testkit::CountingStore;
 
-type Meddle = Box<dyn Fn(&SessionId, &CountingStore<Scripted>) + Send + Sync>;
+type DuringLoad = Box<dyn Fn(&SessionId, &CountingStore<Scripted>) + Send + Sync>;
 
-/// A store where something happens between a load and its answer.
+/// A store that runs the test's code between a load and its answer.
 #[derive(Clone)]
-struct Meddling(Arc<Inner>);
+struct HookedStore(Arc<Inner>);
 
 struct Inner {
     store: Arc<CountingStore<Scripted>>,
-    meddle: OnceLock<Meddle>,
+    during_load_hook: OnceLock<DuringLoad>,
 }
 
-impl fmt::Debug for Meddling {
+impl fmt::Debug for HookedStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Meddling")
+        f.write_str("HookedStore")
     }
 }
 
 #[async_trait]
-impl SessionStore for Meddling {
+impl SessionStore for HookedStore {
     async fn load(&self, sid: &SessionId) -> Result<Option<StoredSession>, StoreError> {
         let loaded = self.0.store.load(sid).await;
-        if let Some(meddle) = self.0.meddle.get() {
-            meddle(sid, &self.0.store);
+        if let Some(during_load_hook) = self.0.during_load_hook.get() {
+            during_load_hook(sid, &self.0.store);
         }
         loaded
     }
@@ -47,14 +47,14 @@ impl SessionStore for Meddling {
 struct Race {
     app: Router,
     live: Live<User>,
-    store: Meddling,
+    store: HookedStore,
     asked: Arc<AtomicUsize>,
 }
 
 impl Race {
     fn new(layer: bool) -> Self {
-        let inner = Inner { store: store(), meddle: OnceLock::new() };
-        let store = Meddling(Arc::new(inner));
+        let inner = Inner { store: store(), during_load_hook: OnceLock::new() };
+        let store = HookedStore(Arc::new(inner));
         let asked = Arc::new(AtomicUsize::new(0));
         let count = asked.clone();
         let success = async move |_: Candidate<User>| {
@@ -74,12 +74,12 @@ impl Race {
     /// What happens during the nth load, from 1.
     fn during_load(
         &self,
-        meddle: impl Fn(usize, &Live<User>, &SessionId, &Scripted) + Send + Sync + 'static,
+        during_load_hook: impl Fn(usize, &Live<User>, &SessionId, &Scripted) + Send + Sync + 'static,
     ) {
         let live = self.live.clone();
-        let meddle: Meddle =
-            Box::new(move |sid, store| meddle(store.loads(), &live, sid, store.inner()));
-        assert!(self.store.0.meddle.set(meddle).is_ok());
+        let during_load_hook: DuringLoad =
+            Box::new(move |sid, store| during_load_hook(store.loads(), &live, sid, store.inner()));
+        assert!(self.store.0.during_load_hook.set(during_load_hook).is_ok());
     }
 
     async fn connect(&self, who: &str) -> Result<(), String> {

@@ -1,5 +1,5 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests assert, too")]
-//! Which sockets are whose.
+//! The sockets of each user and session.
 
 mod shared;
 
@@ -156,9 +156,9 @@ async fn a_connection_that_never_connects_leaves_no_state() {
     for layer in [false, true] {
         let server = server(layer);
         let client = Client::of(&server.app, "ann").await;
-        assert_eq!(server.forgot_everybody(), !layer);
+        assert_eq!(server.holds_no_user(), !layer);
         client.close().await;
-        // The host keeps the request until it would have given up waiting for a CONNECT.
+        // socketioxide keeps the request for its connect timeout, 45 s.
         tokio::time::sleep(Duration::from_secs(45)).await;
         eventually("nobody is left", || server.is_empty()).await;
     }

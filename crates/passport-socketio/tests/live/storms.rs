@@ -1,5 +1,5 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests assert, too")]
-//! Many who come at once: one load for each session, so many at a time, and none the less the truth.
+//! Many clients connect at once: one load for each session, a bounded number at a time, and no stale answer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -83,8 +83,8 @@ impl Server {
         assert!(self.store.sessions.destroy(&who.into()).await.unwrap());
     }
 
-    /// What becomes of so many who come at once.
-    async fn crowd(&self, who: &str, many: usize) -> Vec<(Client, Result<(), String>)> {
+    /// The outcomes of so many concurrent connects.
+    async fn connect_many(&self, who: &str, many: usize) -> Vec<(Client, Result<(), String>)> {
         let one = async || {
             let mut client = Client::of(&self.app, who).await;
             let outcome = client.connect("/").await;
@@ -97,27 +97,27 @@ impl Server {
 #[tokio::test(start_paused = true)]
 async fn many_connects_with_one_session_share_one_load() {
     let server = Server::new(|builder| builder);
-    let (crowd, ()) = tokio::join!(server.crowd("ann", 200), async {
+    let (connect_many, ()) = tokio::join!(server.connect_many("ann", 200), async {
         eventually("all have registered", || format!("{:?}", server.live).contains("sessions: 1"))
             .await;
         server.store.is_asked(1).await;
         server.store.answers.add_permits(2);
     });
-    assert!(crowd.iter().all(|(_, outcome)| outcome.is_ok()));
+    assert!(connect_many.iter().all(|(_, outcome)| outcome.is_ok()));
     assert_eq!(server.live.user(42).sockets().len(), 200);
     assert!(server.store.asked() <= 2, "{} loads", server.store.asked());
 }
 
 #[tokio::test(start_paused = true)]
 async fn many_connects_are_refused_if_the_login_ends_during_their_load() {
-    for told in [true, false] {
+    for reported in [true, false] {
         let server = Server::new(|builder| builder);
-        let (crowd, ()) = tokio::join!(server.crowd("ann", 20), async {
+        let (connect_many, ()) = tokio::join!(server.connect_many("ann", 20), async {
             server.store.is_asked(1).await;
             let early = server.store.asked();
             // The answer that is under way still says that ann is logged in.
             server.log_out("ann").await;
-            if told {
+            if reported {
                 server.live.end_session(&"ann".into(), EndReason::LoggedOut);
             }
             let mut late = Client::of(&server.app, "ann").await;
@@ -125,13 +125,13 @@ async fn many_connects_are_refused_if_the_login_ends_during_their_load() {
             for _ in 0..50 {
                 tokio::task::yield_now().await;
             }
-            assert_eq!(server.store.asked(), early, "the late one waits for the next load");
+            assert_eq!(server.store.asked(), early, "the late client waits for the next load");
             server.store.answers.add_permits(100);
             let late = late.connected("/").await;
             assert_eq!(late, Err("unauthorized".into()), "asked after the logout");
         });
-        let came_in = crowd.iter().filter(|(_, outcome)| outcome.is_ok()).count();
-        assert!(!told || came_in == 0, "{came_in} came in after the end was told");
+        let came_in = connect_many.iter().filter(|(_, outcome)| outcome.is_ok()).count();
+        assert!(!reported || came_in == 0, "{came_in} were admitted after the reported end");
     }
 }
 
@@ -160,7 +160,7 @@ async fn a_client_with_a_connection_waits_for_a_place_among_the_loads() {
     let app = server.app.clone().layer(server.auth.layer());
     server.store.answers.add_permits(1);
     let mut ann = Client::of(&app, "ann").await;
-    // By now the layer's look is too old to be used.
+    // By now the layer's lookup is too old to be used.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let (outcome, _bob, ()) = tokio::join!(ann.connect("/"), Client::of(&app, "bob"), async {
         server.store.is_asked(2).await;
@@ -209,7 +209,7 @@ async fn the_layers_lookup_ages_from_when_the_store_was_asked() {
 async fn max_stale_counts_from_when_the_store_was_asked() {
     let max_stale = Duration::from_secs(2);
     let server = Server::new(|builder| builder.max_stale(max_stale));
-    // When a session is looked at again is random.
+    // The time of the next lookup is random.
     for n in 1..=20 {
         server.store.sessions.set("ann", user_session(42), Life::Forever);
         let mut ann = Client::of(&server.app, "ann").await;
@@ -249,13 +249,13 @@ async fn a_storm_of_handshakes_does_not_keep_the_sweep_from_finding_a_logout() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cached_session_is_not_loaded_again_until_a_change_is_reported() {
-    type Tell = fn(&Live<User>);
-    let tell: [(Tell, &str); 3] = [
+    type Report = fn(&Live<User>);
+    let report: [(Report, &str); 3] = [
         (|live| live.session_changed(&"ann".into()), "changed"),
         (|live| _ = live.end_session(&"ann".into(), EndReason::LoggedOut), "ended"),
-        (|_| {}, "not told"),
+        (|_| {}, "not reported"),
     ];
-    for (tell, what) in tell {
+    for (report, what) in report {
         let server = Server::new(|builder| builder.cache_sessions_for(Duration::from_secs(3)));
         server.store.answers.add_permits(9);
         for _ in 0..2 {
@@ -269,10 +269,10 @@ async fn a_cached_session_is_not_loaded_again_until_a_change_is_reported() {
         }
         assert_eq!(server.store.asked(), 1);
         server.log_out("ann").await;
-        tell(&server.live);
+        report(&server.live);
         let mut late = Client::of(&server.app, "ann").await;
-        // What the documentation warns of: nobody told, and the record is three seconds old at most.
-        let expected = if what == "not told" { Ok(()) } else { Err("unauthorized".into()) };
+        // As documented: a change that is not reported is seen after three seconds at most.
+        let expected = if what == "not reported" { Ok(()) } else { Err("unauthorized".into()) };
         assert_eq!(late.connect("/").await, expected, "{what}");
     }
 }

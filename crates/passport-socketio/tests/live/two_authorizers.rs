@@ -147,7 +147,7 @@ async fn two_authorizers_of_one_user_type_decide_separately() {
 }
 
 /// Two with one type of user, and a layer each. A namespace for each, the inner's first.
-fn twins() -> (Router, [Store; 2]) {
+fn two_of_one_user_type() -> (Router, [Store; 2]) {
     let stores = [store(), store()];
     let [inner, outer] = stores.each_ref().map(|store| auth_over(store.clone()).build().unwrap());
     let (host, io) = SocketIo::new_layer();
@@ -158,7 +158,7 @@ fn twins() -> (Router, [Store; 2]) {
 
 #[tokio::test]
 async fn two_authorizers_of_one_user_type_use_their_own_layers_lookup() {
-    let (app, stores) = twins();
+    let (app, stores) = two_of_one_user_type();
     let mut ann = Client::of(&app, "ann").await;
     ann.connect("/").await.unwrap();
     ann.connect("/outer").await.unwrap();
@@ -268,7 +268,7 @@ async fn an_authorizer_with_two_gates_on_a_namespace_registers_one_socket() {
 #[tokio::test(start_paused = true)]
 async fn two_authorizers_of_one_user_type_each_bind_a_later_admitted_user() {
     for (asked, ns) in ["/", "/outer"].into_iter().enumerate() {
-        let (app, stores) = twins();
+        let (app, stores) = two_of_one_user_type();
         let mut late = Client::of(&app, "unknown").await;
         stores[asked].inner().0.set("unknown", user_session(42), Life::Forever);
         // What the layers found out is out of date by then.

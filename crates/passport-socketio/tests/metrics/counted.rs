@@ -85,7 +85,7 @@ fn decisions_are_counted_by_place_outcome_and_code() {
     });
 }
 
-/// A feed that the test speaks for.
+/// A feed that reports what the test says.
 #[derive(Debug, Default)]
 struct Feed {
     say: std::sync::Mutex<Option<Changes>>,
@@ -137,6 +137,7 @@ fn the_revocation_delay_counts_from_the_report_of_the_feed() {
         let all = snapshot(&metrics);
         let delays = samples(&all, "revocation_delay_seconds{found_by=feed}");
         assert_eq!(delays.len(), 1);
+        // Time is paused, so the promise is exact but for tokio's steps of a millisecond.
         assert!(delays[0] <= 0.120, "debounced for 100 ms, gathered for 5: {delays:?}");
         assert_eq!(all["ended_total{code=logged_out,reconnect=false}"], DebugValue::Counter(1));
 
@@ -175,6 +176,7 @@ fn each_refusal_of_a_feed_by_its_store_is_counted() {
         let mut ann = Client::of(&server.app, "ann").await;
         ann.connect("/").await.unwrap();
         asked.notified().await;
+        // Time is paused: this lets the task go on that counts the refusal.
         tokio::time::sleep(Duration::from_millis(1)).await;
         let all = snapshot(&metrics);
         assert_eq!(all["feeds_refused_total{}"], DebugValue::Counter(1));

@@ -1,5 +1,5 @@
-//! No secret in anything that is written: every decision, every end, every order and every outage,
-//! logged at `trace`, counted, audited, and shown with `Debug`.
+//! No secret in any output: every decision, end, order and outage, logged at `trace`, counted, audited, and
+//! shown with `Debug`.
 //!
 //! This process runs one long scenario on a real Redis behind a proxy that fails when it is told to.
 //! Logs are searched line by line as they are written (`testkit::secrecy`), all else at the end.
@@ -8,15 +8,15 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-mod house;
+mod fixture;
 mod node;
 
 use std::time::Duration;
 
 use common::{Client, soon};
 use express_session::SessionId;
-use house::{CART, House, MAIL, NAME, NODES_SECRET, OLD_SECRET, PASSWORD, SECRET};
-use house::{cookie, cookie_of, sid};
+use fixture::{CART, Fixture, MAIL, NAME, NODES_SECRET, OLD_SECRET, PASSWORD, SECRET};
+use fixture::{cookie, cookie_of, sid};
 use metrics_util::debugging::DebuggingRecorder;
 use node::{Node, User, Written};
 use passport_socketio::cluster::Cluster;
@@ -36,7 +36,7 @@ async fn ended(client: &mut Client) -> String {
 }
 
 /// Every refusal, one after the other.
-async fn be_refused(house: &mut House, node: &Node, written: &Written) {
+async fn be_refused(fixture: &mut Fixture, node: &Node, written: &Written) {
     let foreign = [("origin", "https://evil.example.com\t".to_owned()), cookie("ann")];
     assert!(Client::open(&node.app, foreign).await.is_err());
     assert_eq!(node.refused([]).await, "unauthorized");
@@ -48,10 +48,10 @@ async fn be_refused(house: &mut House, node: &Node, written: &Written) {
     ] {
         assert_eq!(node.refused([("cookie", bad)]).await, "unauthorized");
     }
-    house.put("broken", &format!("{{\"cart\":\"{CART}\",\"passport\":")).await;
-    house.put("anonymous", &format!(r#"{{"cookie":{{}},"cart":"{CART}"}}"#)).await;
+    fixture.put("broken", &format!("{{\"cart\":\"{CART}\",\"passport\":")).await;
+    fixture.put("anonymous", &format!(r#"{{"cookie":{{}},"cart":"{CART}"}}"#)).await;
     for user in ["nobody", "fails", "hangs", "panics", "disabled"] {
-        house.log_in(user, user).await;
+        fixture.log_in(user, user).await;
     }
     for (name, read) in [
         ("never-heard-of", "unauthorized"),
@@ -79,22 +79,22 @@ async fn be_refused(house: &mut House, node: &Node, written: &Written) {
 }
 
 /// Every end, and every order.
-async fn be_ended(house: &mut House, node: &Node, cluster: &Cluster<User>, written: &Written) {
+async fn be_ended(fixture: &mut Fixture, node: &Node, cluster: &Cluster<User>, written: &Written) {
     let ends = ["logs-out", "revoked", "user-revoked", "kicked", "ended", "changes", "refreshed"];
     for name in ends {
-        house.log_in(name, &format!("{MAIL}-{name}")).await;
+        fixture.log_in(name, &format!("{MAIL}-{name}")).await;
     }
     let mut clients = Vec::new();
     for name in ends {
         clients.push(node.connected(name).await);
     }
     let key = |name: &str| format!("{MAIL}-{name}");
-    house.log_out("logs-out").await;
+    fixture.log_out("logs-out").await;
     written.add(&node.live.revoke_session(&SessionId::new(sid("revoked"))).await);
     written.add(&soon(cluster.revoke_user(key("user-revoked"))).await);
     written.add(&node.live.disconnect_user(key("kicked")));
     node.live.end_session(&SessionId::new(sid("ended")), EndReason::Expired);
-    house.log_in("changes", "somebody-else").await;
+    fixture.log_in("changes", "somebody-else").await;
     written.add(&node.live.refresh_user(key("refreshed")).await.unwrap());
     written.add(&soon(cluster.refresh_user(key("refreshed"))).await);
     written.add(&soon(cluster.disconnect_user(key("refreshed"))).await);
@@ -108,22 +108,22 @@ async fn be_ended(house: &mut House, node: &Node, cluster: &Cluster<User>, writt
     // A forged order.
     let mut forge = redis::cmd("PUBLISH");
     forge.arg("secrecy:main:orders").arg("00.{\"id\":\"never\"}");
-    forge.exec_async(&mut house.redis).await.unwrap();
+    forge.exec_async(&mut fixture.redis).await.unwrap();
 }
 
 /// The store goes, and comes back.
-async fn be_without_a_store(house: &mut House, node: &Node) {
-    house.log_in("stays", &format!("{MAIL}-stays")).await;
+async fn be_without_a_store(fixture: &mut Fixture, node: &Node) {
+    fixture.log_in("stays", &format!("{MAIL}-stays")).await;
     let mut stays = node.connected("stays").await;
-    house.proxy.set(Fault::Silent);
+    fixture.proxy.set(Fault::Silent);
     assert_eq!(node.refused([cookie("stays")]).await, "try_again");
-    house.proxy.set(Fault::Cut);
+    fixture.proxy.set(Fault::Cut);
     assert_eq!(node.refused([cookie("stays")]).await, "try_again");
     assert_eq!(soon(ended(&mut stays)).await, "store_unavailable");
     are_logged(&["listening again soon", "the nodes' Redis is away"]).await;
-    house.proxy.set(Fault::Garbage);
+    fixture.proxy.set(Fault::Garbage);
     assert_eq!(node.refused([cookie("stays")]).await, "try_again");
-    house.proxy.set(Fault::None);
+    fixture.proxy.set(Fault::None);
     soon(async {
         loop {
             let mut client = Client::open(&node.app, [cookie("stays")]).await.unwrap();
@@ -137,20 +137,21 @@ async fn be_without_a_store(house: &mut House, node: &Node) {
     are_logged(&["the nodes' Redis is back", "the store is back"]).await;
 }
 
-/// Waits for messages that come by themselves: a feed asks its connection every 3 s, for 2 s.
+/// Waits for messages of background tasks: a feed asks its connection every 3 s, and waits 2 s for the answer.
 async fn are_logged(messages: &[&str]) {
     let all = async {
         while !messages.iter().all(|message| secrecy::logged().contains(message)) {
             sleep(Duration::from_millis(20)).await;
         }
     };
+    // The rest is for a busy machine.
     let waited = tokio::time::timeout(Duration::from_secs(30), all).await;
     waited.unwrap_or_else(|_| panic!("never logged: {messages:?}"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_log_metric_or_debug_output_contains_a_secret() {
-    let Some(mut house) = House::open().await else {
+    let Some(mut fixture) = Fixture::open().await else {
         return;
     };
     for secret in [SECRET, OLD_SECRET, PASSWORD, NODES_SECRET, CART, MAIL, NAME] {
@@ -168,23 +169,23 @@ async fn no_log_metric_or_debug_output_contains_a_secret() {
     let metrics = recorder.snapshotter();
     recorder.install().unwrap();
 
-    let wrong = house.url.replace(PASSWORD, "never-log-a-wrong-password");
+    let wrong = fixture.url.replace(PASSWORD, "never-log-a-wrong-password");
     secrecy::keep("never-log-a-wrong-password");
     match RedisStore::connect(&wrong).await {
         Ok(store) => written.add(&store.load(&SessionId::new(sid("ann"))).await),
         Err(error) => written.add(&error),
     }
-    house.log_in("ann", MAIL).await;
-    let node = node::node(&house, &written).await;
-    let cluster = node.live.join(&house.url).await.unwrap();
-    let other = node::node(&house, &written).await;
-    let others = other.live.join(&house.url).await.unwrap();
+    fixture.log_in("ann", MAIL).await;
+    let node = node::node(&fixture, &written).await;
+    let cluster = node.live.join(&fixture.url).await.unwrap();
+    let other = node::node(&fixture, &written).await;
+    let others = other.live.join(&fixture.url).await.unwrap();
     written.add(&others);
     written.add(&(&node.auth, &node.live, &cluster));
 
-    be_refused(&mut house, &node, &written).await;
-    be_ended(&mut house, &node, &cluster, &written).await;
-    be_without_a_store(&mut house, &node).await;
+    be_refused(&mut fixture, &node, &written).await;
+    be_ended(&mut fixture, &node, &cluster, &written).await;
+    be_without_a_store(&mut fixture, &node).await;
     written.add(&(&node.auth, &node.live, &cluster));
 
     let snapshot = format!("{:?}", metrics.snapshot().into_vec());
@@ -193,7 +194,7 @@ async fn no_log_metric_or_debug_output_contains_a_secret() {
     secrecy::assert_kept("Debug, the audit hook or a panic", &written);
     secrecy::assert_kept("the log", &logged);
 
-    // It has all been there.
+    // Every reason and every event was in the output.
     for code in [
         "granted",
         "origin_not_allowed",

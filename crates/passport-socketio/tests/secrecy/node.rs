@@ -1,4 +1,4 @@
-//! A server with all that can be set, which shows whatever passes through its hands.
+//! A server that uses every setting, and writes down the `Debug` output of all values it handles.
 
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ use socketioxide::extract::SocketRef;
 use socketioxide::handler::ConnectHandler as _;
 
 use crate::common::Client;
-use crate::house::{House, NAME, NODES_SECRET, OLD_SECRET, SECRET, cookie};
+use crate::fixture::{Fixture, NAME, NODES_SECRET, OLD_SECRET, SECRET, cookie};
 
 /// All that the scenario's parts have written, apart from logs.
 #[derive(Clone, Default)]
@@ -33,7 +33,7 @@ impl Written {
 
 #[derive(Debug)]
 pub(crate) struct User {
-    #[expect(dead_code, reason = "shown by Debug, if anybody does")]
+    #[expect(dead_code, reason = "read only by Debug")]
     name: &'static str,
     disabled: bool,
 }
@@ -56,9 +56,9 @@ pub(crate) struct Node {
     pub(crate) live: Live<User>,
 }
 
-pub(crate) async fn node(house: &House, written: &Written) -> Node {
+pub(crate) async fn node(fixture: &Fixture, written: &Written) -> Node {
     let (audited, told) = (written.clone(), written.clone());
-    let store = RedisStore::connect(&house.url).await.unwrap();
+    let store = RedisStore::connect(&fixture.url).await.unwrap();
     written.add(&store);
     let builder = Authorizer::builder()
         .secrets([SECRET, OLD_SECRET])
@@ -69,8 +69,10 @@ pub(crate) async fn node(house: &House, written: &Written) -> Node {
         .insecure_session_id_query()
         .max_stale(Duration::from_secs(2))
         .outage_grace(Duration::from_secs(1))
-        .store_timeout(Duration::from_millis(400))
-        .deserializer_timeout(Duration::from_millis(200))
+        // How long the hanging store and deserializer of the scenario are waited for. The others answer
+        // within milliseconds.
+        .store_timeout(Duration::from_millis(800))
+        .deserializer_timeout(Duration::from_millis(500))
         .max_connections_per_user(2, OverLimit::Refuse)
         .deserialize_user(async |key: String| match key.as_str() {
             "nobody" => Ok(None),

@@ -112,8 +112,8 @@ async fn each_refusal_is_audited_once_with_its_code() {
         ] {
             let mut client = Client::of(&server.app, who).await;
             client.connect("/").await.unwrap_err();
-            let told = book.take();
-            let [entry] = &*told else { panic!("{who}: {told:?}") };
+            let recorded = book.take();
+            let [entry] = &*recorded else { panic!("{who}: {recorded:?}") };
             assert_eq!((entry.kind, entry.code), (kind, code));
             assert_eq!(entry.session, Some(short(who)));
             assert_eq!(entry.user, (who == "bob").then(|| 7.into()));
@@ -131,8 +131,8 @@ async fn a_refusal_of_a_revoked_session_is_audited_as_revoked() {
         let mut ann = Client::of(&server.app, "ann").await;
         assert_eq!(ann.connect("/").await, Err("unauthorized".into()));
         ann.connect("/lobby").await.unwrap();
-        let told: Vec<_> = book.take().into_iter().map(|it| (it.kind, it.code)).collect();
-        assert_eq!(told, [(AuditKind::Denied, "revoked"), (AuditKind::Guest, "revoked")]);
+        let recorded: Vec<_> = book.take().into_iter().map(|it| (it.kind, it.code)).collect();
+        assert_eq!(recorded, [(AuditKind::Denied, "revoked"), (AuditKind::Guest, "revoked")]);
     }
 }
 
@@ -154,8 +154,8 @@ async fn a_user_revoked_during_a_handshake_is_audited_as_revoked() {
     server.io.ns("/", ignore.with(server.auth.required()));
     let mut ann = Client::of(&server.app, "ann").await;
     assert_eq!(ann.connect("/").await, Err("unauthorized".into()));
-    let told: Vec<_> = book.take().into_iter().map(|it| (it.kind, it.code)).collect();
-    assert_eq!(told, [(AuditKind::Revoked, "revoked"), (AuditKind::Denied, "revoked")]);
+    let recorded: Vec<_> = book.take().into_iter().map(|it| (it.kind, it.code)).collect();
+    assert_eq!(recorded, [(AuditKind::Revoked, "revoked"), (AuditKind::Denied, "revoked")]);
 }
 
 /// Counts what is logged at `warn` by this thread.
@@ -208,15 +208,23 @@ async fn a_hanging_store_is_logged_in_few_lines_and_audited_each_time() {
         let answers = futures_util::future::join_all(asked).await;
         assert!(answers.iter().all(|it| it.as_ref().is_err_and(|e| e.code() == "store_timeout")));
     }
-    let told = warnings.take();
-    assert_eq!(told.len(), 1, "{} lines", told.len());
-    assert!(told[0].contains("could not tell: refused") && told[0].contains("store_timeout"));
-    // A while later, when nothing comes any more.
+    let recorded = warnings.take();
+    assert_eq!(recorded.len(), 1, "{} lines", recorded.len());
+    assert!(
+        recorded[0].contains("could not tell: refused") && recorded[0].contains("store_timeout")
+    );
+    // A repeated warning is summed up every 15 s, and ends with the first 15 s without one.
     tokio::time::sleep(Duration::from_secs(60)).await;
-    let told = warnings.take();
-    assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told[0].contains("this goes on") && told[0].contains("times=3999"), "{told:?}");
-    assert!(told[1].contains("this is over") && told[1].contains("times=4000"), "{told:?}");
+    let recorded = warnings.take();
+    assert_eq!(recorded.len(), 2, "{recorded:?}");
+    assert!(
+        recorded[0].contains("this goes on") && recorded[0].contains("times=3999"),
+        "{recorded:?}"
+    );
+    assert!(
+        recorded[1].contains("this is over") && recorded[1].contains("times=4000"),
+        "{recorded:?}"
+    );
     let audited = book.take();
     assert_eq!(audited.len(), 4000);
     assert!(audited.iter().all(|it| (it.kind, it.code) == (AuditKind::Failed, "store_timeout")));
@@ -229,8 +237,8 @@ async fn an_unsigned_session_id_is_not_audited() {
     for (cookie, code) in [(forged, "bad_signature"), ("a=b".to_owned(), "no_session_cookie")] {
         let mut client = Client::open(&server.app, [("cookie", cookie)]).await.unwrap();
         client.connect("/").await.unwrap_err();
-        let told = book.take();
-        let [entry] = &*told else { panic!("{told:?}") };
+        let recorded = book.take();
+        let [entry] = &*recorded else { panic!("{recorded:?}") };
         assert_eq!((entry.code, &entry.session), (code, &None));
     }
 }
@@ -242,8 +250,8 @@ async fn the_layer_audits_a_foreign_origin_and_the_namespace_a_guest() {
     Client::open(&server.app, foreign).await.err().unwrap();
     let mut guest = Client::anonymous(&server.app).await;
     guest.connect("/lobby").await.unwrap();
-    let told = book.all();
-    let [refused, guest] = &*told else { panic!("{told:?}") };
+    let recorded = book.all();
+    let [refused, guest] = &*recorded else { panic!("{recorded:?}") };
     assert_eq!((refused.kind, refused.code), (AuditKind::Denied, "origin_not_allowed"));
     assert_eq!((&refused.namespace, refused.has_socket), (&None, false));
     assert_eq!((guest.kind, guest.code), (AuditKind::Guest, "no_session_cookie"));
@@ -261,8 +269,8 @@ async fn a_request_on_anothers_connection_is_audited_with_its_own_session() {
     ] {
         client.set_headers(cookie.map(|cookie| ("cookie", cookie)));
         client.request(http::Method::GET, "").await;
-        let told = book.take();
-        let [entry] = &*told else { panic!("{told:?}") };
+        let recorded = book.take();
+        let [entry] = &*recorded else { panic!("{recorded:?}") };
         assert_eq!((entry.kind, entry.code), (AuditKind::Denied, "other_session"));
         assert_eq!(entry.session, session);
     }
@@ -275,8 +283,8 @@ async fn authorize_is_audited_and_explain_is_not() {
     let (request, ()) = request.into_parts();
     server.auth.authorize(&request).await.unwrap();
     server.auth.explain(&request).await;
-    let told = book.all();
-    let [entry] = &*told else { panic!("{told:?}") };
+    let recorded = book.all();
+    let [entry] = &*recorded else { panic!("{recorded:?}") };
     assert_eq!((entry.kind, &entry.user), (AuditKind::Granted, &Some(42.into())));
     assert_eq!((&entry.namespace, entry.has_socket), (&None, false));
 }
@@ -302,8 +310,9 @@ async fn an_order_is_audited_after_the_ends_that_it_caused() {
             "sockets" => assert_eq!(server.live.disconnect_user(42), 1),
             _ => assert_eq!(server.live.refresh_user(42).await.unwrap().kept.len(), 1),
         }
-        let told: Vec<_> = book.take().into_iter().map(|entry| (entry.kind, entry.code)).collect();
-        assert_eq!(told, expected, "{order}");
+        let recorded: Vec<_> =
+            book.take().into_iter().map(|entry| (entry.kind, entry.code)).collect();
+        assert_eq!(recorded, expected, "{order}");
     }
 }
 

@@ -1,8 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests assert, too")]
 //! The security checklist, item by item: `docs/threat-model.md` names what proves each of them.
 //!
-//! Most are proved where they belong, under a name that says what happens. The others are here, under
-//! their number.
+//! Most are proved by tests of the code that they concern. The others are here, under their number.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -40,8 +39,8 @@ fn forbidden() -> Answer {
     (StatusCode::FORBIDDEN, r#"{"code":"forbidden"}"#.to_owned())
 }
 
-/// What whoever sends these headers reads, in the main namespace or before.
-async fn meets(app: &Router, headers: &[(&'static str, String)]) -> Result<(), String> {
+/// What a client with these headers reads, in the main namespace or before.
+async fn outcome_of(app: &Router, headers: &[(&'static str, String)]) -> Result<(), String> {
     match Client::open(app, headers.to_vec()).await {
         Ok(mut client) => client.connect("/").await,
         Err((status, _)) => Err(status.as_str().to_owned()),
@@ -69,7 +68,7 @@ async fn item_04_a_request_without_origin_is_judged_by_sec_fetch_site() {
     let from = async |site: Option<&str>| {
         let site = site.map(|site| ("sec-fetch-site", site.to_owned()));
         let headers: Vec<_> = site.into_iter().chain([("cookie", cookie("ann"))]).collect();
-        meets(&server.app, &headers).await
+        outcome_of(&server.app, &headers).await
     };
     for fine in [None, Some("same-origin"), Some("none")] {
         assert_eq!(from(fine).await, Ok(()), "{fine:?}");
@@ -114,7 +113,11 @@ async fn item_06_identity_headers_are_ignored() {
     for name in ["x-forwarded-user", "x-remote-user", "remote-user", "x-user-id", "authorization"] {
         for value in ["42", "ann", "Bearer ann"] {
             let claimed = [(name, value.to_owned())];
-            assert_eq!(meets(&app, &claimed).await, Err("unauthorized".into()), "{name}: {value}");
+            assert_eq!(
+                outcome_of(&app, &claimed).await,
+                Err("unauthorized".into()),
+                "{name}: {value}"
+            );
         }
     }
     let page = [
@@ -126,7 +129,7 @@ async fn item_06_identity_headers_are_ignored() {
         ("origin", "https://evil.example".into()),
         ("cookie", cookie("ann")),
     ];
-    assert_eq!(meets(&app, &page).await, Err("403".into()));
+    assert_eq!(outcome_of(&app, &page).await, Err("403".into()));
     assert_eq!(server.store.loads(), 0);
 }
 
@@ -171,11 +174,7 @@ async fn item_07_a_next_line_byte_is_no_separator() {
     assert_eq!(status_over_http(&server.app, &origin).await, 403);
     // Neither is it white space around a name, nor the end of what stands before it.
     for line in [with("Cookie: a=1", &cookie("ann")), with("Cookie: ", &cookie("ann"))] {
-        assert_eq!(
-            status_over_http(&server.app, &line).await,
-            200,
-            "a connection, and nobody on it"
-        );
+        assert_eq!(status_over_http(&server.app, &line).await, 200, "a connection without a user");
     }
     assert_eq!(server.store.loads(), 0);
 }
@@ -186,24 +185,24 @@ async fn item_08_the_first_of_two_session_cookies_is_used_and_logged() {
     let valid = cookie("ann");
     let forged = format!("{}x", cookie("bob"));
     let both = |first: &str, second: &str| [("cookie", format!("{first}; {second}"))];
-    assert_eq!(meets(&server.app, &both(&valid, &forged)).await, Ok(()));
+    assert_eq!(outcome_of(&server.app, &both(&valid, &forged)).await, Ok(()));
     assert_eq!(server.live.online(), [42.into()]);
     let logged = |what: &str| secrecy::logged().matches(what).count();
     let told = || (logged("code=\"bad_signature\""), logged("the first one counts cookies=2"));
     let before = told();
-    let refused = meets(&server.app, &both(&forged, &valid)).await;
+    let refused = outcome_of(&server.app, &both(&forged, &valid)).await;
     assert_eq!(refused, Err("unauthorized".into()));
     let after = told();
     assert!(after.0 > before.0 && after.1 > before.1, "{before:?} {after:?}");
     // The same in two headers, which are one.
     let headers = [("cookie", forged), ("cookie", valid)];
-    assert_eq!(meets(&server.app, &headers).await, Err("unauthorized".into()));
+    assert_eq!(outcome_of(&server.app, &headers).await, Err("unauthorized".into()));
 }
 
 #[tokio::test]
 async fn item_08_later_requests_do_not_log_several_cookies_again() {
     let server = server();
-    // As many as no other test has.
+    // A number of cookies that no other test sends.
     let cookies = format!("{0}; {0}; {0}; {0}; {0}; {0}; {0}", cookie("ann"));
     let mut client = Client::open(&server.app, [("cookie", cookies)]).await.unwrap();
     client.connect("/").await.unwrap();
@@ -232,9 +231,10 @@ async fn item_09_broken_cookies_are_refused_quickly_and_without_a_load() {
         ("empty", "connect.sid=".into()),
     ] {
         let start = Instant::now();
-        let met = meets(&server.app, &[("cookie", cookie)]).await;
+        let met = outcome_of(&server.app, &[("cookie", cookie)]).await;
         assert_eq!(met, Err("unauthorized".into()), "{what}");
-        assert!(start.elapsed() < Duration::from_secs(1), "{what}: {:?}", start.elapsed());
+        // Milliseconds; the rest is for a busy machine. Quadratic time would take minutes.
+        assert!(start.elapsed() < Duration::from_secs(5), "{what}: {:?}", start.elapsed());
     }
     assert_eq!(server.store.loads(), 0);
 }
@@ -244,7 +244,7 @@ async fn item_10_a_session_id_with_unsafe_characters_is_never_loaded() {
     let server = server();
     for sid in ["ann\0", "ann\r\nDEL sess:ann", "*", "a?*", "../ann", "a/b/../ann"] {
         let pair = Signer::new([SECRET]).unwrap().cookie_pair("connect.sid", sid);
-        let met = meets(&server.app, &[("cookie", pair)]).await;
+        let met = outcome_of(&server.app, &[("cookie", pair)]).await;
         assert_eq!(met, Err("unauthorized".into()), "{sid:?}");
     }
     assert_eq!(server.store.loads(), 0);
@@ -264,7 +264,7 @@ async fn item_11_a_handshake_creates_and_changes_no_session() {
     };
     let before = all();
     for who in ["unknown", "never-there", "expired", "anonymous", "corrupt", "ann"] {
-        let _ = meets(&server.app, &[("cookie", cookie(who))]).await;
+        let _ = outcome_of(&server.app, &[("cookie", cookie(who))]).await;
     }
     assert_eq!(all(), before);
 }
@@ -284,13 +284,14 @@ async fn item_15_a_rotation_of_secrets_harms_no_session() {
     let before = serve(&[old]);
     let during = serve(&[new, old]);
     let after = serve(&[new]);
-    let meets =
-        async |app: &Router, secret| meets(app, &[("cookie", by(secret, "ann"))]).await.is_ok();
-    assert_eq!((meets(&before, old).await, meets(&before, new).await), (true, false));
-    assert_eq!((meets(&during, old).await, meets(&during, new).await), (true, true));
-    assert_eq!((meets(&after, old).await, meets(&after, new).await), (false, true));
-    // Who was refused is still logged in for the app.
-    assert!(meets(&before, old).await);
+    let outcome_of = async |app: &Router, secret| {
+        outcome_of(app, &[("cookie", by(secret, "ann"))]).await.is_ok()
+    };
+    assert_eq!((outcome_of(&before, old).await, outcome_of(&before, new).await), (true, false));
+    assert_eq!((outcome_of(&during, old).await, outcome_of(&during, new).await), (true, true));
+    assert_eq!((outcome_of(&after, old).await, outcome_of(&after, new).await), (false, true));
+    // The refused session is still logged in for the app.
+    assert!(outcome_of(&before, old).await);
 }
 
 #[tokio::test]

@@ -14,9 +14,9 @@ use express_session::store::SessionStore;
 use super::*;
 
 /// The store's timeout.
-const PATIENCE: Duration = Duration::from_secs(2);
+const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A store that counts, and whose answers take what the test says.
+/// A store that counts, and answers as the test says.
 #[derive(Debug, Default)]
 struct Fake {
     manner: Manner,
@@ -83,7 +83,7 @@ impl Fake {
 }
 
 fn loads(store: &Arc<Fake>, limits: LoadLimits) -> Arc<Loads> {
-    Loads::new(StoreAccess::new(Some(store.clone()), PATIENCE), limits)
+    Loads::new(StoreAccess::new(Some(store.clone()), STORE_TIMEOUT), limits)
 }
 
 fn by_default(store: &Arc<Fake>) -> Arc<Loads> {
@@ -99,13 +99,13 @@ fn keeping(store: &Arc<Fake>) -> Arc<Loads> {
     loads(store, LoadLimits { cached_for, ..LoadLimits::default() })
 }
 
-/// What somebody who asks gets: the session's version, or the code of an error.
+/// The answer to a request: the session's version, or the code of an error.
 async fn ask(loads: &Arc<Loads>, sid: &str) -> Result<String, &'static str> {
     let loaded = loads.load(&sid.into()).await.map_err(|error| error.code())?;
     Ok(String::from_utf8(loaded.stored.unwrap().payload().to_vec()).unwrap())
 }
 
-/// Somebody who asks from now on.
+/// A request that runs in the background from now on.
 fn asks(
     loads: &Arc<Loads>,
     sid: &'static str,
@@ -128,8 +128,8 @@ fn is_idle(loads: &Loads) -> bool {
 async fn concurrent_requests_for_one_session_share_one_load() {
     let store = Fake::new(Manner::Takes(Duration::from_millis(50)));
     let loads = by_default(&store);
-    let crowd = join_all((0..1000).map(|_| ask(&loads, "ann"))).await;
-    assert!(crowd.into_iter().all(|answer| answer == Ok("0".into())));
+    let answers = join_all((0..1000).map(|_| ask(&loads, "ann"))).await;
+    assert!(answers.into_iter().all(|answer| answer == Ok("0".into())));
     assert_eq!(store.loads(), 1);
     settle().await;
     assert!(is_idle(&loads));
@@ -184,6 +184,7 @@ async fn at_most_256_loads_run_at_a_time() {
     let answers = join_all(sids.iter().map(|sid| ask(&loads, sid))).await;
     assert!(answers.into_iter().all(|answer| answer.is_ok()));
     assert_eq!(store.most.load(Ordering::SeqCst), 256);
+    // Ten rounds of 50 ms, of paused time.
     assert!(start.elapsed() < Duration::from_millis(600), "{:?}", start.elapsed());
     settle().await;
     assert!(is_idle(&loads));
@@ -198,7 +199,7 @@ async fn a_request_is_refused_at_once_when_the_queue_is_full() {
     let start = Instant::now();
     assert_eq!(ask(&loads, "f").await, Err("overloaded"));
     assert_eq!(start.elapsed(), Duration::ZERO);
-    // Nobody takes a place who shares a load that waits anyway.
+    // A request that shares a queued load takes no place of its own.
     assert!(ask(&loads, "e").await.is_ok());
     for one in five {
         assert!(one.await.unwrap().is_ok());
@@ -276,8 +277,8 @@ async fn records_are_cached_only_if_configured_and_for_that_time() {
 #[tokio::test]
 async fn a_change_drops_the_cached_record_also_during_its_load() {
     type Forget = fn(&Loads);
-    let told: [Forget; 2] = [|loads| loads.forget(&SidHash::of("ann")), Loads::forget_all];
-    for forget in told {
+    let forgets: [Forget; 2] = [|loads| loads.forget(&SidHash::of("ann")), Loads::forget_all];
+    for forget in forgets {
         let store = Fake::new(Manner::Waits(Semaphore::new(0)));
         let loads = keeping(&store);
         let early = asks(&loads, "ann");

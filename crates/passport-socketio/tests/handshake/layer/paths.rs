@@ -1,4 +1,4 @@
-//! Where Socket.IO is served: what the layer guards is what socketioxide takes.
+//! The path of Socket.IO: the layer guards the requests that socketioxide takes.
 
 use axum::Router;
 use axum::body::Body;

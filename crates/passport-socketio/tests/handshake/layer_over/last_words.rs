@@ -1,4 +1,4 @@
-//! What a client still reads when its login ends: why, its disconnect, and nothing after that.
+//! What a client reads when its login ends: the notice, its disconnect, and nothing after them.
 //!
 //! Real connections: the server listens on a port of its own.
 
@@ -17,7 +17,7 @@ use socketioxide::{ParserConfig, SocketIo};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use tokio_tungstenite::tungstenite::ClientRequestBuilder;
 use tokio_tungstenite::tungstenite::protocol::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
@@ -25,7 +25,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 use crate::common::world::{User, auth_over, cookie, store};
 use crate::common::{Client, soon};
 
-/// Rounds of what is a race on a server that does nothing about it.
+/// How often a race is tried: without the library's care, some rounds lose the notice.
 const ROUNDS: u64 = 200;
 
 /// A server whose handlers answer late: when the test says so.
@@ -37,7 +37,7 @@ struct Server {
     task: Option<JoinHandle<()>>,
     /// Gets a message for every event that is being answered.
     answering: mpsc::UnboundedReceiver<()>,
-    /// Lets all answers go.
+    /// Releases all answers.
     answer: watch::Sender<bool>,
     banned: Arc<AtomicBool>,
     _auth: Authorizer<User>,
@@ -338,22 +338,22 @@ impl Reader {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_keeps_sending_reads_the_notice_over_web_sockets() {
-    let mut told = 0;
+    let mut notified = 0;
     for round in 0..ROUNDS {
         let mut server = Server::new(false).await;
         let mut client = server.web_socket(4, "ann").await;
         client.send("0").await;
         client.next().await.unwrap();
         let expected = format!("4{}", notice("", EndReason::LoggedOut));
-        // Another phase of the client's milliseconds each time.
+        // The end comes at another moment between two of the client's events in each round.
         let end = Instant::now() + Duration::from_micros(2_000 + 73 * round);
         let mut has_ended = false;
-        // Like Node's: a client that can't write any more reads no more. It is busy, and reads late.
-        let is_told = 'talking: loop {
+        // As Node's client: once it can't write it does not read. It is busy, and reads late.
+        let is_notified = 'sending: loop {
             for _ in 0..10 {
                 for _ in 0..5 {
                     if client.stream.send("42[\"note\"]".into()).await.is_err() {
-                        break 'talking false;
+                        break 'sending false;
                     }
                 }
                 if !has_ended && Instant::now() >= end {
@@ -364,31 +364,31 @@ async fn a_client_that_keeps_sending_reads_the_notice_over_web_sockets() {
             }
             while let Some(message) = client.stream.next().now_or_never() {
                 match message {
-                    Some(Ok(Message::Text(text))) if *text == *expected => break 'talking true,
+                    Some(Ok(Message::Text(text))) if *text == *expected => break 'sending true,
                     Some(Ok(message)) if !message.is_close() => {}
-                    _ => break 'talking false,
+                    _ => break 'sending false,
                 }
             }
         };
-        told += u64::from(is_told);
+        notified += u64::from(is_notified);
     }
-    assert_eq!(told, ROUNDS);
+    assert_eq!(notified, ROUNDS);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_keeps_sending_reads_the_notice_over_polling() {
     for reason in [EndReason::LoggedOut, EndReason::Rejected] {
-        let mut told = 0;
+        let mut notified = 0;
         for round in 0..ROUNDS {
             let mut server = Server::new(false).await;
             let mut client = server.polling(4, "ann").await;
             client.connect("/").await.unwrap();
             client.connect("/lobby").await.unwrap();
-            let mut mouth = client.another();
-            let talking = tokio::spawn(async move {
+            let mut sender = client.another();
+            let sending = tokio::spawn(async move {
                 let events = ["42/lobby,[\"note\"]"; 5].join("\x1e");
                 loop {
-                    mouth.request(http::Method::POST, &events).await;
+                    sender.request(http::Method::POST, &events).await;
                     sleep(Duration::from_millis(1)).await;
                 }
             });
@@ -412,10 +412,10 @@ async fn a_client_that_keeps_sending_reads_the_notice_over_polling() {
                     packets.extend(body.split('\x1e').map(str::to_owned));
                 }
             };
-            timeout(Duration::from_secs(10), reading).await.unwrap();
-            talking.abort();
-            told += u64::from(packets.contains(&expected));
+            soon(reading).await;
+            sending.abort();
+            notified += u64::from(packets.contains(&expected));
         }
-        assert_eq!(told, ROUNDS, "{reason:?}");
+        assert_eq!(notified, ROUNDS, "{reason:?}");
     }
 }

@@ -16,7 +16,7 @@ use crate::common::{Client, ask, soon};
 
 const MOST: usize = 64 * 1024;
 
-/// What lies in buffers between the client and the layer: the pipe's, hyper's, tungstenite's.
+/// Bytes that fit into buffers between the client and the layer: the pipe's, hyper's, tungstenite's.
 const UNDER_WAY: usize = 16 * 1024;
 
 /// More than any client of these tests may send unasked, and less than socketioxide would take.
@@ -57,7 +57,7 @@ struct Server {
 impl Server {
     fn start() -> Self {
         let auth: Authorizer<User> = auth_over(store()).build().unwrap();
-        // What a client without a cookie could fill: as large as anybody may have set it.
+        // What a client without a cookie could fill: the largest setting in use.
         let largest = 64 << 20;
         let builder = SocketIo::builder().max_payload(largest as u64);
         let builder = builder.ws_max_message_size(largest).ws_max_frame_size(largest);
@@ -93,7 +93,7 @@ impl Server {
     }
 }
 
-/// A client's end, which says what the test says.
+/// A client's end, which sends what the test says.
 struct WebSocket(DuplexStream);
 
 /// A frame's head, with a mask that changes nothing.
@@ -203,7 +203,7 @@ async fn an_admitted_client_can_send_what_socketioxide_accepts() {
     assert_eq!(client.text().await, r#"42["length",200000]"#);
 }
 
-/// Packets that are worth nothing, of so many bytes.
+/// Packets without effect, of so many bytes.
 fn noise(bytes: usize) -> String {
     "3\x1e".repeat(bytes / 2) + "3"
 }

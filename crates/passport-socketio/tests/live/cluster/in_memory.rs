@@ -15,7 +15,8 @@ use super::{SECRET, authorizer, builder, sessions};
 use crate::common::world::{User, ignore};
 use crate::common::{Client, eventually};
 
-/// A node is silent after 6 s without a heartbeat, which comes every 2 s.
+/// Paused time in which every node notices every other: heartbeats come every 2 s, and a node without one for
+/// 6 s is silent.
 const NOTICED: Duration = Duration::from_secs(10);
 
 /// One node, and its way to the others.
@@ -111,7 +112,7 @@ async fn a_forged_list_of_nodes_hides_no_node_and_adds_none() {
         for list in lists.values_mut() {
             let entry = list.get(b.cluster.node().to_string().as_bytes()).unwrap().clone();
             list.clear();
-            // What a node has said of itself, under another one's name; and what nobody has signed.
+            // The signed entry of a node under another node's name, and two unsigned entries.
             list.insert(b"ghost".to_vec(), entry);
             list.insert(b"1".to_vec(), time.to_string().into());
             list.insert(b"\xff".to_vec(), b"\xff".to_vec());
@@ -123,7 +124,7 @@ async fn a_forged_list_of_nodes_hides_no_node_and_adds_none() {
     sleep(NOTICED).await;
     assert_eq!(a.cluster.ignored(), before + 3, "each forged entry is counted once");
 
-    // Whoever removes its entries again and again only makes it depend on what is heard.
+    // A node whose entry is missing is still known by its heartbeats.
     b.way.set(Way::Silent);
     let answers = a.cluster.disconnect_user(42).await;
     assert_eq!(answers.missing, [b.cluster.node().clone()]);

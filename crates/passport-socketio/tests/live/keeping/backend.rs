@@ -1,4 +1,4 @@
-//! A store that fails when it is told to, its feed, and a server whose ends are noted.
+//! A store that can be made to fail, its feed, and a server that records its ends.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -24,6 +24,7 @@ use tokio::time::{Instant, sleep};
 use crate::common::Client;
 use crate::common::world::{User, auth_over, ignore};
 
+/// These are paused time.
 pub(crate) const MAX_STALE: Duration = Duration::from_secs(30);
 pub(crate) const GRACE: Duration = Duration::from_secs(60);
 
@@ -32,7 +33,7 @@ pub(crate) const GRACE: Duration = Duration::from_secs(60);
 pub(crate) struct Backend {
     sessions: MemoryStore,
     away: AtomicBool,
-    /// How many questions are answered although it is away.
+    /// How many loads are answered although it is away.
     answers_left: AtomicUsize,
     pub(crate) trips: AtomicUsize,
     last_trip: Mutex<Option<Instant>>,
@@ -98,7 +99,7 @@ impl Backend {
             && self.answers_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_err()
     }
 
-    /// What it says of one session: an error or nothing at all, if its record is `fail` or `hang`.
+    /// The answer about one session: an error if its record is `fail`, none at all if it is `hang`.
     async fn answer(
         &self,
         found: Option<StoredSession>,
@@ -110,7 +111,7 @@ impl Backend {
         }
     }
 
-    pub(crate) fn tell(&self, change: Change) {
+    pub(crate) fn report(&self, change: Change) {
         self.changes.lock().unwrap().as_ref().unwrap().report(change);
     }
 }
@@ -155,7 +156,7 @@ impl SessionWatch for Feed {
     }
 }
 
-/// A host that does not mind clients which are not heard of for hours.
+/// A socketioxide that keeps clients which send nothing for hours of paused time.
 pub(crate) fn patient_host() -> (SocketIoLayer, SocketIo) {
     let never = Duration::from_secs(24 * 3600);
     let host = SocketIo::builder().ping_interval(never).ping_timeout(never);

@@ -1,4 +1,4 @@
-//! Where somebody tells of changes, they are looked at right away.
+//! Changes that a feed reports are looked up at once.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +16,7 @@ use super::backend::{Backend, Feed, MAX_STALE, Server};
 async fn a_reported_change_is_looked_up_at_once() {
     let backend = Backend::new();
     let server = Server::with(&backend, |builder| builder.watch(Feed(backend.clone())));
+    // Reports are gathered for 105 ms at most; time is paused.
     let soon = Duration::from_millis(200);
     for (n, change) in
         [Change::Session("ann".into()), Change::Hashed(SessionId::from("ann").hash())]
@@ -27,10 +28,10 @@ async fn a_reported_change_is_looked_up_at_once() {
         if n == 0 {
             backend.listening.notified().await;
         }
-        backend.tell(Change::Session("bob".into()));
-        backend.tell(Change::Session("nobody".into()));
+        backend.report(Change::Session("bob".into()));
+        backend.report(Change::Session("nobody".into()));
         backend.destroy("ann").await;
-        backend.tell(change);
+        backend.report(change);
         assert_eq!(server.ends_within(soon).await, EndReason::LoggedOut);
         backend.log_in("ann", 42, Life::Forever);
         assert!(server.ended().is_empty());
@@ -45,16 +46,16 @@ async fn a_feed_that_may_have_missed_changes_causes_a_full_sweep() {
     let _bob = server.connected("bob").await;
     backend.listening.notified().await;
     backend.destroy("ann").await;
-    backend.tell(Change::Unknown);
+    backend.report(Change::Unknown);
     assert_eq!(server.ends_within(MAX_STALE / 3).await, EndReason::LoggedOut);
 }
 
-/// A feed of somebody's own that panics when it is first asked.
+/// A custom feed that panics at its first call.
 #[derive(Debug)]
-struct Panicky(Feed, AtomicBool);
+struct PanickingFeed(Feed, AtomicBool);
 
 #[async_trait]
-impl SessionWatch for Panicky {
+impl SessionWatch for PanickingFeed {
     async fn watch(&self, changes: &Changes) -> Result<Infallible, WatchError> {
         assert!(self.1.swap(true, Ordering::SeqCst), "in a feed");
         self.0.watch(changes).await
@@ -64,11 +65,11 @@ impl SessionWatch for Panicky {
 #[tokio::test(start_paused = true)]
 async fn a_feed_that_panics_is_listened_to_again() {
     let backend = Backend::new();
-    let feed = Panicky(Feed(backend.clone()), AtomicBool::new(false));
+    let feed = PanickingFeed(Feed(backend.clone()), AtomicBool::new(false));
     let server = Server::with(&backend, |builder| builder.watch(feed));
     let _ann = server.connected("ann").await;
     backend.listening.notified().await;
     backend.destroy("ann").await;
-    backend.tell(Change::Session("ann".into()));
+    backend.report(Change::Session("ann".into()));
     assert_eq!(server.ends_within(Duration::from_millis(200)).await, EndReason::LoggedOut);
 }

@@ -1,4 +1,4 @@
-//! While the store is away, or makes no sense, sockets stay for a grace.
+//! While the store is away, or its records are unreadable, sockets stay for a grace.
 
 use std::time::Duration;
 

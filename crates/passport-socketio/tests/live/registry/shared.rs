@@ -1,4 +1,4 @@
-//! What many sockets of one session hold of it.
+//! Sockets of one session share its record.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use crate::common::world::{Server, ignore};
 use crate::common::{Client, eventually};
 
-/// So many sockets has a session: one in each namespace of so many connections.
+/// Connections of a session, each with one socket in each namespace.
 const CONNECTIONS: usize = 100;
 const NAMESPACES: [&str; 3] = ["/room/1", "/room/2", "/room/3"];
 
@@ -22,7 +22,7 @@ fn large(passport: &str) -> String {
     format!(r#"{{"cookie":{{}},"cart":[{cart}0],"passport":{passport}}}"#)
 }
 
-/// A server that tells of the session of each socket that connects.
+/// A server that sends the session of each socket that connects to the test.
 fn server(max_stale: Duration) -> (Server, mpsc::UnboundedReceiver<Session>) {
     let server = Server::with(true, |builder| builder.max_stale(max_stale));
     let (found, sessions) = mpsc::unbounded_channel();
@@ -43,7 +43,7 @@ async fn connected(server: &Server, who: &str) -> Client {
     client
 }
 
-/// Where its record is.
+/// The address of a session's record.
 fn place(session: &Session) -> *const u8 {
     session.json().as_ptr()
 }

@@ -33,14 +33,14 @@ pub(crate) fn session_of(user: &str) -> String {
     format!(r#"{{"cookie":{{}},"passport":{{"user":"{user}"}},"cart":"{CART}"}}"#)
 }
 
-pub(crate) struct House {
+pub(crate) struct Fixture {
     pub(crate) proxy: FaultProxy,
     pub(crate) redis: MultiplexedConnection,
     pub(crate) url: String,
     _server: RedisServer,
 }
 
-impl House {
+impl Fixture {
     /// A Redis with a password, of which only the proxy is known.
     pub(crate) async fn open() -> Option<Self> {
         let server = RedisServer::start().await?;
