@@ -357,7 +357,7 @@ async fn errors_about_a_cluster_url_do_not_contain_its_password() {
     let live: Live<User> = auth.attach(&SocketIo::new_layer().1).unwrap();
     for (query, what) in [
         ("?prefix=sess:", "`prefix`"),
-        ("?cluster=true", "not a cluster"),
+        ("?cluster=true", "neither a cluster"),
         ("?protocol=resp2", "`protocol`"),
         ("?layout=knex", "`layout`"),
     ] {
