@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_json_parse_accepts_in_skipped_fields_is_accepted() {
+    fn skipped_fields_accept_what_json_parse_accepts() {
         for skipped in
             [r#""\ud800""#, "1e999", "-0", r#"{"\udc00":1}"#, "123456789012345678901234567890"]
         {
@@ -297,7 +297,7 @@ mod tests {
 
     /// The differential harness found one that was off by the last bit.
     #[test]
-    fn fractions_are_the_numbers_that_json_parse_reads() {
+    fn fractions_are_read_as_json_parse_reads_them() {
         for number in ["235450.45743801654", "1.76755187500002e-9"] {
             let json = format!(r#"{{"passport":{{"user":{number}}}}}"#);
             assert_eq!(user(&json).unwrap().unwrap().to_string(), number);
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_not_utf8_are_replaced_as_node_does() {
+    fn bytes_that_are_not_utf8_are_replaced_as_in_node() {
         let record =
             SessionRecord::parse(b"{\"passport\":{\"user\":\"\xff\"}}", &RecordLimits::default());
         assert_eq!(record.unwrap().unwrap().pointer("/passport/user"), Ok(Some("\u{fffd}".into())));

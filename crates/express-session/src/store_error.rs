@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_unreachable_server_is_told_from_one_that_refuses() {
+    async fn an_unreachable_server_is_distinguished_from_one_that_refuses() {
         let nothing_listens = tokio::net::TcpStream::connect("127.0.0.1:1").await.unwrap_err();
         let no_such_host = tokio::net::TcpStream::connect("none.invalid:1").await.unwrap_err();
         let behind = StoreError::new("asking", no_such_host);

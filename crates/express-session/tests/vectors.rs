@@ -71,7 +71,7 @@ fn cookies_are_read_as_by_npm_cookies() {
 }
 
 #[test]
-fn requests_end_as_in_the_apps_of_every_kind() {
+fn requests_are_decided_as_in_the_apps_of_every_kind() {
     let mut sources: Vec<(App, Box<dyn SessionSource>)> = Vec::new();
     for vector in vectors::sessions().into_iter().filter(|vector| is_compiled(&vector.app)) {
         // Not once a vector: a secret is stretched for half a second.

@@ -105,7 +105,7 @@ impl Listening {
 }
 
 #[tokio::test]
-async fn what_is_done_to_a_session_that_was_loaded_is_told() {
+async fn changes_of_a_loaded_session_are_reported() {
     let Some(server) = RedisServer::start().await else {
         return;
     };
@@ -134,7 +134,7 @@ async fn what_is_done_to_a_session_that_was_loaded_is_told() {
 }
 
 #[tokio::test]
-async fn a_session_that_nobody_loaded_and_another_apps_are_not_told() {
+async fn changes_of_unloaded_and_foreign_sessions_are_not_reported() {
     let Some(server) = RedisServer::start().await else {
         return;
     };
@@ -151,8 +151,7 @@ async fn a_session_that_nobody_loaded_and_another_apps_are_not_told() {
 }
 
 #[tokio::test]
-async fn after_a_connection_that_was_cut_or_fell_silent_anything_may_have_happened_and_then_all_is_told()
- {
+async fn a_feed_reports_unknown_changes_after_a_cut_or_silent_connection() {
     let Some(server) = RedisServer::start().await else {
         return;
     };
@@ -170,7 +169,7 @@ async fn after_a_connection_that_was_cut_or_fell_silent_anything_may_have_happen
 }
 
 #[tokio::test]
-async fn a_server_that_is_started_again_is_listened_to_again() {
+async fn a_feed_reconnects_to_a_restarted_server() {
     let Some(server) = RedisServer::start().await else {
         return;
     };
@@ -222,7 +221,7 @@ async fn reads(node: &mut MultiplexedConnection) -> u64 {
 }
 
 #[tokio::test]
-async fn a_full_tracking_table_ends_the_feed_and_says_which_setting_to_raise() {
+async fn a_full_tracking_table_ends_the_feed_and_names_the_setting() {
     let Some(server) = RedisServer::start().await else {
         return;
     };
@@ -284,7 +283,7 @@ async fn a_full_tracking_table_is_left_alone_for_longer_each_time() {
 }
 
 #[tokio::test]
-async fn databases_that_are_swapped_are_told_as_a_change_of_everything() {
+async fn a_swap_of_databases_is_reported_as_an_unknown_change() {
     let Some(server) = RedisServer::start().await else {
         return;
     };
@@ -333,7 +332,7 @@ async fn refusing_hello(
 }
 
 #[tokio::test]
-async fn a_hello_that_failed_once_leaves_no_connection_untracked_for_ever() {
+async fn a_failed_hello_does_not_leave_a_connection_untracked() {
     let Some(server) = RedisServer::start().await else {
         return;
     };

@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn quotes_belong_to_the_value_as_in_npm_cookie_1() {
+    fn quotes_are_part_of_the_value_as_in_npm_cookie_1() {
         for (header, expected) in CASES {
             let expected = if header.contains('"') {
                 header.strip_prefix("n=").and_then(|value| value.split(';').next())

@@ -52,7 +52,7 @@ mod cookie_session {
     }
 
     #[test]
-    fn a_cookie_without_its_signature_or_with_another_ones_is_refused() {
+    fn a_cookie_without_its_own_signature_is_refused() {
         let source = source(KeygripHash::Sha1);
         let sig = "4VqMWF_AJ3NteWgiGaep13B5Q4E";
         assert_eq!(locate(&source, &format!("session.sig={sig}")), Err(CookieFault::Missing));
@@ -125,7 +125,7 @@ mod koa {
     }
 
     #[test]
-    fn numbers_beyond_rusts_are_infinite_in_javascript() {
+    fn numbers_that_overflow_are_infinite_as_in_javascript() {
         let source = KoaSource::in_store("koa.sess", ["k"], KeygripHash::Sha1).unwrap();
         let expiry = |json: &str| {
             let record = source.read(json.as_bytes(), &RecordLimits::default()).unwrap().unwrap();
@@ -158,7 +158,7 @@ mod koa {
     }
 
     #[test]
-    fn in_a_store_the_cookies_value_is_the_key() {
+    fn the_cookie_value_is_the_key_of_a_stored_koa_session() {
         let source = KoaSource::in_store("koa:sess", ["k"], KeygripHash::Sha1).unwrap();
         assert!(source.needs_store());
         let keys = Keygrip::new(["k"], KeygripHash::Sha1).unwrap();

@@ -22,7 +22,7 @@ mod tests {
     use super::session_json;
 
     #[test]
-    fn a_text_is_unwrapped_once_and_an_object_only_where_it_is_not_parsed() {
+    fn a_json_text_is_unwrapped_once_and_a_parsed_object_is_stringified() {
         for (column, once, parsed) in [
             (r#"{"a":1}"#, r#"{"a":1}"#, "[object Object]"),
             (r#""{\"a\":1}""#, r#"{"a":1}"#, r#"{"a":1}"#),

@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn each_parameter_is_translated_or_without_effect() {
+    fn each_url_parameter_is_translated_or_ignored() {
         let no_tls_check = "require_ssl=true&verify_ca=false&verify_identity=false";
         for (url, rest) in [
             ("postgres://h/db?ssl=true", "sslmode=verify%2Dfull"),
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_meaning_names_what_to_write_and_no_password() {
+    fn an_unknown_parameter_is_refused_with_advice_and_no_password() {
         for (url, said) in [
             ("postgres://u:hunter2@h/db?sslcert=/hunter2", "`sslcert`"),
             ("postgres://u:hunter2@h/db?ssl=hunter2", "sslmode=verify-full"),

@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_parameter_is_taken_out_of_the_url_and_nothing_else_is_touched() {
+    fn a_parameter_is_removed_from_the_url_without_other_changes() {
         for (url, left, prefix) in [
             ("redis://h/", "redis://h/", None),
             ("redis://h/?prefix=a:", "redis://h/", Some("a:")),

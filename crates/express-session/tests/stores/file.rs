@@ -99,14 +99,14 @@ impl Subject for Files {
 }
 
 #[tokio::test]
-async fn file() {
+async fn the_file_store_passes_the_conformance_suite() {
     let files = Files::new().await;
     conformance::run(&files).await;
     assert!(files.names().iter().all(|name| !name.starts_with('.')), "nothing else is left");
 }
 
 #[tokio::test]
-async fn a_session_lives_for_its_max_age_or_the_ttl_from_its_last_access_on() {
+async fn a_file_session_lives_for_max_age_or_ttl_after_its_last_access() {
     let dir = ScratchDir::new();
     fs::write(
         dir.join("brief.session"),
@@ -123,7 +123,7 @@ async fn a_session_lives_for_its_max_age_or_the_ttl_from_its_last_access_on() {
 }
 
 #[tokio::test]
-async fn no_session_id_leads_out_of_the_folder() {
+async fn no_session_id_reaches_a_file_outside_the_folder() {
     let outer = ScratchDir::new();
     let dir = outer.join("sessions");
     fs::create_dir_all(dir.join("inner")).unwrap();
@@ -160,7 +160,7 @@ async fn no_session_id_leads_out_of_the_folder() {
 }
 
 #[tokio::test]
-async fn what_is_no_regular_file_is_an_error() {
+async fn a_path_that_is_no_regular_file_is_an_error() {
     let files = Files::new().await;
     let elsewhere = ScratchDir::new();
     fs::write(elsewhere.join("other"), session(SystemTime::now() + HOUR)).unwrap();
@@ -178,7 +178,7 @@ async fn what_is_no_regular_file_is_an_error() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_or_no_json_is_corrupt_and_stays_as_it_is() {
+async fn a_file_that_is_too_large_or_no_json_is_corrupt_and_unchanged() {
     let files = Files::new().await;
     let living = session(SystemTime::now() + HOUR);
     files.write("large", format!("{living}{}", " ".repeat(100 * 1024 * 1024)));
@@ -229,7 +229,7 @@ async fn a_touch_writes_the_last_access_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_session_that_never_ends_is_left_alone_by_a_touch() {
+async fn a_touch_does_not_change_a_session_that_never_ends() {
     let files = Files::new().await;
     files.write("sid", r#"{"cookie":{}}"#);
     assert_eq!(files.life("sid").await, Life::Forever);
@@ -239,7 +239,7 @@ async fn a_session_that_never_ends_is_left_alone_by_a_touch() {
 
 /// Node's logout, at whatever moment of ours.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_is_destroyed_meanwhile_does_not_come_back() {
+async fn a_touch_does_not_recreate_a_destroyed_session() {
     let files = Files::new().await;
     let living = session(SystemTime::now() + HOUR);
     for round in 0..200 {
@@ -267,7 +267,7 @@ async fn what_is_destroyed_meanwhile_does_not_come_back() {
 }
 
 #[tokio::test]
-async fn opening_creates_nothing_and_a_wrong_url_is_told() {
+async fn opening_creates_nothing_and_refuses_a_wrong_url() {
     let dir = ScratchDir::new();
     let missing = dir.join("none");
     assert!(FileStore::open(&missing).await.is_err());

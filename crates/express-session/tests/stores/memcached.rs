@@ -85,7 +85,7 @@ impl Subject for Memcached {
 }
 
 #[tokio::test]
-async fn memcached() {
+async fn the_memcached_store_passes_the_conformance_suite() {
     let Some(server) = MemcachedServer::start().await else {
         return;
     };
@@ -104,7 +104,7 @@ async fn a_value_without_expiry_lives_for_ever() {
 }
 
 #[tokio::test]
-async fn a_life_beyond_thirty_days_is_no_date_of_1970() {
+async fn a_life_beyond_thirty_days_is_not_taken_for_a_timestamp() {
     let Some(server) = MemcachedServer::start().await else {
         return;
     };
@@ -119,7 +119,7 @@ async fn a_life_beyond_thirty_days_is_no_date_of_1970() {
 }
 
 #[tokio::test]
-async fn no_session_id_is_a_command() {
+async fn no_session_id_is_executed_as_a_command() {
     let Some(server) = MemcachedServer::start().await else {
         return;
     };
@@ -140,7 +140,7 @@ async fn no_session_id_is_a_command() {
 }
 
 #[tokio::test]
-async fn the_prefix_separates_apps_and_a_wrong_url_is_told() {
+async fn the_prefix_separates_apps_and_a_wrong_url_is_refused() {
     let Some(server) = MemcachedServer::start().await else {
         return;
     };
@@ -189,7 +189,7 @@ impl FaultySubject for Faulty {
 }
 
 #[tokio::test]
-async fn faults() {
+async fn the_store_passes_the_fault_suite() {
     let Some(server) = MemcachedServer::start().await else {
         return;
     };

@@ -23,6 +23,6 @@ impl Subject for Memory {
 }
 
 #[tokio::test]
-async fn memory() {
+async fn the_memory_store_passes_the_conformance_suite() {
     conformance::run(&Memory(MemoryStore::for_tests())).await;
 }

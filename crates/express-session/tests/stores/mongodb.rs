@@ -106,7 +106,7 @@ impl Subject for Mongo {
 }
 
 #[tokio::test]
-async fn connect_mongo() {
+async fn the_connect_mongo_layout_passes_the_conformance_suite() {
     let Some(server) = MongoServer::start().await else {
         return;
     };
@@ -114,7 +114,7 @@ async fn connect_mongo() {
 }
 
 #[tokio::test]
-async fn connect_mongo_without_stringify() {
+async fn connect_mongo_without_stringify_passes_the_conformance_suite() {
     let Some(server) = MongoServer::start().await else {
         return;
     };
@@ -122,7 +122,7 @@ async fn connect_mongo_without_stringify() {
 }
 
 #[tokio::test]
-async fn connect_mongodb_session() {
+async fn the_connect_mongodb_session_layout_passes_the_conformance_suite() {
     let Some(server) = MongoServer::start().await else {
         return;
     };
@@ -144,7 +144,7 @@ async fn a_document_without_expiry_lives_for_ever() {
 }
 
 #[tokio::test]
-async fn an_expired_document_is_told_with_the_moment_at_which_it_ended() {
+async fn an_expired_document_is_reported_with_its_end() {
     let Some(server) = MongoServer::start().await else {
         return;
     };
@@ -188,7 +188,7 @@ async fn a_touch_changes_the_expiry_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_collection_is_found_by_its_name_and_a_missing_one_is_an_error() {
+async fn the_collection_is_found_by_name_and_a_missing_one_is_an_error() {
     let Some(server) = MongoServer::start().await else {
         return;
     };
@@ -213,7 +213,7 @@ async fn the_collection_is_found_by_its_name_and_a_missing_one_is_an_error() {
 }
 
 #[tokio::test]
-async fn no_error_shows_a_password() {
+async fn no_mongodb_error_contains_a_password() {
     for url in [
         "mongodb://ann:hunter2@127.0.0.1:1/app?serverSelectionTimeoutMS=100",
         "mongodb://ann:hunter2@127.0.0.1:port/app",
@@ -254,7 +254,7 @@ impl FaultySubject for Faulty {
 }
 
 #[tokio::test]
-async fn faults() {
+async fn the_store_passes_the_fault_suite() {
     let Some(server) = MongoServer::start().await else {
         return;
     };

@@ -127,7 +127,7 @@ fn date(seconds: u64) -> Value {
 }
 
 #[tokio::test]
-async fn express_mysql_session() {
+async fn the_express_mysql_session_layout_passes_the_conformance_suite() {
     let Some(server) = MariadbServer::start().await else {
         return;
     };
@@ -135,7 +135,7 @@ async fn express_mysql_session() {
 }
 
 #[tokio::test]
-async fn knex() {
+async fn the_knex_layout_passes_the_conformance_suite() {
     let Some(server) = MariadbServer::start_behind_utc().await else {
         return;
     };
@@ -143,7 +143,7 @@ async fn knex() {
 }
 
 #[tokio::test]
-async fn sequelize() {
+async fn the_sequelize_layout_passes_the_conformance_suite() {
     let Some(server) = MariadbServer::start_behind_utc().await else {
         return;
     };
@@ -228,7 +228,7 @@ async fn json_in_a_json_column_of_sequelize_is_unwrapped_once() {
 
 /// Its default table compares as people read. Node finds `sid-A` by any of these.
 #[tokio::test]
-async fn only_the_very_id_is_found_touched_and_destroyed() {
+async fn only_the_exact_id_is_found_touched_and_destroyed() {
     let Some(server) = MariadbServer::start().await else {
         return;
     };
@@ -249,7 +249,7 @@ async fn only_the_very_id_is_found_touched_and_destroyed() {
 }
 
 #[tokio::test]
-async fn the_index_is_used_for_one_for_many_and_for_changes() {
+async fn loads_touches_and_destroys_use_the_index() {
     let Some(server) = MariadbServer::start().await else {
         return;
     };
@@ -279,7 +279,7 @@ async fn the_index_is_used_for_one_for_many_and_for_changes() {
 }
 
 #[tokio::test]
-async fn another_table_can_be_named_and_what_is_wrong_is_told_when_connecting() {
+async fn a_table_can_be_named_and_a_wrong_one_fails_at_connect() {
     let Some(server) = MariadbServer::start().await else {
         return;
     };
@@ -308,7 +308,7 @@ async fn another_table_can_be_named_and_what_is_wrong_is_told_when_connecting() 
 
 /// Its certificate is nobody's: TLS that the URL asks for is never given up for less.
 #[tokio::test]
-async fn tls_is_used_where_the_url_asks_for_it_and_the_certificate_is_looked_at() {
+async fn tls_is_used_if_the_url_asks_for_it_and_verifies_the_certificate() {
     let Some(server) = MariadbServer::start_with_tls().await else {
         return;
     };
@@ -337,7 +337,7 @@ async fn tls_is_used_where_the_url_asks_for_it_and_the_certificate_is_looked_at(
 
 /// An answer that somebody no longer waits for does not hold up the others.
 #[tokio::test]
-async fn who_gives_up_in_the_middle_of_an_answer_gives_the_connection_back() {
+async fn a_load_dropped_during_its_answer_returns_the_connection() {
     let Some(server) = MariadbServer::start().await else {
         return;
     };
@@ -392,7 +392,7 @@ impl FaultySubject for Faulty {
 }
 
 #[tokio::test]
-async fn faults() {
+async fn the_store_passes_the_fault_suite() {
     let Some(server) = MariadbServer::start().await else {
         return;
     };

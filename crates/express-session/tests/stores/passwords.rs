@@ -55,7 +55,7 @@ fn all_that_is_said(error: &StoreError) -> String {
 }
 
 #[tokio::test]
-async fn a_password_is_in_no_error_of_any_store() {
+async fn no_error_of_any_store_contains_a_password() {
     for url in URLS {
         // Encoded as it should be, and with each character that has another meaning in a URL.
         for password in [
@@ -78,7 +78,7 @@ async fn a_password_is_in_no_error_of_any_store() {
 
 #[cfg(all(feature = "postgres", feature = "mysql", feature = "redis"))]
 #[tokio::test]
-async fn a_password_that_a_server_refuses_is_not_told() {
+async fn no_error_contains_a_password_that_a_server_refused() {
     let mut urls = Vec::new();
     let postgres = testkit::PostgresServer::start("UTC").await;
     let by = |port| std::net::SocketAddr::from(([127, 0, 0, 1], port));

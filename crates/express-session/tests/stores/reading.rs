@@ -95,7 +95,7 @@ async fn redis_needs_get_and_pttl_of_the_prefix_and_nothing_else() {
 
 #[cfg(feature = "memcached")]
 #[tokio::test]
-async fn memcached_is_sent_no_command_that_writes_or_prolongs() {
+async fn a_load_sends_memcached_no_command_that_writes_or_prolongs() {
     use express_session::store::memcached::MemcachedStore;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -121,7 +121,7 @@ async fn memcached_is_sent_no_command_that_writes_or_prolongs() {
 
 #[cfg(feature = "mongodb")]
 #[tokio::test]
-async fn mongodb_gets_neither_a_collection_nor_an_index() {
+async fn a_load_creates_no_collection_and_no_index_in_mongodb() {
     use ::mongodb::bson::{Document, doc};
     use express_session::store::mongodb::MongoStore;
 
@@ -142,7 +142,7 @@ async fn mongodb_gets_neither_a_collection_nor_an_index() {
 
 #[cfg(all(feature = "file", unix))]
 #[tokio::test]
-async fn a_folder_of_files_stays_as_it_was() {
+async fn a_load_does_not_change_a_folder_of_files() {
     use std::os::unix::fs::MetadataExt as _;
 
     use express_session::store::file::FileStore;

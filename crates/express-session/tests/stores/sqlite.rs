@@ -89,17 +89,17 @@ fn iso(time: SystemTime) -> String {
 }
 
 #[tokio::test]
-async fn connect_sqlite3() {
+async fn the_connect_sqlite3_layout_passes_the_conformance_suite() {
     conformance::run(&Sqlite::new().await).await;
 }
 
 #[tokio::test]
-async fn better_sqlite3_session_store() {
+async fn the_better_sqlite3_layout_passes_the_conformance_suite() {
     conformance::run(&Sqlite::of("better-sqlite3").await).await;
 }
 
 #[tokio::test]
-async fn connect_session_knex() {
+async fn the_connect_session_knex_layout_passes_the_conformance_suite() {
     conformance::run(&Sqlite::of("knex").await).await;
 }
 
@@ -125,7 +125,7 @@ async fn a_dated_session_is_over_when_its_package_says_so() {
 
 /// Asks SQLite itself, with the very condition of the package, around the end of a life.
 #[tokio::test]
-async fn the_end_is_where_the_condition_of_the_package_turns() {
+async fn a_session_ends_where_the_packages_condition_changes() {
     for (layout, condition) in [
         ("better-sqlite3", "datetime(?1) < datetime(expire)"),
         ("knex", "datetime(?1) <= datetime(expired)"),
@@ -153,7 +153,7 @@ async fn an_empty_session_of_better_sqlite3_is_none() {
 }
 
 #[tokio::test]
-async fn what_touch_writes_is_what_the_packages_write() {
+async fn a_touch_writes_the_same_as_the_packages() {
     for (layout, end, kind) in [
         ("connect-sqlite3", "expired", "real"),
         ("better-sqlite3", "expire", "text"),
@@ -201,7 +201,7 @@ async fn the_url_names_path_layout_and_table() {
 }
 
 #[tokio::test]
-async fn a_session_lives_while_now_is_not_after_expired_whatever_type_the_number_has() {
+async fn a_session_lives_until_expired_for_each_type_of_number() {
     let sqlite = Sqlite::new().await;
     let end = UNIX_EPOCH + Duration::from_millis(1_795_405_204_629);
     sqlite.insert("real", 1_795_405_204_628.0_f64, "{}");
@@ -213,7 +213,7 @@ async fn a_session_lives_while_now_is_not_after_expired_whatever_type_the_number
 }
 
 #[tokio::test]
-async fn odd_expiries_count_as_in_the_comparison_of_sqlite() {
+async fn odd_expiries_are_compared_as_in_sqlite() {
     let sqlite = Sqlite::new().await;
     sqlite.insert("null", rusqlite::types::Null, "{}");
     sqlite.insert("text", "soon", "{}");
@@ -226,7 +226,7 @@ async fn odd_expiries_count_as_in_the_comparison_of_sqlite() {
 }
 
 #[tokio::test]
-async fn what_set_writes_is_what_connect_sqlite3_writes() {
+async fn set_writes_the_same_as_connect_sqlite3() {
     let dir = ScratchDir::new();
     let store = SqliteStore::create(dir.join("own.db")).await.unwrap();
     let expires = UNIX_EPOCH + Duration::from_millis(1_795_405_204_628);

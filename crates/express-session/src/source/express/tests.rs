@@ -98,7 +98,7 @@ fn the_query_is_read_only_if_enabled_signed_and_given_once() {
 }
 
 #[test]
-fn reads_only_records_that_create_session_would_take() {
+fn reads_only_records_that_create_session_accepts() {
     let read = |json: &str| source().read(json.as_bytes(), &RecordLimits::default());
     for session in [
         r#"{"cookie":{}}"#,
@@ -128,7 +128,7 @@ fn reads_only_records_that_create_session_would_take() {
 }
 
 #[test]
-fn names_that_no_cookie_can_have_are_refused() {
+fn invalid_cookie_names_are_refused() {
     for name in ["", "a b", "a;b", "a=b", "é"] {
         assert!(matches!(ExpressSource::new(name, ["s"]), Err(SourceError::CookieName)), "{name}");
     }

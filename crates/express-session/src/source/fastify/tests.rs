@@ -36,13 +36,13 @@ fn reads_what_fastify_session_wrote_encoded_or_not() {
 
 /// npm cookie 0.7, which Express has, drops them.
 #[test]
-fn quotes_belong_to_the_value() {
+fn quotes_are_part_of_the_value() {
     let quoted = locate(&source(), &format!("sessionId=\"{SIGNED}\""));
     assert_eq!(quoted, Err(CookieFault::BadSignature));
 }
 
 #[test]
-fn a_cookie_prefix_is_needed_where_the_app_has_one() {
+fn a_cookie_prefix_must_match_that_of_the_app() {
     let source = source().with_cookie_prefix("s:");
     assert!(locate(&source, &format!("sessionId=s%3A{SIGNED}")).is_ok());
     let without = locate(&source, &format!("sessionId={SIGNED}"));
@@ -50,7 +50,7 @@ fn a_cookie_prefix_is_needed_where_the_app_has_one() {
 }
 
 #[test]
-fn the_records_own_date_ends_it() {
+fn a_session_ends_at_the_date_in_its_record() {
     let end = UNIX_EPOCH + Duration::from_millis(1_795_401_605_979);
     assert_eq!(expiry(r#"{"expires":"2026-11-23T02:40:05.979Z"}"#), Some(end));
     assert_eq!(expiry(r#"{"expires":1795401605979.9}"#), Some(end));
@@ -65,7 +65,7 @@ fn the_records_own_date_ends_it() {
 }
 
 #[test]
-fn without_a_date_a_negative_age_ends_it() {
+fn a_session_without_a_date_ends_by_a_negative_max_age() {
     for cookie in [
         r#"{"originalMaxAge":-1}"#,
         r#"{"maxAge":-60000}"#,
@@ -116,7 +116,7 @@ fn a_date_that_cannot_be_read_is_corrupt() {
 
 /// There `session.get('passport')` throws.
 #[test]
-fn a_member_that_hides_the_sessions_own_is_corrupt() {
+fn a_record_that_overrides_methods_of_the_session_is_corrupt() {
     for json in [
         r#"{"get":1,"passport":1}"#,
         r#"{"g\u0065t":null,"passport":1}"#,

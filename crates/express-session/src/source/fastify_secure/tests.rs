@@ -38,7 +38,7 @@ fn opens_a_cookie_of_secure_session_and_reads_its_expiry() {
 
 /// Made by secure-session 8.4.0 with `secret`, and without `salt`.
 #[test]
-fn a_secret_is_stretched_as_libsodium_does() {
+fn a_key_is_derived_from_a_secret_as_libsodium_does() {
     let sealed = "g8rXTFaKI9O2mWkEBT60w+etJ6qqwrkXk1X6/SxAECptdGKS3sxanaQb3fGWjUD1;CyrTQPfw/eGwGid0Fq9ksePTENg4OPnB";
     let secret = "averylogphrasebiggerthanthirtytwochars";
     let source = SecureSessionSource::with_secret("session", secret, None).unwrap();
@@ -81,7 +81,7 @@ fn source() -> SecureSessionSource {
 }
 
 #[test]
-fn a_session_ends_at_the_first_millisecond_that_is_not_before_its_end() {
+fn a_session_ends_at_the_millisecond_of_its_end() {
     let expiry = |ts: &str| {
         let source = source().with_expiry(Duration::from_secs(60));
         source.expiry(&read(&format!(r#"{{"__ts":{ts}}}"#)).unwrap().unwrap())

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_lives_from_its_last_access_on_for_its_max_age_or_the_ttl() {
+    fn a_session_lives_for_max_age_or_ttl_after_its_last_access() {
         for (cookie, max_age) in [
             (r#"{"originalMaxAge":60000}"#, 60_000),
             (r#"{"originalMaxAge":null}"#, 3_600_000),
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_expiries_count_as_in_javascript() {
+    fn odd_expiries_are_read_as_in_javascript() {
         for json in ["{}", r#"{"cookie":{"originalMaxAge":60000}}"#, r#"{"__lastAccess":1e999}"#] {
             assert_eq!(life(json), Life::Forever, "{json}");
         }
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn only_as_many_digits_can_be_written_over() {
+    fn only_a_timestamp_of_equal_length_is_overwritten() {
         let moved = |json: &str| Expiry::read(json, HOUR).unwrap().moved_to(at(ACCESS));
         let json = r#"{"__lastAccess":1795401605979}"#;
         assert_eq!(moved(json), Some((16..29, "1795398005978".to_owned())));

@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_flagged_as_json_is_a_session() {
+    fn only_values_flagged_as_json_are_sessions() {
         let payload = |flags, value: &str| {
             let found = Found { flags, value: value.into(), ..Found::default() };
             session(found).map(|session| String::from_utf8(session.payload().to_vec()).unwrap())

@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn answers_are_read_with_what_they_say_of_the_value() {
+    async fn answers_are_read_with_their_flags() {
         let value = Found { value: b"{\r\n}".into(), flags: 2, left: Some(59) };
         assert_eq!(read(b"VA 4 t59 f2\r\n{\r\n}\r\n").await.unwrap(), Answer::Found(value));
         assert_eq!(read(b"HD t-1 W\r\n").await.unwrap(), Answer::Found(Found::default()));
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_memcached_does_not_say_is_an_error() {
+    async fn an_unknown_answer_of_memcached_is_an_error() {
         let long = [b'x'; 5000];
         let broken: [&[u8]; 12] = [
             b"",

@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_session_reads_as_it_does_in_node() {
+    fn values_that_are_no_session_are_read_as_in_node() {
         assert_eq!(payload(ConnectMongo, Bson::Null), "null");
         assert_eq!(payload(ConnectMongo, 7), "");
         assert_eq!(payload(ConnectMongodbSession, Bson::Null), "null");
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_layout_is_told_the_known_ones() {
+    fn the_error_for_an_unknown_layout_lists_the_known_ones() {
         assert_eq!(Layout::named(None).unwrap(), ConnectMongo);
         assert_eq!(Layout::named(Some("connect-mongodb-session")).unwrap(), ConnectMongodbSession);
         let error = Layout::named(Some("mongoose")).unwrap_err().to_string();

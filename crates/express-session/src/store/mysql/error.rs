@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_quote_a_row_is_a_number_alone() {
+    fn an_error_that_may_quote_a_row_is_reduced_to_its_number() {
         let said = |code, message: &str| {
             let (state, message) = ("HY000".into(), message.into());
             Failure::from(Error::Server(ServerError { code, message, state }))

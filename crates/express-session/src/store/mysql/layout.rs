@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn expiries_of_other_number_types_count_the_same_and_odd_ones_as_in_the_package() {
+    fn expiries_of_all_number_types_are_read_as_in_the_package() {
         let express = Layout::ExpressMysqlSession;
         for end in [Value::UInt(7), Value::Double(7.9), Value::Bytes(b"7.20".to_vec())] {
             assert_eq!(express.life(&end).unwrap(), Some(Life::Until(at(7_500))));
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_written_as_the_packages_write_them() {
+    fn times_are_written_as_the_packages_write_them() {
         let number = |ms| Layout::ExpressMysqlSession.moment(at(ms));
         assert_eq!(number(1_795_405_244_499), Value::from(1_795_405_244_u32));
         assert_eq!(number(1_795_405_244_500), Value::from(1_795_405_245_u32));

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_url_is_told_by_what_is_wrong_and_never_shows_the_password() {
+    fn the_error_for_a_bad_url_says_why_and_hides_the_password() {
         for (url, told) in [
             ("mysql://ann:hunter2@h/db", "starts with postgres://"),
             ("postgres://ann:hunter2@h:port/db", "invalid value for option `port`"),

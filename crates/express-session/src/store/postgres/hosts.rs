@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_of_the_query_stand_in_for_those_before_the_path() {
+    fn hosts_of_the_query_replace_those_before_the_path() {
         for (url, hosts, ports) in [
             ("postgres://a:p@h/db", vec!["h"], vec![5432]),
             ("postgres://a:p@h1:1,h2/db?x=1", vec!["h1", "h2"], vec![1, 5432]),

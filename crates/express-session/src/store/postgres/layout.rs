@@ -137,7 +137,7 @@ mod tests {
 
     /// `last`: the last millisecond at which the package's own comparison holds.
     #[test]
-    fn a_life_ends_one_millisecond_after_the_package_last_finds_the_session() {
+    fn a_session_ends_1_ms_after_the_package_last_finds_it() {
         for (layout, column, last) in [
             (Layout::PgSimple, 10_000, 10_000),
             (Layout::PgSimple, 10_001, 10_000),
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clock_of_node_has_no_less_than_milliseconds() {
+    fn times_are_compared_in_milliseconds_as_in_node() {
         let late = at(10_000) + Duration::from_micros(999);
         assert_eq!(Layout::PgSimple.now(late), at(10_000));
         assert_eq!(Layout::Knex.now(late), at(10_000));
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn no_end_and_one_that_never_comes() {
+    fn a_missing_expiry_is_read_by_layout_and_an_infinite_one_as_forever() {
         for (layout, life) in [
             (Layout::PgSimple, None),
             (Layout::Knex, None),

@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn the_documents_sql_is_this_one() {
+    fn the_sql_in_the_documentation_is_the_sql_of_the_code() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/postgres-notify.md");
         let document = std::fs::read_to_string(path).unwrap();
         let sql = sql_for("");
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_quoted_wherever_they_stand() {
+    fn names_are_quoted_everywhere_in_the_sql() {
         let sql = sql_for("?schema=App%22s&table=My%20--%20Sessions");
         assert!(sql.contains(r#"FUNCTION "App""s".express_session_notify_sess()"#), "{sql}");
         assert!(sql.contains(r#"AFTER DELETE ON "App""s"."My -- Sessions" FOR EACH ROW"#), "{sql}");

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_no_name_and_no_layout_is_told() {
+    fn invalid_names_and_layouts_are_refused_with_a_reason() {
         for query in ["table=", "schema=", "table=a%00b", &format!("table={}", "x".repeat(64))] {
             let error = table(query).unwrap_err();
             assert!(error.to_string().contains("name in PostgreSQL has 1 to 63 bytes"), "{error}");

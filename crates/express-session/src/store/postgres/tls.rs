@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mode_is_what_libpq_means_by_it() {
+    fn each_sslmode_means_the_same_as_in_libpq() {
         for (query, expected) in [
             ("", SslMode::Prefer),
             ("sslmode=disable", SslMode::Disable),
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_kept_is_refused() {
+    fn tls_settings_that_can_not_be_honoured_are_refused() {
         for (query, told) in [
             ("sslmode=verify-ca", MODES),
             ("sslmode=REQUIRE", MODES),

@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_url_must_not_say_is_told_and_its_password_is_not() {
+    fn the_error_for_a_refused_url_says_why_and_hides_the_password() {
         for (url, what) in [
             ("redis://:hunter2@h/?layout=knex", "no parameter `layout`"),
             ("redis://:hunter2@h/?cluster=maybe", "`cluster` is true or false"),

@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_master_is_named_in_each_form_that_clients_write() {
+    fn the_masters_name_is_read_in_each_form_that_clients_use() {
         for (url, name, rest) in [
             ("redis://h1,h2:1/3?sentinel=main", "main", "redis://h1,h2:1/3"),
             ("redis-sentinel://u:p@h1,h2/3#main", "main", "redis://u:p@h1,h2/3"),

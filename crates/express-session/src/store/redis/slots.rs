@@ -109,7 +109,7 @@ mod tests {
 
     /// As `CLUSTER KEYSLOT` of Redis 7.0.15 answers.
     #[test]
-    fn a_key_has_the_slot_that_redis_gives_it() {
+    fn a_key_has_the_same_slot_as_in_redis() {
         for (key, expected) in [
             ("foo", 12182),
             ("123456789", 12739),
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_keys_of_a_node_are_together_whatever_their_slots() {
+    fn the_keys_of_a_node_are_grouped_across_slots() {
         let range = |first, last, port| {
             let master = vec![Value::BulkString(b"10.0.0.1".to_vec()), Value::Int(port)];
             Value::Array(vec![Value::Int(first), Value::Int(last), Value::Array(master)])

@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_a_session_id_nor_a_session_is_repeated() {
+    fn errors_contain_no_session_id_and_no_session() {
         for (answer, what) in [
             (
                 "-ERR unknown command 'PTTL', with args beginning with: 'sess:secret-sid' \r\n",

@@ -16,7 +16,7 @@ async fn touch(postgres: &Postgres, sid: &str) -> bool {
 }
 
 #[tokio::test]
-async fn sequelize_stamps_a_row_that_has_room_for_a_stamp() {
+async fn a_touch_of_sequelize_sets_updated_at_if_the_column_exists() {
     let Some(server) = PostgresServer::start("America/New_York").await else {
         return;
     };
@@ -46,7 +46,7 @@ async fn a_row_of_sequelize_without_an_end_lives_for_ever_and_can_be_touched() {
 }
 
 #[tokio::test]
-async fn what_never_ends_never_ends_and_the_longest_life_can_be_written() {
+async fn an_endless_session_stays_endless_and_the_longest_life_is_written() {
     let Some(server) = PostgresServer::start("Asia/Tokyo").await else {
         return;
     };

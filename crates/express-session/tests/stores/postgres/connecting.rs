@@ -19,7 +19,7 @@ async fn refused(url: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_told_when_connecting() {
+async fn a_wrong_url_or_table_is_reported_at_connect() {
     let Some(server) = PostgresServer::start("UTC").await else {
         return;
     };
@@ -106,7 +106,7 @@ async fn a_server_is_reached_by_the_folder_of_its_socket() {
 }
 
 #[tokio::test]
-async fn of_several_hosts_one_that_is_there_is_taken() {
+async fn an_available_host_among_several_is_used() {
     let Some(server) = PostgresServer::start("UTC").await else {
         return;
     };
@@ -156,7 +156,7 @@ async fn odd_rows_are_an_error_that_does_not_quote_them_or_no_session() {
 }
 
 #[tokio::test]
-async fn no_more_than_8_connections_are_open_and_none_for_callers_who_gave_up() {
+async fn at_most_8_connections_are_open_and_none_for_dropped_calls() {
     let Some(server) = PostgresServer::start("UTC").await else {
         return;
     };
@@ -190,7 +190,7 @@ async fn no_more_than_8_connections_are_open_and_none_for_callers_who_gave_up() 
 }
 
 #[tokio::test]
-async fn a_table_that_is_altered_and_connections_that_an_operator_ends_do_no_harm() {
+async fn loads_survive_an_altered_table_and_terminated_connections() {
     let Some(server) = PostgresServer::start("America/New_York").await else {
         return;
     };

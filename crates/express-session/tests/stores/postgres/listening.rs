@@ -114,7 +114,7 @@ impl Postgres {
 }
 
 #[tokio::test]
-async fn without_the_triggers_it_is_refused_and_says_where_they_are() {
+async fn a_feed_without_triggers_is_refused_with_advice() {
     let Some(server) = PostgresServer::start("UTC").await else {
         return;
     };
@@ -134,7 +134,7 @@ async fn without_the_triggers_it_is_refused_and_says_where_they_are() {
 }
 
 #[tokio::test]
-async fn triggers_that_are_made_anew_are_heard_and_those_that_are_dropped_are_missed() {
+async fn a_feed_follows_recreated_triggers_and_reports_dropped_ones() {
     let Some(server) = PostgresServer::start("UTC").await else {
         return;
     };
@@ -193,7 +193,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn a_connection_that_was_cut_fell_silent_or_was_ended_is_made_again() {
+async fn a_feed_reconnects_after_a_cut_silent_or_terminated_connection() {
     let Some(mut world) = World::new().await else {
         return;
     };
@@ -213,7 +213,7 @@ async fn a_connection_that_was_cut_fell_silent_or_was_ended_is_made_again() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_started_again_is_listened_to_again() {
+async fn a_feed_reconnects_to_a_restarted_server() {
     let Some(mut world) = World::new().await else {
         return;
     };

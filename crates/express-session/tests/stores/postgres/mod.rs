@@ -126,7 +126,7 @@ impl Subject for Postgres {
 }
 
 #[tokio::test]
-async fn pg_simple_knex_and_sequelize() {
+async fn all_postgres_layouts_pass_the_conformance_suite() {
     let Some(server) = PostgresServer::start("America/New_York").await else {
         return;
     };
@@ -162,7 +162,7 @@ impl FaultySubject for Faulty {
 }
 
 #[tokio::test]
-async fn faults() {
+async fn the_store_passes_the_fault_suite() {
     let Some(server) = PostgresServer::start("Asia/Tokyo").await else {
         return;
     };

@@ -16,7 +16,7 @@ const BOB: &str = r#"{"cookie":{},"passport":{"user":"bob"}}"#;
 const NOBODY: &str = r#"{"cookie":{}}"#;
 
 #[tokio::test]
-async fn another_user_and_a_live_session_that_is_destroyed_are_told_and_nothing_else() {
+async fn a_feed_reports_user_changes_and_destroyed_sessions_only() {
     let Some(server) = PostgresServer::start("America/New_York").await else {
         return;
     };
@@ -58,7 +58,7 @@ async fn another_user_and_a_live_session_that_is_destroyed_are_told_and_nothing_
 }
 
 #[tokio::test]
-async fn sequelizes_session_without_an_end_is_told_when_it_is_destroyed() {
+async fn a_destroyed_session_of_sequelize_without_an_end_is_reported() {
     let Some(server) = PostgresServer::start("Asia/Tokyo").await else {
         return;
     };
@@ -72,7 +72,7 @@ async fn sequelizes_session_without_an_end_is_told_when_it_is_destroyed() {
 
 /// PostgreSQL's own `->` fails for these, and would take the app's save with it.
 #[tokio::test]
-async fn what_postgresql_can_not_read_as_json_can_be_saved_nevertheless() {
+async fn records_that_postgresql_can_not_read_as_json_can_be_saved() {
     let Some(server) = PostgresServer::start("UTC").await else {
         return;
     };
@@ -109,7 +109,7 @@ async fn what_postgresql_can_not_read_as_json_can_be_saved_nevertheless() {
 }
 
 #[tokio::test]
-async fn schema_and_table_may_have_any_name_and_other_tables_are_not_heard() {
+async fn schema_and_table_may_have_any_name_and_other_tables_are_ignored() {
     let Some(server) = PostgresServer::start("Asia/Tokyo").await else {
         return;
     };
@@ -147,7 +147,7 @@ async fn schema_and_table_may_have_any_name_and_other_tables_are_not_heard() {
 }
 
 #[tokio::test]
-async fn whoever_writes_needs_no_right_to_the_triggers() {
+async fn a_writer_needs_no_privileges_on_the_triggers() {
     let Some(server) = PostgresServer::start("UTC").await else {
         return;
     };
@@ -168,7 +168,7 @@ async fn whoever_writes_needs_no_right_to_the_triggers() {
 }
 
 #[tokio::test]
-async fn what_can_not_have_come_from_the_triggers_is_ignored() {
+async fn notifications_that_are_not_from_the_triggers_are_ignored() {
     let Some(server) = PostgresServer::start("UTC").await else {
         return;
     };

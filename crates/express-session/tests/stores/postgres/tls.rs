@@ -6,7 +6,7 @@ use testkit::PostgresServer;
 use super::{connect, reasons};
 
 #[tokio::test]
-async fn a_connection_is_as_private_as_the_url_says() {
+async fn a_connection_is_encrypted_as_the_url_says() {
     let Some(server) = PostgresServer::start_encrypted().await else {
         return;
     };
@@ -46,7 +46,7 @@ async fn gone(raw: &tokio_postgres::Client) {
 }
 
 #[tokio::test]
-async fn a_server_that_nobody_vouches_for_or_that_is_another_is_refused() {
+async fn a_server_with_an_untrusted_or_wrong_certificate_is_refused() {
     let Some(server) = PostgresServer::start_encrypted().await else {
         return;
     };

@@ -80,7 +80,7 @@ async fn what_we_write_node_reads(postgres: &Postgres) {
 }
 
 #[tokio::test]
-async fn a_server_west_of_greenwich() {
+async fn lives_are_right_on_a_server_west_of_greenwich() {
     let Some(server) = PostgresServer::start("America/New_York").await else {
         return;
     };
@@ -88,7 +88,7 @@ async fn a_server_west_of_greenwich() {
 }
 
 #[tokio::test]
-async fn a_server_east_of_greenwich_and_a_role_and_a_database_with_zones_of_their_own() {
+async fn lives_are_right_east_of_greenwich_and_with_zones_of_role_and_db() {
     let Some(server) = PostgresServer::start("Asia/Tokyo").await else {
         return;
     };
@@ -109,7 +109,7 @@ async fn a_server_east_of_greenwich_and_a_role_and_a_database_with_zones_of_thei
 
 /// The trap: who reads in another zone than Node has written in gets it wrong, in both directions.
 #[tokio::test]
-async fn a_store_that_is_told_another_zone_is_wrong_and_one_that_is_told_the_same_is_right() {
+async fn a_store_reads_lives_correctly_only_with_the_packages_time_zone() {
     let Some(server) = PostgresServer::start("America/New_York").await else {
         return;
     };

@@ -77,7 +77,7 @@ impl Subject for Cluster {
 }
 
 #[tokio::test]
-async fn redis_cluster() {
+async fn the_redis_cluster_store_passes_the_conformance_suite() {
     let Some(cluster) = RedisCluster::start(3).await else {
         return;
     };
@@ -85,7 +85,7 @@ async fn redis_cluster() {
 }
 
 #[tokio::test]
-async fn a_url_that_does_not_fit_the_server_says_what_does() {
+async fn a_url_of_the_wrong_kind_of_server_is_refused_with_advice() {
     let Some(cluster) = RedisCluster::start(3).await else {
         return;
     };
@@ -105,7 +105,7 @@ async fn a_url_that_does_not_fit_the_server_says_what_does() {
 }
 
 #[tokio::test]
-async fn what_one_node_of_many_is_asked_for_comes_in_few_packets() {
+async fn many_keys_of_one_cluster_node_are_loaded_in_few_packets() {
     let Some(cluster) = RedisCluster::start(3).await else {
         return;
     };
@@ -135,7 +135,7 @@ async fn what_one_node_of_many_is_asked_for_comes_in_few_packets() {
 }
 
 #[tokio::test]
-async fn a_node_that_is_away_takes_only_its_own_sessions_with_it() {
+async fn a_cluster_node_that_is_away_fails_only_its_own_sessions() {
     let Some(cluster) = RedisCluster::start(3).await else {
         return;
     };
@@ -155,7 +155,7 @@ async fn a_node_that_is_away_takes_only_its_own_sessions_with_it() {
 }
 
 #[tokio::test]
-async fn a_node_that_is_silent_takes_only_its_own_sessions_with_it() {
+async fn a_silent_cluster_node_fails_only_its_own_sessions() {
     let Some(cluster) = RedisCluster::start(3).await else {
         return;
     };
@@ -222,7 +222,7 @@ async fn a_session_whose_slot_moves_is_found_before_and_after() {
 }
 
 #[tokio::test]
-async fn a_value_that_is_no_string_is_an_error_there_too() {
+async fn a_value_that_is_no_string_is_an_error_in_a_cluster() {
     let Some(cluster) = RedisCluster::start(3).await else {
         return;
     };
@@ -284,7 +284,7 @@ impl FaultySubject for Faulty {
 }
 
 #[tokio::test]
-async fn faults_of_a_cluster() {
+async fn a_cluster_store_passes_the_fault_suite() {
     let Some(cluster) = RedisCluster::start(1).await else {
         return;
     };

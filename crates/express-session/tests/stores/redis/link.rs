@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 const IMPATIENT: Duration = Duration::from_millis(400);
 
 #[tokio::test]
-async fn silence_is_noticed_also_if_nobody_waits_for_long() {
+async fn a_silent_server_is_noticed_although_each_call_is_short() {
     let Some(server) = RedisServer::start().await else {
         return;
     };
@@ -44,7 +44,7 @@ async fn silence_is_noticed_also_if_nobody_waits_for_long() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_away_is_not_hammered_however_often_it_is_asked_for() {
+async fn many_calls_cause_few_connections_to_an_absent_server() {
     let Some(server) = RedisServer::start().await else {
         return;
     };
@@ -73,7 +73,7 @@ async fn a_server_that_is_away_is_not_hammered_however_often_it_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_connection_that_was_closed_while_it_idled_costs_nobody_an_answer() {
+async fn a_connection_closed_while_idle_fails_no_call() {
     let Some(server) = RedisServer::start().await else {
         return;
     };

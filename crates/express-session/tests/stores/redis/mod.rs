@@ -66,7 +66,7 @@ fn told(error: &StoreError) -> String {
 }
 
 #[tokio::test]
-async fn redis() {
+async fn the_redis_store_passes_the_conformance_suite() {
     let Some(server) = RedisServer::start().await else {
         return;
     };
@@ -118,7 +118,7 @@ async fn the_number_in_the_url_is_the_database() {
 }
 
 #[tokio::test]
-async fn a_user_who_may_only_read_reads_and_the_rest_is_refused_by_name() {
+async fn a_read_only_redis_user_can_load_and_other_commands_are_named() {
     let Some(server) = RedisServer::start().await else {
         return;
     };
@@ -163,7 +163,7 @@ async fn a_value_that_is_no_string_is_an_error_and_breaks_nothing() {
 }
 
 #[tokio::test]
-async fn a_life_beyond_what_redis_can_count_is_a_long_one() {
+async fn a_life_that_exceeds_the_range_of_redis_is_capped() {
     let Some(server) = RedisServer::start().await else {
         return;
     };
@@ -205,7 +205,7 @@ impl FaultySubject for Faulty {
 }
 
 #[tokio::test]
-async fn faults() {
+async fn the_store_passes_the_fault_suite() {
     let Some(server) = RedisServer::start().await else {
         return;
     };
@@ -213,7 +213,7 @@ async fn faults() {
 }
 
 #[tokio::test]
-async fn a_socket_in_the_file_system_is_connected_to() {
+async fn a_unix_socket_is_connected_to() {
     let Some(server) = RedisServer::start().await else {
         return;
     };

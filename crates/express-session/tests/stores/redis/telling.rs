@@ -115,7 +115,7 @@ async fn one_of(node: &ServerProcess) -> String {
 }
 
 #[tokio::test]
-async fn a_logout_on_any_master_of_a_cluster_is_told_at_once() {
+async fn a_logout_on_any_master_of_a_cluster_is_reported_at_once() {
     let Some(cluster) = RedisCluster::start(3).await else {
         return;
     };
@@ -142,7 +142,7 @@ async fn a_logout_on_any_master_of_a_cluster_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn a_master_of_a_cluster_that_was_away_is_listened_to_again() {
+async fn a_feed_reconnects_to_a_master_of_a_cluster_that_was_away() {
     let Some(cluster) = RedisCluster::start(3).await else {
         return;
     };
@@ -167,7 +167,7 @@ async fn a_master_of_a_cluster_that_was_away_is_listened_to_again() {
 }
 
 #[tokio::test]
-async fn a_slot_that_moves_to_a_new_master_is_told_of_from_there() {
+async fn changes_of_a_moved_slot_are_reported_by_its_new_master() {
     let Some(cluster) = RedisCluster::start_with_spare(3).await else {
         return;
     };
@@ -192,7 +192,7 @@ async fn a_slot_that_moves_to_a_new_master_is_told_of_from_there() {
 }
 
 #[tokio::test]
-async fn a_replica_that_takes_its_masters_place_is_listened_to() {
+async fn a_feed_follows_a_promoted_replica() {
     let Some(cluster) = RedisCluster::start_with_spare(3).await else {
         return;
     };
@@ -213,7 +213,7 @@ fn under(sentinel: &RedisSentinel) -> String {
 }
 
 #[tokio::test]
-async fn the_master_that_a_sentinel_names_is_read() {
+async fn sessions_are_read_from_the_master_that_a_sentinel_names() {
     let Some(sentinel) = RedisSentinel::start().await else {
         return;
     };
@@ -237,7 +237,7 @@ async fn the_master_that_a_sentinel_names_is_read() {
 }
 
 #[tokio::test]
-async fn after_a_failover_a_session_is_found_and_its_logout_told_at_once() {
+async fn a_failover_keeps_sessions_and_the_feed_of_logouts() {
     let Some(sentinel) = RedisSentinel::start().await else {
         return;
     };
@@ -265,7 +265,7 @@ async fn after_a_failover_a_session_is_found_and_its_logout_told_at_once() {
 }
 
 #[tokio::test]
-async fn another_master_is_connected_to_though_the_old_one_still_answers() {
+async fn a_new_master_is_used_although_the_old_one_still_answers() {
     let (Some(sentinel), Some(other)) = (RedisSentinel::start().await, RedisServer::start().await)
     else {
         return;

@@ -45,7 +45,7 @@ impl Tls {
 }
 
 #[tokio::test]
-async fn redis_over_tls() {
+async fn the_redis_store_over_tls_passes_the_conformance_suite() {
     let Some(tls) = Tls::start().await else {
         return;
     };
@@ -54,7 +54,7 @@ async fn redis_over_tls() {
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_prove_who_it_is_is_not_asked() {
+async fn a_server_without_a_valid_certificate_is_not_asked() {
     let Some(tls) = Tls::start().await else {
         return;
     };
@@ -73,7 +73,7 @@ async fn a_server_that_cannot_prove_who_it_is_is_not_asked() {
 }
 
 #[tokio::test]
-async fn a_server_that_wants_a_certificate_gets_it() {
+async fn a_server_that_asks_for_a_client_certificate_gets_it() {
     let Some(tls) = Tls::start().await else {
         return;
     };
@@ -90,7 +90,7 @@ async fn a_server_that_wants_a_certificate_gets_it() {
 }
 
 #[tokio::test]
-async fn a_cluster_over_tls() {
+async fn a_redis_cluster_over_tls_passes_the_conformance_suite() {
     let Some((server, certificates)) = RedisServer::start_node_with_tls().await else {
         return;
     };
@@ -135,7 +135,7 @@ impl FaultySubject for Tls {
 }
 
 #[tokio::test]
-async fn faults_under_tls() {
+async fn the_store_passes_the_fault_suite_over_tls() {
     let Some(tls) = Tls::start().await else {
         return;
     };

@@ -121,7 +121,7 @@ fn a_running_apps_wal_database_is_read_by_another_user() {
 }
 
 #[test]
-fn a_wal_database_whose_files_the_app_could_write_is_opened() {
+fn a_wal_database_with_writable_files_is_opened() {
     if !may_switch() {
         return;
     }

@@ -227,7 +227,7 @@ async fn a_silent_node_stays_named_although_the_clock_jumps() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_is_cut_off_serves_nobody_once_the_others_forget_it() {
+async fn a_node_that_is_cut_off_ends_its_sockets_and_refuses_new_clients() {
     for way in [Way::Silent, Way::Cut] {
         let (sessions, bus) = (sessions(), MemoryBus::new());
         let [a, b] = [Node::join(&sessions, &bus).await, Node::join(&sessions, &bus).await];

@@ -239,7 +239,7 @@ async fn next(heard: &mut PubSub) -> (String, Vec<u8>) {
 }
 
 #[tokio::test]
-async fn what_is_for_a_user_reaches_nodes_servers_by_its_alias() {
+async fn an_event_to_a_user_reaches_node_servers_in_the_alias_room() {
     let Some((world, cluster)) = member().await else { return };
     let _ann = world.connected("ann", "/").await;
     let client = redis::Client::open(world.redis.url()).unwrap();
@@ -273,7 +273,7 @@ async fn what_is_for_a_user_reaches_nodes_servers_by_its_alias() {
 }
 
 #[tokio::test]
-async fn what_is_told_of_a_socket_has_its_user_and_no_header() {
+async fn fetch_sockets_answers_with_the_user_and_without_headers() {
     let Some((world, cluster)) = member().await else { return };
     let _ann = world.connected("ann", "/").await;
     let socket = world.live.user(42).sockets()[0].clone();

@@ -51,7 +51,7 @@ fn json_of(document: &RawDocumentBuf, name: &str) -> Result<String, Malformed> {
 }
 
 #[test]
-fn bson_is_the_json_that_node_makes_of_it() {
+fn bson_becomes_the_same_json_as_in_node() {
     for (name, hex, json) in VECTORS {
         let document = RawDocumentBuf::from_bytes(bytes(hex)).unwrap();
         let got = json_of(&document, "v").unwrap();
@@ -65,7 +65,7 @@ fn bson_is_the_json_that_node_makes_of_it() {
 }
 
 #[test]
-fn a_long_beyond_what_a_double_holds_keeps_its_digits() {
+fn a_long_that_exceeds_a_double_keeps_its_digits() {
     let document = rawdoc! { "v": 9_007_199_254_740_993_i64 };
     assert_eq!(json_of(&document, "v").unwrap(), "9007199254740993");
 }
@@ -81,7 +81,7 @@ fn an_undefined_member_is_left_out_and_an_undefined_element_is_null() {
 }
 
 #[test]
-fn dates_reach_as_far_as_in_javascript() {
+fn dates_have_the_range_of_javascript() {
     let json = |ms| json_of(&rawdoc! { "v": DateTime::from_millis(ms) }, "v").unwrap();
     assert_eq!(json(MAX_DATE), r#""+275760-09-13T00:00:00.000Z""#);
     assert_eq!(json(-MAX_DATE), r#""-271821-04-20T00:00:00.000Z""#);
@@ -91,7 +91,7 @@ fn dates_reach_as_far_as_in_javascript() {
 }
 
 #[test]
-fn broken_bson_is_an_error_wherever_it_breaks() {
+fn bson_that_is_cut_or_changed_anywhere_is_an_error() {
     for (name, hex, _) in VECTORS {
         let whole = bytes(hex);
         for at in 4..whole.len() - 1 {
@@ -114,7 +114,7 @@ fn broken_bson_is_an_error_wherever_it_breaks() {
 }
 
 #[test]
-fn what_nests_without_end_is_an_error_and_no_overflow() {
+fn bson_that_nests_too_deep_is_an_error_and_no_stack_overflow() {
     let nested = |levels: usize| {
         // By hand: it would take long to copy it anew for each level.
         let mut document = Vec::new();
