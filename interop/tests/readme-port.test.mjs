@@ -101,8 +101,8 @@ describe("the port of the original's README", { skip: unless('readmePort', 'redi
   }
 
   for (const [who, cookieOf, code] of [
-    ['nobody', () => undefined, 'no_session_cookie'],
-    ['a forger', ({ value }) => house.cookie(withBrokenSignature(value)), 'bad_signature'],
+    ['no cookie', () => undefined, 'no_session_cookie'],
+    ['forged', ({ value }) => house.cookie(withBrokenSignature(value)), 'bad_signature'],
   ]) {
     test(`a fail hook may refuse with its message, without details: ${who}`, async () => {
       const mark = server.log.mark();
