@@ -24,7 +24,7 @@ const withoutHeader = (options, name) => options.filter(([, value]) => !value?.t
 const followed = (options, more) =>
   more.reduce((all, one) => [...(ONCE.includes(one[0]) ? without(all, one[0]) : all), one], options);
 
-describe('set-ups that are broken: the cause comes first, and its fix ends in granted', { skip: unless('demo', 'redis') }, () => {
+describe('broken set-ups: the cause comes first, and its fix ends in granted', { skip: unless('demo', 'redis') }, () => {
   let house;
   let sqlite;
   let ann;

@@ -192,7 +192,7 @@ describe('origins as other clients send them', { skip }, () => {
     assertForbidden(await ask(demo, own.replace('ws:', 'wss:')));
   });
 
-  test('pages of apps and of subdomains that were listed are let in, and their neighbours are not', async () => {
+  test('listed pages of apps and of subdomains are let in, and no others', async () => {
     const listed = ['capacitor://localhost', 'https://*.app.example'];
     const demo = await house.open(startDemo, { args: listed.flatMap((origin) => ['--origin', origin]) });
     for (const origin of ['capacitor://localhost', 'https://a.b.app.example']) {
@@ -205,7 +205,7 @@ describe('origins as other clients send them', { skip }, () => {
     }
   });
 
-  test('pages without an origin are let in by --insecure-null-origin alone, which warns', async () => {
+  test('only --insecure-null-origin lets in pages without an origin, and warns', async () => {
     const demo = await house.open(startDemo, { args: ['--insecure-null-origin'] });
     await demo.log.match(/pages without an origin are allowed \(insecure_null_origin\)/);
     for (const origin of ['null', 'file://']) {
