@@ -8,6 +8,9 @@ use crate::record::{ConnectState, Connection, Key, Login, Ordered, Socket};
 use crate::rules::{LAST_WORDS, REFUSALS, ROUNDED, asked, latency};
 use crate::world::{Moment, State, UserId, World, sid_of};
 
+/// What happens within it happens at once: paused time goes by milliseconds.
+const TIE: Moment = Moment::from_millis(2);
+
 /// An authorizer says that it ended a socket.
 pub(crate) fn on_end(world: &World, place: (usize, usize), ended: &Ended<'_>) {
     let mut state = world.state();
@@ -115,7 +118,11 @@ pub(crate) fn on_leave(world: &World, key: Key) {
     let was_there = |ended| socket.as_ref().is_none_or(|socket| socket.admitted <= ended);
     let is_cut =
         connection.ended.is_some_and(|ended| state.now - ended < LAST_WORDS && was_there(ended));
-    if socket.is_some() && !by_client && !is_cut {
+    // A client that was refused before is cut after a while in which it was let in nowhere: perhaps in the
+    // very millisecond in which it is.
+    let is_tie = connection.refused == 0
+        && socket.as_ref().is_some_and(|socket| state.now - socket.admitted < TIE);
+    if socket.is_some() && !by_client && !is_cut && !is_tie {
         drop(state);
         world.violated("wrongly ended", format!("{key:?} left, and nothing said why: {socket:?}"));
     }
