@@ -61,7 +61,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
     }
 
     /// Lets this node serve on however long it is cut off from the others of the
-    /// [`Cluster`](crate::live::cluster::Cluster) that it joined.
+    /// [`Cluster`](crate::cluster::Cluster) that it joined.
     ///
     /// By default it serves for the [outage grace](Self::outage_grace) and
     /// [`max_stale`](Self::max_stale), as during an outage of the store. Then it closes the sockets of its
@@ -71,7 +71,7 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
     /// # Security
     /// With this, a node that falls silent, because it is cut off or because it crashed, may have sockets
     /// for as long as it likes. The others name it with each order, as
-    /// [missing](crate::live::cluster::Answers::missing), until it comes back or they are restarted.
+    /// [missing](crate::cluster::Answers::missing), until it comes back or they are restarted.
     #[cfg(feature = "redis")]
     pub fn serve_when_cut_off(mut self) -> Self {
         self.live.serves_when_cut_off = true;

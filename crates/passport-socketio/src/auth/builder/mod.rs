@@ -169,11 +169,12 @@ impl<U: Send + Sync + 'static> AuthorizerBuilder<U> {
 
     /// Asked for every namespace that a user connects to. `Ok(())` lets them in, unless their login has
     /// ended meanwhile: after a second the session is looked up once more. (Asked again if what the
-    /// session says has changed by then: what was known of the user may be wrong. Who changes again
-    /// and again is refused with `try_again`.)
+    /// session says has changed by then: what was known of the user may be wrong. A session that keeps
+    /// changing is refused with `try_again`.)
     ///
-    /// The connection waits for the answer, and is closed by the host's `connect_timeout` if it is in
-    /// no other namespace. After five minutes the answer is no (`rejected`).
+    /// The connection waits for the answer, and socketioxide's `connect_timeout` closes it if it is in
+    /// no other namespace. A hook that has not answered after five minutes is an error
+    /// (`success_timeout`), which refuses with `try_again`.
     pub fn success<F, Fut>(mut self, hook: F) -> Self
     where
         F: FnOnce(Candidate<U>) -> Fut + Clone + Send + Sync + 'static,

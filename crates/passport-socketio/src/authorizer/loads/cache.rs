@@ -1,16 +1,15 @@
 //! Records that are used again for a moment.
 //!
-//! A page with five namespaces, or five tabs that come back together, ask for one session five times
-//! within a second. Where that is worth it, its record is kept, and what that costs is this:
+//! A page with five namespaces asks for one session five times within a second, and so do five tabs that
+//! connect at once. The cache keeps the session's record for that time. Its cost:
 //!
-//! 1. A login that ended **without a word to this node** may open a socket for as long as records
-//!    are kept, counted from when the store was asked. (The sweep closes it like any other.)
-//! 2. What is told is told to the records as well: a change or an end of the session drops its
-//!    record, also one that is being loaded at that moment. What an operator revoked is refused
-//!    whatever is cache.
-//! 3. Only records are kept: not that there was none, not an error, and no user. The deserializer
-//!    and `success` are asked each time.
-//! 4. A record that the store counts down keeps counting while it is cache.
+//! 1. A login that ended **without a report to this node** can open a socket for as long as records are
+//!    kept, counted from when the store was asked. (The sweep closes it like any other.)
+//! 2. A reported change or end of the session drops its record, also one that is being loaded at that
+//!    moment. A session that an operator revoked is refused even if its record is cached.
+//! 3. Only records are kept: no missing record, no error and no user. The deserializer and `success` are
+//!    asked each time.
+//! 4. The lifetime that a store reports for a record keeps counting down while the record is cached.
 //!
 //! It is written here, and not taken from a library, since a record must be cached and dropped under
 //! the lock of the loads that read it.
