@@ -164,7 +164,8 @@ pub trait Hooks: Send + Sync + 'static {
         Name::Plain
     }
 
-    /// How a room of this server is named to others; `None` if it is not.
+    /// How a room of this server is named to others; `None` if it is not. Then nothing is published that has the room as
+    /// an exception: see [`ClusterError::PrivateException`](crate::ClusterError::PrivateException).
     fn public_name<'a>(&self, _namespace: &str, room: &'a str) -> Option<Cow<'a, str>> {
         Some(Cow::Borrowed(room))
     }

@@ -108,11 +108,65 @@ async fn rooms_of_the_app_are_named_to_others_as_it_says_or_not_at_all() {
     // Rooms that others must not know are no reason to address everybody: nothing is published.
     world.io.to("own:1").emit("e", &1).await.unwrap();
     world.io.within("own:1").disconnect().await.unwrap();
-    world.io.to("keyed:1").except(["own:2", "keyed:2"]).emit("e", &1).await.unwrap();
+    world.io.to("keyed:1").except("keyed:2").emit("e", &1).await.unwrap();
     let expected = ("socket.io#/#user:1#".into(), target(&["user:1"], &["user:2"]));
     assert_eq!(world.next_broadcast().await, expected);
     world.io.local().emit("e", &1).await.unwrap();
     world.io.to("last").emit("e", &1).await.unwrap();
+    assert_eq!(world.next_broadcast().await.0, "socket.io#/#last#");
+}
+
+/// Others can't leave out a room that has no name for them: they would deliver to the sockets in it.
+#[tokio::test]
+async fn an_exception_without_a_public_name_publishes_nothing() {
+    let Some(mut world) = world().await else { return missing_server("redis-server") };
+    let all_but = || world.io.except(["own:2", "keyed:2"]);
+    let errors = [
+        all_but().emit("e", &1).await.map_err(|error| format!("{error:?}")),
+        all_but().disconnect().await.map_err(|error| format!("{error:?}")),
+        all_but()
+            .emit_with_ack::<_, i32>("e", &1)
+            .await
+            .map_or_else(|e| Err(format!("{e:?}")), |_| Ok(())),
+    ];
+    for error in errors {
+        let error = error.unwrap_err();
+        assert!(error.contains("PrivateException") && !error.contains("own:2"), "{error}");
+    }
+    let others = [
+        all_but().join("fine").await,
+        all_but().leave("fine").await,
+        all_but().fetch_sockets().await.map(|_| ()),
+        all_but().rooms().await.map(|_| ()),
+        world.io.to("keyed:1").except("own:2").join("fine").await,
+    ];
+    for other in others {
+        assert!(matches!(other, Err(ClusterError::PrivateException)), "{other:?}");
+    }
+    // What stays on this server needs no name for others.
+    all_but().local().emit("e", &1).await.unwrap();
+    world.io.to("own:1").except("own:2").emit("e", &1).await.unwrap();
+    world.io.to("last").emit("e", &1).await.unwrap();
+    assert_eq!(world.next_broadcast().await.0, "socket.io#/#last#");
+}
+
+#[tokio::test]
+async fn a_private_room_as_exception_of_the_cluster_publishes_nothing() {
+    let Some(mut world) = world().await else { return missing_server("redis-server") };
+    let (cluster, but) = (&world.cluster, || target(&[], &["keyed:2"]));
+    let event = || Event::new("e", vec![]).unwrap();
+    let all = [
+        cluster.emit("/", event(), but()).await,
+        cluster.emit_with_ack("/", event(), but(), SOON).await.map(|_| ()),
+        cluster.sockets_join("/", but(), vec!["fine".into()]).await,
+        cluster.sockets_leave("/", but(), vec!["fine".into()]).await,
+        cluster.disconnect_sockets("/", but(), true).await,
+        cluster.fetch_sockets("/", but()).await.map(|_| ()),
+    ];
+    for done in all {
+        assert!(matches!(done, Err(ClusterError::PrivateException)), "{done:?}");
+    }
+    cluster.emit("/", event(), target(&["last"], &["user:2"])).await.unwrap();
     assert_eq!(world.next_broadcast().await.0, "socket.io#/#last#");
 }
 

@@ -138,33 +138,37 @@ impl<E: SocketEmitter> ClusterAdapter<E> {
     }
 
     /// The same for other servers; `None` if this is nothing to tell them.
-    fn others(&self, options: &BroadcastOptions) -> Option<Target> {
+    ///
+    /// # Errors
+    /// [`ClusterError::PrivateException`]: without that exception they would deliver to the sockets in it.
+    fn others(&self, options: &BroadcastOptions) -> Result<Option<Target>, ClusterError> {
         if options.is_local(self.sockets.local.server_id()) {
-            return None;
+            return Ok(None);
         }
         let is_broadcast = options.has_flag(BroadcastFlags::Broadcast);
         let name = self.sockets.local.path();
         let public = |room: &Room| self.shared().hooks.public_name(name, room).map(Cow::into_owned);
         let rooms: Vec<String> = options.rooms.iter().filter_map(public).collect();
+        // Rooms that others must not know are no reason to address everybody.
+        if rooms.is_empty() && !options.rooms.is_empty() {
+            return Ok(None);
+        }
+        let except: Option<Vec<String>> = options.except.iter().map(public).collect();
         let mut target = Target {
             rooms,
-            except: options.except.iter().filter_map(public).collect(),
+            except: except.ok_or(ClusterError::PrivateException)?,
             volatile: options.has_flag(BroadcastFlags::Volatile),
             timeout: None,
         };
-        // Rooms that others must not know are no reason to address everybody.
-        if target.rooms.is_empty() && !options.rooms.is_empty() {
-            return None;
-        }
         match (options.sid, is_broadcast) {
             (Some(sender), true) => target.except.push(sender.as_str().to_owned()),
             (Some(id), false) if target.rooms.is_empty() => {
                 target.rooms.push(id.as_str().to_owned());
             }
-            (None, false) if target.rooms.is_empty() => return None,
+            (None, false) if target.rooms.is_empty() => return Ok(None),
             _ => {}
         }
-        Some(target)
+        Ok(Some(target))
     }
 
     async fn tell(&self, kind: RequestKind) -> Result<(), ClusterError> {
@@ -234,8 +238,8 @@ impl<E: SocketEmitter> CoreAdapter<E> for ClusterAdapter<E> {
         packet: Packet,
         opts: BroadcastOptions,
     ) -> Result<(), BroadcastError> {
-        let target = self.others(&opts);
-        let event = target.as_ref().and_then(|_| packet::event(&packet));
+        let others = self.others(&opts);
+        let event = matches!(others, Ok(Some(_))).then(|| packet::event(&packet)).flatten();
         let volatile = opts.has_flag(BroadcastFlags::Volatile);
         let size = size(&packet);
         let payload = Payload { content: Content::Packet(packet), size };
@@ -243,6 +247,7 @@ impl<E: SocketEmitter> CoreAdapter<E> for ClusterAdapter<E> {
         for id in self.own(&opts) {
             self.reach().outboxes.deliver(id, &payload, volatile);
         }
+        let target = others.map_err(adapter_error)?;
         let (Some(target), Some(event)) = (target, event) else { return Ok(()) };
         let (shared, name) = (self.shared(), self.sockets.local.path().to_string());
         let channel = match target.rooms.as_slice() {
@@ -264,7 +269,7 @@ impl<E: SocketEmitter> CoreAdapter<E> for ClusterAdapter<E> {
         let selected = self.reach().may_receive(self.own(&opts));
         let timeout = timeout.unwrap_or_else(|| self.sockets.local.ack_timeout());
         // Counted first: a failure then means that no socket got it.
-        let others = match self.others(&opts).zip(packet::event(&packet)) {
+        let others = match self.others(&opts)?.zip(packet::event(&packet)) {
             Some((target, event)) => {
                 let expected = self.shared().others(self.sockets.local.path()).await?;
                 let asking = Asking {
@@ -307,7 +312,7 @@ impl<E: SocketEmitter> CoreAdapter<E> for ClusterAdapter<E> {
         for id in self.own(&opts) {
             self.reach().sockets.join(id, rooms.clone());
         }
-        match self.others(&opts) {
+        match self.others(&opts)? {
             Some(target) if !rooms.is_empty() => {
                 self.tell(RequestKind::Join { target, rooms }).await
             }
@@ -324,7 +329,7 @@ impl<E: SocketEmitter> CoreAdapter<E> for ClusterAdapter<E> {
         for id in self.own(&opts) {
             self.reach().sockets.leave(id, rooms.clone());
         }
-        match self.others(&opts) {
+        match self.others(&opts)? {
             Some(target) => self.tell(RequestKind::Leave { target, rooms }).await,
             None => Ok(()),
         }
@@ -334,7 +339,7 @@ impl<E: SocketEmitter> CoreAdapter<E> for ClusterAdapter<E> {
         for id in self.own(&opts) {
             self.reach().outboxes.disconnect(id);
         }
-        match self.others(&opts) {
+        match self.others(&opts).map_err(adapter_error)? {
             Some(target) => {
                 let told = self.tell(RequestKind::Disconnect { target, close: false }).await;
                 told.map_err(adapter_error)
@@ -348,7 +353,7 @@ impl<E: SocketEmitter> CoreAdapter<E> for ClusterAdapter<E> {
         let mut rooms = self.sockets.local.rooms(opts.clone());
         // The protocol has no question for the rooms of some sockets: their servers tell which they
         // are in.
-        if let Some(target) = self.others(&opts) {
+        if let Some(target) = self.others(&opts)? {
             if is_all {
                 for answer in self.shared().ask(&self.namespace, RequestKind::AllRooms).await? {
                     if let Response::Rooms { rooms: more, .. } = answer {
@@ -373,7 +378,7 @@ impl<E: SocketEmitter> CoreAdapter<E> for ClusterAdapter<E> {
         let here = self.own(&opts).into_iter().filter(|id| self.reach().sockets.has(*id));
         let here = here.map(|id| RemoteSocketData { id, server_id, ns: ns.clone() });
         let mut sockets: Vec<RemoteSocketData> = here.collect();
-        if let Some(target) = self.others(&opts) {
+        if let Some(target) = self.others(&opts)? {
             for socket in self.cluster.remote_sockets(&self.namespace, target).await? {
                 // An id of Node's does not fit: `Cluster::fetch_sockets` has them all.
                 if let Some(id) = socket_id(&socket.id) {

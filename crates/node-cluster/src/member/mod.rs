@@ -22,8 +22,8 @@ use crate::hooks::{NoHooks, SharedHooks};
 use crate::redis::{Incoming, Publisher, Redis, Subscriber};
 use crate::stats::Stats;
 use crate::{
-    Broadcast, Counts, Event, Hooks, Limits, QueueLimits, RedisError, RemoteSocket, RequestKind,
-    Response, Target, Value,
+    Broadcast, Counts, Event, Hooks, Limits, Name, QueueLimits, RedisError, RemoteSocket,
+    RequestKind, Response, Target, Value,
 };
 
 /// The cluster could not be asked, or did not answer in full.
@@ -54,6 +54,12 @@ pub enum ClusterError {
     /// A room of this name would receive what is meant for others: see [`Hooks::may_join`].
     #[error("the name of a room is reserved")]
     ReservedRoom,
+    /// A room that was to be left out (`except`) has no name that other servers know: they would deliver to the sockets
+    /// in it, so they were told nothing. Such are rooms for which [`Hooks::public_name`] is `None`, and names that
+    /// [`Hooks::name`] refuses. What handlers do through socketioxide is done on this server nevertheless; an emit
+    /// with acknowledgements and the methods of [`Cluster`] do nothing.
+    #[error("a room that is left out has no public name: other servers were told nothing")]
+    PrivateException,
     /// A namespace whose name holds a `#` cannot be in a cluster: channels would be ambiguous.
     #[error("a namespace with # in its name cannot be in a cluster")]
     Namespace,
@@ -220,6 +226,16 @@ impl Cluster {
         self.0.shared.namespace(name).ok_or(ClusterError::NoNamespace)
     }
 
+    /// The namespace, if what others would do is what is meant: see [`ClusterError::PrivateException`].
+    fn addressed(&self, name: &str, target: &Target) -> Result<Arc<Namespace>, ClusterError> {
+        let here = self.namespace(name)?;
+        let is_private = |room: &String| self.0.shared.hooks.name(name, room) == Name::Refused;
+        if target.except.iter().any(is_private) {
+            return Err(ClusterError::PrivateException);
+        }
+        Ok(here)
+    }
+
     /// How many servers there are, this one included.
     ///
     /// See [`Cluster`] for an example.
@@ -242,7 +258,7 @@ impl Cluster {
         event: Event,
         target: Target,
     ) -> Result<(), ClusterError> {
-        let (shared, here) = (&self.0.shared, self.namespace(namespace)?);
+        let (shared, here) = (&self.0.shared, self.addressed(namespace, &target)?);
         let channel = match target.rooms.as_slice() {
             [room] => shared.channels.broadcast_to(namespace, room),
             _ => shared.channels.broadcast(namespace),
@@ -269,7 +285,7 @@ impl Cluster {
         target: Target,
         timeout: Duration,
     ) -> Result<Vec<Value>, ClusterError> {
-        let (shared, here) = (&self.0.shared, self.namespace(namespace)?);
+        let (shared, here) = (&self.0.shared, self.addressed(namespace, &target)?);
         let target = Target { timeout: Some(timeout), ..target };
         let selected = here.reach.may_receive(here.reach.select(&target).unwrap_or_default());
         // Counted first: a failure then means that no socket got it.
@@ -317,7 +333,7 @@ impl Cluster {
         namespace: &str,
         target: Target,
     ) -> Result<Vec<RemoteSocket>, ClusterError> {
-        let here = self.namespace(namespace)?;
+        let here = self.addressed(namespace, &target)?;
         let mut sockets = self.0.shared.sockets(&here, &target);
         sockets.extend(self.remote_sockets(&here, target).await?);
         Ok(sockets)
@@ -366,7 +382,7 @@ impl Cluster {
         target: Target,
         rooms: Vec<String>,
     ) -> Result<(), ClusterError> {
-        let here = self.namespace(namespace)?;
+        let here = self.addressed(namespace, &target)?;
         if !rooms.iter().all(|room| here.reach.is_plain(room)) {
             return Err(ClusterError::ReservedRoom);
         }
@@ -386,7 +402,7 @@ impl Cluster {
         target: Target,
         rooms: Vec<String>,
     ) -> Result<(), ClusterError> {
-        let here = self.namespace(namespace)?;
+        let here = self.addressed(namespace, &target)?;
         here.reach.leave(&target, &rooms);
         self.0.shared.request(&here, None, RequestKind::Leave { target, rooms }).await
     }
@@ -404,7 +420,7 @@ impl Cluster {
         target: Target,
         close: bool,
     ) -> Result<(), ClusterError> {
-        let here = self.namespace(namespace)?;
+        let here = self.addressed(namespace, &target)?;
         here.reach.disconnect(&target, close);
         self.0.shared.request(&here, None, RequestKind::Disconnect { target, close }).await
     }
