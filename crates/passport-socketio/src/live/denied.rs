@@ -1,5 +1,5 @@
-//! Who is refused although their session is good: what an operator revoked. And whose user was
-//! refreshed while they shook hands.
+//! Logins that are refused although their session is good, since an operator revoked them; and users
+//! that were refreshed while a handshake of theirs was under way.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -7,9 +7,7 @@ use std::hash::Hash;
 use express_session::{SessionId, SidHash};
 use tokio::time::Instant;
 
-use super::Registry;
 use super::handshakes::OngoingHandshakes;
-use super::registry::State;
 use crate::model::UserKey;
 
 #[derive(Default)]
@@ -17,10 +15,22 @@ pub(super) struct Denied {
     /// Until when; `None` for as long as this process lives.
     sessions: ForgettingMap<SidHash, Option<Instant>>,
     /// Whose handshakes that began before are refused.
-    users: UserChanges,
+    pub(super) users: UserChanges,
 }
 
 impl Denied {
+    /// Refuses a session until then, or for as long as this process lives.
+    pub(super) fn session(&mut self, hash: SidHash, until: Option<Instant>) {
+        let now = Instant::now();
+        self.sessions.insert(hash, until, |until| until.is_none_or(|until| now < until));
+    }
+
+    /// How many users are remembered.
+    #[cfg(test)]
+    pub(super) fn users(&self) -> usize {
+        self.users.0.map.len()
+    }
+
     pub(super) fn has_session(&self, sid: &SessionId) -> bool {
         if self.sessions.map.is_empty() {
             return false;
@@ -45,7 +55,8 @@ impl UserChanges {
         self.0.map.get(user).is_some_and(|moment| number < *moment)
     }
 
-    fn is_now(&mut self, user: &UserKey, now: u64, ongoing: &OngoingHandshakes) {
+    /// Something was done about the user at this moment.
+    pub(super) fn record(&mut self, user: &UserKey, now: u64, ongoing: &OngoingHandshakes) {
         self.0.insert(user.clone(), now, |moment| ongoing.began_before(*moment));
     }
 }
@@ -69,46 +80,5 @@ impl<K: Eq + Hash, V> ForgettingMap<K, V> {
 impl<K, V> Default for ForgettingMap<K, V> {
     fn default() -> Self {
         Self { map: HashMap::new(), full: 0 }
-    }
-}
-
-impl<U> Registry<U> {
-    /// Refuses a session until then, or for as long as this process lives.
-    pub(crate) fn deny_session(&self, sid: &SessionId, until: Option<Instant>) {
-        self.deny_hash(sid.hash(), until);
-    }
-
-    /// The same for a session whose id another node has not told.
-    pub(crate) fn deny_hash(&self, hash: SidHash, until: Option<Instant>) {
-        self.loads.forget(&hash);
-        let now = Instant::now();
-        let sessions = &mut self.state().denied.sessions;
-        sessions.insert(hash, until, |until| until.is_none_or(|until| now < until));
-    }
-
-    pub(crate) fn is_denied(&self, sid: &SessionId) -> bool {
-        self.state().denied.has_session(sid)
-    }
-
-    /// Refuses the user's handshakes that are under way.
-    pub(crate) fn deny_handshakes_of(&self, user: &UserKey) {
-        let mut state = self.state();
-        let now = state.take_number();
-        let State { denied, ongoing, .. } = &mut *state;
-        denied.users.is_now(user, now, ongoing);
-    }
-
-    /// Lets the user's handshakes that are under way load them once more.
-    pub(crate) fn renew_handshakes_of(&self, user: &UserKey) {
-        let mut state = self.state();
-        let now = state.take_number();
-        let State { refreshed, ongoing, .. } = &mut *state;
-        refreshed.is_now(user, now, ongoing);
-    }
-
-    /// Of how many users it is remembered that they were revoked.
-    #[cfg(test)]
-    pub(super) fn revoked_users(&self) -> usize {
-        self.state().denied.users.0.map.len()
     }
 }

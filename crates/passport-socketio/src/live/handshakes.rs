@@ -16,6 +16,10 @@ use super::Registry;
 pub(super) struct OngoingHandshakes(BTreeSet<u64>);
 
 impl OngoingHandshakes {
+    pub(super) fn begin(&mut self, number: u64) {
+        self.0.insert(number);
+    }
+
     /// Whether a handshake is under way that began before this number was taken.
     pub(super) fn began_before(&self, number: u64) -> bool {
         self.0.first().is_some_and(|oldest| *oldest < number)
@@ -29,17 +33,12 @@ pub(crate) struct OngoingHandshake<U> {
     number: u64,
 }
 
-impl<U> Registry<U> {
-    /// A handshake begins.
-    pub(crate) fn begin_handshake(self: &Arc<Self>) -> OngoingHandshake<U> {
-        let mut state = self.state();
-        let number = state.take_number();
-        state.ongoing.0.insert(number);
-        OngoingHandshake { registry: self.clone(), number }
-    }
-}
-
 impl<U> OngoingHandshake<U> {
+    /// Made by [`Registry::begin_handshake`].
+    pub(super) fn new(registry: Arc<Registry<U>>, number: u64) -> Self {
+        Self { registry, number }
+    }
+
     pub(super) fn number(&self) -> u64 {
         self.number
     }

@@ -22,6 +22,7 @@ mod sessions;
 mod settings;
 mod slots;
 mod socket;
+mod state;
 
 pub use crate::model::{EndReason, Ended};
 pub use settings::OverLimit;

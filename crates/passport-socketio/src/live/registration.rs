@@ -5,50 +5,23 @@
 //!    comparison and the entry are one act, under one lock.
 //! 3. The [`Membership`] lies in the socket's extensions, and takes the entry out with the socket.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use express_session::SessionId;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::registry::{Entry, Registry, State, end_all};
+use super::registry::{Registry, end_all};
 use super::{LiveSocket, OngoingHandshake, OverLimit, SocketEnd};
-use crate::model::{EndReason, SocketId};
-
-impl<U> Registry<U> {
-    /// Enters a session that a handshake is about to load.
-    pub(crate) fn register(self: &Arc<Self>, sid: &SessionId) -> Registration<U> {
-        let mut state = self.state();
-        let state = &mut *state;
-        let entry = state.sessions.entry(sid.clone()).or_insert_with(|| {
-            state.hashes.insert(sid.hash(), sid.clone());
-            Entry {
-                epoch: 0,
-                pending: 0,
-                sockets: HashMap::new(),
-                told: None,
-                due: None,
-                checked: Instant::now(),
-                confirmed: None,
-                asked: None,
-                unclear: None,
-            }
-        });
-        entry.pending += 1;
-        let epoch = entry.epoch;
-        let asked = state.take_number();
-        Registration { registry: self.clone(), sid: sid.clone(), epoch, asked }
-    }
-}
+use crate::model::EndReason;
 
 /// A session's place in the registry, from before the store is asked about it until that is decided.
 pub(crate) struct Registration<U> {
-    registry: Arc<Registry<U>>,
-    sid: SessionId,
-    epoch: u64,
+    pub(super) registry: Arc<Registry<U>>,
+    pub(super) sid: SessionId,
+    pub(super) epoch: u64,
     /// Taken before its user was loaded.
-    asked: u64,
+    pub(super) asked: u64,
 }
 
 /// Why a socket was not entered.
@@ -134,35 +107,6 @@ impl<U> Registration<U> {
     }
 }
 
-impl<U> State<U> {
-    /// The sockets that must go so that this one can come: none, or those of the oldest connection.
-    fn make_room(
-        &self,
-        socket: &LiveSocket<U>,
-        most: usize,
-        over: OverLimit,
-    ) -> Result<Vec<Arc<LiveSocket<U>>>, NotEntered> {
-        let theirs = self.standing(socket.user_key());
-        // One connection has a socket in each of its namespaces, all with its id.
-        let mut connections = HashMap::<SocketId, Instant>::new();
-        for other in &theirs {
-            let entered = connections.entry(other.id()).or_insert(other.entered());
-            *entered = other.entered().min(*entered);
-        }
-        if connections.contains_key(&socket.id()) || connections.len() < most {
-            return Ok(Vec::new());
-        }
-        let oldest = connections.iter().min_by_key(|(_, entered)| **entered);
-        match (over, oldest) {
-            (OverLimit::Refuse, _) | (OverLimit::EvictOldest, None) => Err(NotEntered::TooMany),
-            (OverLimit::EvictOldest, Some((oldest, _))) => {
-                let is_oldest = |other: &Arc<LiveSocket<U>>| other.id() == *oldest;
-                Ok(theirs.iter().filter(|other| is_oldest(other)).cloned().collect())
-            }
-        }
-    }
-}
-
 impl<U> Drop for Registration<U> {
     fn drop(&mut self) {
         self.registry.state().leave(&self.sid, |entry| entry.pending -= 1);
@@ -171,7 +115,7 @@ impl<U> Drop for Registration<U> {
 
 /// A socket's place in the registry. Lies in its extensions, and leaves with it.
 pub(crate) struct Membership<U> {
-    registry: Arc<Registry<U>>,
+    pub(super) registry: Arc<Registry<U>>,
     socket: Arc<LiveSocket<U>>,
     number: u64,
     task: Option<JoinHandle<()>>,

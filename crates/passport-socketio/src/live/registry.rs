@@ -7,18 +7,22 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use express_session::{SessionId, SidHash};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::denied::{Denied, UserChanges};
-use super::handshakes::OngoingHandshakes;
-use super::slots::{Schedule, Slot};
-use super::{EndBegun, LiveSocket, SocketEnd};
+#[cfg(feature = "redis")]
+use super::cut_off::CutOff;
+use super::grace::{Grace, StoreAway};
+use super::schedule::{APART, DEBOUNCE, Due, Finding};
+use super::slots::Manner;
+use super::state::{Entry, Settled, State};
+use super::{EndBegun, LiveSocket, OngoingHandshake, Registration, SocketEnd};
 use crate::authorizer::Loads;
 use crate::model::{EndReason, Session, UserKey};
-use crate::observe::Tally;
+use crate::observe::metrics;
 
 /// All live sessions of one authorizer on this node.
 pub(crate) struct Registry<U> {
@@ -31,66 +35,10 @@ pub(crate) struct Registry<U> {
     pub(super) loads: Arc<Loads>,
 }
 
-pub(super) struct State<U> {
-    pub(super) sessions: HashMap<SessionId, Entry<U>>,
-    pub(super) users: HashMap<UserKey, HashSet<SessionId>>,
-    /// For feeds that tell hashes.
-    pub(super) hashes: HashMap<SidHash, SessionId>,
-    next_number: u64,
-    pub(super) ongoing: OngoingHandshakes,
-    pub(super) schedule: Schedule,
-    /// Sessions about which the store was asked and has not answered.
-    pub(super) unanswered: HashSet<SessionId>,
-    /// Whether the store answers nothing at all.
-    pub(super) is_away: bool,
-    /// In how many clusters this node is cut off from the others: then nobody is let in.
-    pub(super) cut_off: usize,
-    pub(super) denied: Denied,
-    /// Whose handshakes that began before know the user as they were.
-    pub(super) refreshed: UserChanges,
-    /// Who is shown in metrics.
-    pub(super) tally: Tally,
-}
-
-/// A session that somebody is connected with, or is about to.
-pub(super) struct Entry<U> {
-    /// Counts announced changes.
-    pub(super) epoch: u64,
-    /// Handshakes that have registered and not finished.
-    pub(super) pending: usize,
-    pub(super) sockets: HashMap<u64, Arc<LiveSocket<U>>>,
-    /// Since when a change is known that nobody has looked at.
-    pub(super) told: Option<Instant>,
-    /// When it is looked at again; `None` while it is being looked at, and while it has no socket.
-    pub(super) due: Option<Slot>,
-    pub(super) checked: Instant,
-    /// When the store was asked for the last answer that said that the login stands.
-    pub(super) confirmed: Option<Instant>,
-    /// Since when the store is being asked about it.
-    pub(super) asked: Option<Instant>,
-    /// Where the last lookup of it gave no answer: as what it ends, should that stay so. It is looked
-    /// up alone until one does.
-    pub(super) unclear: Option<EndReason>,
-}
-
 impl<U> Registry<U> {
     pub(crate) fn new(loads: Arc<Loads>) -> Arc<Self> {
-        let state = State {
-            sessions: HashMap::new(),
-            users: HashMap::new(),
-            hashes: HashMap::new(),
-            next_number: 0,
-            ongoing: OngoingHandshakes::default(),
-            schedule: Schedule::default(),
-            unanswered: HashSet::new(),
-            is_away: false,
-            cut_off: 0,
-            denied: Denied::default(),
-            refreshed: UserChanges::default(),
-            tally: Tally::default(),
-        };
         Arc::new(Self {
-            state: Mutex::new(state),
+            state: Mutex::new(State::new()),
             sooner: Notify::new(),
             asked: Notify::new(),
             loads,
@@ -186,6 +134,221 @@ impl<U> Registry<U> {
         self.state().tally.repeat();
     }
 
+    /// A handshake begins.
+    pub(crate) fn begin_handshake(self: &Arc<Self>) -> OngoingHandshake<U> {
+        let mut state = self.state();
+        let number = state.take_number();
+        state.ongoing.begin(number);
+        OngoingHandshake::new(self.clone(), number)
+    }
+
+    /// Enters a session that a handshake is about to load.
+    pub(crate) fn register(self: &Arc<Self>, sid: &SessionId) -> Registration<U> {
+        let mut state = self.state();
+        let state = &mut *state;
+        let entry = state.sessions.entry(sid.clone()).or_insert_with(|| {
+            state.hashes.insert(sid.hash(), sid.clone());
+            Entry {
+                epoch: 0,
+                pending: 0,
+                sockets: HashMap::new(),
+                told: None,
+                due: None,
+                checked: Instant::now(),
+                confirmed: None,
+                asked: None,
+                unclear: None,
+            }
+        });
+        entry.pending += 1;
+        let epoch = entry.epoch;
+        let asked = state.take_number();
+        Registration { registry: self.clone(), sid: sid.clone(), epoch, asked }
+    }
+
+    /// Refuses a session until then, or for as long as this process lives.
+    pub(crate) fn deny_session(&self, sid: &SessionId, until: Option<Instant>) {
+        self.deny_hash(sid.hash(), until);
+    }
+
+    /// The same for a session whose id another node has not told.
+    pub(crate) fn deny_hash(&self, hash: SidHash, until: Option<Instant>) {
+        self.loads.forget(&hash);
+        self.state().denied.session(hash, until);
+    }
+
+    pub(crate) fn is_denied(&self, sid: &SessionId) -> bool {
+        self.state().denied.has_session(sid)
+    }
+
+    /// Refuses the user's handshakes that are under way.
+    pub(crate) fn deny_handshakes_of(&self, user: &UserKey) {
+        let mut state = self.state();
+        let now = state.take_number();
+        let State { denied, ongoing, .. } = &mut *state;
+        denied.users.record(user, now, ongoing);
+    }
+
+    /// Lets the user's handshakes that are under way load them once more.
+    pub(crate) fn renew_handshakes_of(&self, user: &UserKey) {
+        let mut state = self.state();
+        let now = state.take_number();
+        let State { refreshed, ongoing, .. } = &mut *state;
+        refreshed.record(user, now, ongoing);
+    }
+
+    /// Of how many users it is remembered that they were revoked.
+    #[cfg(test)]
+    pub(super) fn revoked_users(&self) -> usize {
+        self.state().denied.users()
+    }
+
+    /// When the next session is due.
+    pub(super) fn next_due(&self, manner: Manner) -> Option<Instant> {
+        self.state().schedule.first(manner)
+    }
+
+    /// Takes what is due, at most so many.
+    pub(super) fn take_due(&self, manner: Manner, at_most: usize) -> Vec<Due> {
+        let taken = self.state().take_due(manner, at_most);
+        if !taken.is_empty() {
+            self.asked.notify_one();
+        }
+        taken
+    }
+
+    /// What was loaded of this session before now no longer counts: handshakes start over, and it
+    /// is looked at soon.
+    pub(crate) fn session_changed(&self, sid: &SessionId) {
+        self.loads.forget(&sid.hash());
+        let now = Instant::now();
+        let mut state = self.state();
+        let sooner = state.with_entry(sid, |schedule, entry| {
+            entry.epoch += 1;
+            if !entry.sockets.is_empty() {
+                entry.told.get_or_insert(now);
+            }
+            let at = now.max(entry.checked + DEBOUNCE);
+            !entry.sockets.is_empty() && schedule.at_most(sid, entry, at)
+        });
+        drop(state);
+        if sooner == Some(true) {
+            self.sooner.notify_waiters();
+        }
+    }
+
+    /// The same for all of them, looked at one after the other within `window`: at once, if they are
+    /// few.
+    pub(super) fn all_changed(&self, window: Duration) {
+        self.loads.forget_all();
+        let now = Instant::now();
+        let mut state = self.state();
+        let State { sessions, schedule, .. } = &mut *state;
+        let window =
+            window.min(APART.saturating_mul(u32::try_from(sessions.len()).unwrap_or(u32::MAX)));
+        for (sid, entry) in sessions {
+            entry.epoch += 1;
+            if !entry.sockets.is_empty() {
+                let at = now + window.mul_f64(fastrand::f64());
+                schedule.at_most(sid, entry, at);
+            }
+        }
+        drop(state);
+        self.sooner.notify_waiters();
+    }
+
+    /// The store gave no answer about these together: each is looked up alone, at once.
+    pub(super) fn set_apart(&self, due: &[Due]) {
+        let now = Instant::now();
+        let mut state = self.state();
+        for due in due {
+            state.with_entry(&due.sid, |schedule, entry| {
+                if entry.sockets.is_empty() {
+                    return;
+                }
+                entry.asked = Some(now);
+                entry.unclear.get_or_insert(EndReason::StoreUnavailable);
+                if due.was_told {
+                    entry.told.get_or_insert(due.since);
+                }
+                // They keep their order.
+                schedule.at_most(&due.sid, entry, due.since);
+            });
+        }
+        drop(state);
+        self.sooner.notify_waiters();
+    }
+
+    /// Acts on what was found, and says when to look again. Sockets that came
+    /// meanwhile are left alone, and what may have changed meanwhile is looked at once more.
+    ///
+    /// Returns when the store was asked for what was known before, if it has answered about it each
+    /// time since.
+    pub(super) fn settle(&self, due: &Due, finding: &Finding, again: Instant) -> Option<Instant> {
+        // What was just found is newer than any record that is kept.
+        self.loads.forget(&due.sid.hash());
+        let Settled { ended, known_since } = self.state().settle(due, finding, again);
+        if let Some((sockets, reason)) = ended {
+            let delay = due.since.elapsed();
+            if end_all(&sockets, reason) > 0 {
+                metrics::revocation_delay(due.was_told, delay);
+            }
+        }
+        self.sooner.notify_waiters();
+        known_since
+    }
+
+    /// Forgets the sockets that their host only remembers, of these sessions. How many they were.
+    pub(super) fn reap(&self, due: &[Due]) -> usize {
+        // The host is asked without the lock: see `standing`.
+        let sockets: Vec<(u64, Arc<LiveSocket<U>>)> = {
+            let state = self.state();
+            let entries = due.iter().filter_map(|due| state.sessions.get(&due.sid));
+            let sockets = entries.flat_map(|entry| &entry.sockets);
+            sockets.map(|(number, socket)| (*number, socket.clone())).collect()
+        };
+        let mut reaped = 0;
+        for (number, socket) in sockets {
+            if socket.is_left_behind() {
+                socket.remove();
+                self.forget(number, &socket);
+                reaped += 1;
+            }
+        }
+        reaped
+    }
+
+    /// The store answers nothing at all, for as long as this lives.
+    pub(super) fn store_is_away(&self) -> StoreAway<'_, U> {
+        self.state().is_away = true;
+        self.asked.notify_one();
+        StoreAway(self)
+    }
+
+    /// Ends the sockets whose grace is over. How many they were, and when the next grace is, of those
+    /// that the store owes an answer about now.
+    pub(super) fn end_overdue(&self, grace: Grace) -> (usize, Option<Instant>) {
+        let (over, next) = self.state().overdue(grace);
+        (over.iter().map(|(reason, sockets)| end_all(sockets, *reason)).sum(), next)
+    }
+
+    /// Whether the store answers nothing at all.
+    pub(super) fn is_store_away(&self) -> bool {
+        self.state().is_away
+    }
+
+    /// Ends all sockets of users, and lets nobody in. How many sockets those were.
+    #[cfg(feature = "redis")]
+    pub(crate) fn cut_off(self: &Arc<Self>) -> (CutOff<U>, usize) {
+        let sockets: Vec<_> = {
+            let mut state = self.state();
+            state.cut_off += 1;
+            let entries = state.sessions.values();
+            entries.flat_map(|entry| entry.sockets.values()).cloned().collect()
+        };
+        (CutOff::new(self.clone()), end_all(&sockets, EndReason::CouldNotTell))
+    }
+
     /// No code that holds the lock can panic, so a poisoned one is whole.
     pub(super) fn state(&self) -> MutexGuard<'_, State<U>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -199,60 +362,6 @@ pub(crate) fn end_all<U>(sockets: &[Arc<LiveSocket<U>>], reason: EndReason) -> u
     let ended = ending.len();
     ending.into_iter().for_each(EndBegun::go_on);
     ended
-}
-
-impl<U> State<U> {
-    pub(super) fn take_number(&mut self) -> u64 {
-        self.next_number += 1;
-        self.next_number
-    }
-
-    /// The user's sockets whose login has not ended. Whether they are connected is for the host to
-    /// say, and must not be asked under the lock: to ask may be to drop the host's last socket, which
-    /// leaves by this same lock.
-    pub(super) fn standing(&self, user: &UserKey) -> Vec<Arc<LiveSocket<U>>> {
-        let sessions = self.users.get(user).into_iter().flatten();
-        let entries = sessions.filter_map(|sid| self.sessions.get(sid));
-        let sockets = entries.flat_map(|entry| entry.sockets.values());
-        let theirs =
-            |socket: &&Arc<LiveSocket<U>>| socket.user_key() == user && !socket.has_ended();
-        sockets.filter(theirs).cloned().collect()
-    }
-
-    /// Changes an entry, and removes it when nobody is left in it.
-    pub(super) fn leave(&mut self, sid: &SessionId, change: impl FnOnce(&mut Entry<U>)) {
-        let Some(entry) = self.sessions.get_mut(sid) else {
-            return;
-        };
-        let before = entry.sockets.len();
-        change(entry);
-        self.tally.session(before, entry.sockets.len());
-        if entry.sockets.is_empty() {
-            entry.told = None;
-            (entry.asked, entry.unclear) = (None, None);
-            self.unanswered.remove(sid);
-            self.schedule.remove(entry.due.take());
-            if entry.pending == 0 {
-                self.sessions.remove(sid);
-                self.hashes.remove(&sid.hash());
-            }
-        }
-    }
-
-    /// Forgets that a user has this session, unless a socket of it is still theirs.
-    fn forget_user(&mut self, user: &UserKey, sid: &SessionId) {
-        let entry = self.sessions.get(sid);
-        let mut sockets = entry.into_iter().flat_map(|entry| entry.sockets.values());
-        if sockets.any(|socket| socket.user_key() == user) {
-            return;
-        }
-        if let Some(sessions) = self.users.get_mut(user) {
-            sessions.remove(sid);
-            if sessions.is_empty() {
-                self.users.remove(user);
-            }
-        }
-    }
 }
 
 /// How much is in it, never what.

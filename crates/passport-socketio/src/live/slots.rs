@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use express_session::SessionId;
 use tokio::time::Instant;
 
-use super::registry::Entry;
+use super::state::Entry;
 
 /// How a session is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
