@@ -92,6 +92,9 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
     /// Where the store can't destroy sessions, or does not answer, this node refuses it until it
     /// restarts, since the app may prolong it again and again (see [`Revoked::is_final`]); other nodes
     /// find out if it disappears.
+    ///
+    /// Its sockets are closed, and it is refused, at the first poll. The store destroys it even if the future is
+    /// dropped then.
     pub async fn revoke_session(&self, sid: &SessionId) -> Revoked {
         revoke::session(&self.lookup, sid).await
     }
@@ -101,6 +104,9 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
     ///
     /// Sessions that nobody is connected with are not known here, and stay: let the app destroy them,
     /// or its deserializer refuse the user.
+    ///
+    /// All sockets are closed, and all sessions refused, at the first poll. The store destroys the sessions even
+    /// if the future is dropped then.
     pub async fn revoke_user(&self, key: impl Into<UserKey>) -> Revoked {
         revoke::user(&self.lookup, &key.into()).await.0
     }

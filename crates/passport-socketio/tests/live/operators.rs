@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests assert, too")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::common::world::{ignore, user_session};
@@ -10,6 +10,7 @@ use crate::common::{Client, eventually, world};
 use async_trait::async_trait;
 use axum::Router;
 use express_session::SessionId;
+use futures_util::poll;
 use passport_socketio::live::OverLimit;
 use passport_socketio::store::{
     DestroySession, Life, MemoryStore, SessionStore, StoreError, StoredSession,
@@ -18,13 +19,15 @@ use passport_socketio::{Authorizer, Candidate, Live, MaybeAuth, Reject};
 use serde_json::json;
 use socketioxide::SocketIo;
 use socketioxide::handler::ConnectHandler as _;
-use tokio::time::advance;
+use tokio::time::{Instant, advance, sleep};
 
 /// A store whose destroy can be made to fail.
 #[derive(Debug)]
 struct Store {
     sessions: MemoryStore,
     away: AtomicBool,
+    /// How many seconds a destroy takes.
+    slowness: AtomicU64,
 }
 
 #[async_trait]
@@ -43,6 +46,10 @@ impl DestroySession for Store {
     async fn destroy(&self, sid: &SessionId) -> Result<bool, StoreError> {
         if self.away.load(Ordering::SeqCst) {
             return Err(StoreError::message("DEL"));
+        }
+        match self.slowness.load(Ordering::SeqCst) {
+            0 => {}
+            slowness => sleep(Duration::from_secs(slowness)).await,
         }
         self.sessions.destroy(sid).await
     }
@@ -68,9 +75,12 @@ impl Server {
     }
 
     fn with_limit(limit: Option<(usize, OverLimit)>) -> Self {
-        let store =
-            Arc::new(Store { sessions: MemoryStore::for_tests(), away: AtomicBool::new(false) });
-        for (sid, user) in [("ann", 42), ("ann-too", 42), ("bob", 7)] {
+        let store = Arc::new(Store {
+            sessions: MemoryStore::for_tests(),
+            away: AtomicBool::new(false),
+            slowness: AtomicU64::new(0),
+        });
+        for (sid, user) in [("ann", 42), ("ann-too", 42), ("ann-three", 42), ("bob", 7)] {
             store.sessions.set(sid, user_session(user), Life::Forever);
         }
         let (admin, known) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(true)));
@@ -211,6 +221,59 @@ async fn revoking_a_user_revokes_all_their_connected_sessions() {
         assert_eq!(server.try_connect(who).await.err(), Some("unauthorized".into()));
     }
     eventually("bob alone is online", || server.live.online() == [7.into()]).await;
+}
+
+/// The sessions of user 42.
+const SESSIONS: [&str; 3] = ["ann", "ann-too", "ann-three"];
+
+#[tokio::test(start_paused = true)]
+async fn revoke_user_refuses_every_session_before_the_store_answers() {
+    let server = Server::new();
+    let mut clients = Vec::new();
+    for who in SESSIONS {
+        clients.push(server.connected(who, &["/"]).await);
+    }
+    // Longer than the store's timeout of 2 s.
+    server.store.slowness.store(3600, Ordering::SeqCst);
+    let began = Instant::now();
+    let mut revoking = std::pin::pin!(server.live.revoke_user(42));
+    assert!(poll!(revoking.as_mut()).is_pending(), "the store does not answer");
+    assert_eq!(server.live.user(42).sockets().len(), 0);
+    for who in SESSIONS {
+        assert_eq!(server.try_connect(who).await.err(), Some("unauthorized".into()), "{who}");
+    }
+    for client in &mut clients {
+        assert_eq!(client.event("/").await, ended("revoked"));
+    }
+    let revoked = revoking.await;
+    assert_eq!((revoked.sockets, revoked.sessions, revoked.destroyed), (3, 3, 0));
+    // The store is asked about all at once: one timeout, and not three.
+    assert!(began.elapsed() < Duration::from_secs(4), "it took {:?}", began.elapsed());
+}
+
+/// As a web framework drops a handler whose HTTP client has gone.
+#[tokio::test(start_paused = true)]
+async fn a_revocation_whose_future_is_dropped_destroys_every_session() {
+    for one in [false, true] {
+        let server = Server::new();
+        for who in SESSIONS {
+            server.connected(who, &["/"]).await;
+        }
+        server.store.slowness.store(1, Ordering::SeqCst);
+        if one {
+            let sid = "ann".into();
+            let mut revoking = Box::pin(server.live.revoke_session(&sid));
+            assert!(poll!(revoking.as_mut()).is_pending());
+        } else {
+            let mut revoking = Box::pin(server.live.revoke_user(42));
+            assert!(poll!(revoking.as_mut()).is_pending());
+        }
+        sleep(Duration::from_secs(4)).await;
+        for who in SESSIONS.iter().take(if one { 1 } else { 3 }) {
+            let session = server.store.load(&(*who).into()).await.unwrap();
+            assert!(session.is_none(), "{who} is left, one session: {one}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

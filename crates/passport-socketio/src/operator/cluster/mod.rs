@@ -106,11 +106,21 @@ impl<U: Send + Sync + 'static, A: Adapter> Cluster<U, A> {
         self.member.bus.ignored()
     }
 
-    /// [`Live::revoke_user`] on every node: what any of them knows of the user's sessions, all refuse.
+    /// [`Live::revoke_user`] on every node: what any of them knows of the user's sessions, all refuse. It goes on
+    /// if its future is dropped.
     pub async fn revoke_user(&self, key: impl Into<UserKey>) -> Answers<Revoked> {
         let key = key.into();
-        let order = Order::RevokeUser { user: to_value(&key) };
         let here = revoke::user(self.live.lookup(), &key);
+        let cluster = self.clone();
+        self.in_a_task(async move { cluster.revoke_user_everywhere(here, &key).await }).await
+    }
+
+    async fn revoke_user_everywhere(
+        &self,
+        here: impl Future<Output = (Revoked, Vec<SidHash>)>,
+        key: &UserKey,
+    ) -> Answers<Revoked> {
+        let order = Order::RevokeUser { user: to_value(key) };
         let first = self.everywhere(here, order, |report| revoked(&report)).await;
         let which: HashSet<SidHash> =
             first.answers.iter().flat_map(|(_, (_, which))| which.iter().copied()).collect();
@@ -128,14 +138,31 @@ impl<U: Send + Sync + 'static, A: Adapter> Cluster<U, A> {
         answers
     }
 
-    /// [`Live::revoke_session`] on every node. This one destroys it in the store.
+    /// [`Live::revoke_session`] on every node. This one destroys it in the store. It goes on if its future is
+    /// dropped.
     pub async fn revoke_session(&self, sid: &SessionId) -> Answers<Revoked> {
         let which = [sid.hash()];
-        let order = Order::RevokeSessions { sha256: to_hex(&which) };
-        let here = self.live.revoke_session(sid);
-        let answers = self.everywhere(here, order, |report| Some(revoked(&report)?.0)).await;
-        self.forget(&answers, &which).await;
-        answers
+        let here = revoke::session(self.live.lookup(), sid);
+        let cluster = self.clone();
+        self.in_a_task(async move {
+            let order = Order::RevokeSessions { sha256: to_hex(&which) };
+            let read = |report| Some(revoked(&report)?.0);
+            let answers = cluster.everywhere(here, order, read).await;
+            cluster.forget(&answers, &which).await;
+            answers
+        })
+        .await
+    }
+
+    /// An order that goes on when its caller is dropped. If it panics, or the runtime ends, no node is known to
+    /// have obeyed.
+    async fn in_a_task(
+        &self,
+        order: impl Future<Output = Answers<Revoked>> + Send + 'static,
+    ) -> Answers<Revoked> {
+        let missing = vec![self.node().clone()];
+        let unknown = Answers { answers: Vec::new(), missing, is_reached: false };
+        revoke::in_a_task(order).await.unwrap_or(unknown)
     }
 
     /// Sessions that are gone need not be refused for as long as the nodes live.

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use axum::Router;
+use futures_util::poll;
 use passport_socketio::cluster::Cluster;
 use passport_socketio::cluster::memory::{MemoryBus, MemoryTransport, Way};
-use passport_socketio::store::MemoryStore;
+use passport_socketio::store::{Life, MemoryStore};
 use passport_socketio::{Authorizer, Live};
 use socketioxide::SocketIo;
 use socketioxide::handler::ConnectHandler as _;
 use tokio::time::{Duration, sleep};
 
 use super::{SECRET, authorizer, builder, sessions};
-use crate::common::world::{User, ignore};
+use crate::common::world::{User, ignore, user_session};
 use crate::common::{Client, eventually};
 
 /// Paused time in which every node notices every other: heartbeats come every 2 s, and a node without one for
@@ -299,6 +300,27 @@ async fn a_node_that_has_left_serves_on() {
     b.way.set(Way::Cut);
     sleep(2 * REMEMBERED).await;
     assert_eq!(b.live.user(42).sockets().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revocation_whose_future_is_dropped_reaches_the_other_nodes() {
+    let (sessions, bus) = (sessions(), MemoryBus::new());
+    let [a, b] = [Node::join(&sessions, &bus).await, Node::join(&sessions, &bus).await];
+    let (_ann, _bob) = (a.connected("ann").await, a.connected("bob").await);
+    let bob = "bob".into();
+    let mut user = Box::pin(a.cluster.revoke_user(42));
+    let mut session = Box::pin(a.cluster.revoke_session(&bob));
+    assert!(poll!(user.as_mut()).is_pending() && poll!(session.as_mut()).is_pending());
+    assert!(a.live.online().is_empty(), "closed at the first poll");
+    drop((user, session));
+    // Longer than an order waits for its answers.
+    sleep(Duration::from_secs(6)).await;
+    for (who, user) in [("ann", 42), ("bob", 7)] {
+        // The app prolongs the session: the other node refuses it only because it heard of its revocation.
+        sessions.set(who, user_session(user), Life::Forever);
+        let mut client = Client::of(&b.app, who).await;
+        assert_eq!(client.connect("/").await, Err("unauthorized".into()), "{who}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
