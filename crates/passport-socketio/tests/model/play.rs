@@ -154,7 +154,7 @@ impl Play {
             state.record.orders.push(order);
             let number = state.record.orders.len() - 1;
             let now = state.now;
-            state.record.note_unknown(number, now);
+            state.record.note_unknown(number, now, &world.config);
             number
         };
         tokio::spawn(async move {
@@ -164,7 +164,7 @@ impl Play {
             };
             let mut state = world.state();
             let now = state.now;
-            state.record.note_unknown(number, now);
+            state.record.note_unknown(number, now, &world.config);
             state.record.orders[number].done = Some((now, done));
         });
     }

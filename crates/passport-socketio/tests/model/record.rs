@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use passport_socketio::live::EndReason;
 
 use crate::bus::Bus;
+use crate::config::Config;
 use crate::world::{Moment, Place, Sid, UserId};
 
 /// A socket: its node, its connection (they are numbered), its namespace.
@@ -116,10 +117,17 @@ impl Order {
 
 impl Record {
     /// Notes which nodes the one that gives an order may not know.
-    pub(crate) fn note_unknown(&mut self, order: usize, now: Moment) {
+    ///
+    /// A revoked session that the store did not destroy may be let in by a node that was cut off for so long
+    /// that it served nobody, and came back later: as by one that joins later (`Revoked::is_final`).
+    pub(crate) fn note_unknown(&mut self, order: usize, now: Moment, config: &Config) {
         let by = self.orders[order].node;
         let others = self.nodes.keys().filter(|node| **node != by);
-        let unknown = others.filter(|node| self.bus.may_not_know(by, **node, now));
+        let unknown = others.filter(|node| {
+            let is_session = matches!(self.orders[order].what, Ordered::RevokeSession(_));
+            self.bus.may_not_know(by, **node, now)
+                || is_session && self.bus.may_be_closed(**node, config, now)
+        });
         let unknown: Vec<usize> = unknown.copied().collect();
         self.orders[order].unknown.extend(unknown);
     }
