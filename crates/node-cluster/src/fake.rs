@@ -12,7 +12,11 @@ use crate::{Description, Event, Hooks, Name, SocketAddress, Value};
 
 /// Sockets with a buffer of 2 packets, which a test empties.
 #[derive(Default)]
-pub(crate) struct FakeSockets(Mutex<BTreeMap<Sid, Fake>>);
+pub(crate) struct FakeSockets {
+    sockets: Mutex<BTreeMap<Sid, Fake>>,
+    /// The app's disconnect handlers do.
+    pub(crate) panic_when_disconnected: AtomicBool,
+}
 
 #[derive(Default, Clone)]
 pub(crate) struct Fake {
@@ -54,7 +58,7 @@ impl FakeSockets {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Sid, Fake>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn push(&self, id: Sid, text: String) -> Sent {
@@ -125,6 +129,7 @@ impl Sockets for FakeSockets {
     fn disconnect(&self, id: Sid) -> Sent {
         let sent = self.push(id, "DISCONNECT".to_owned());
         if sent == Sent::Done {
+            assert!(!self.panic_when_disconnected.load(Ordering::SeqCst), "the app's handler");
             self.remove(id);
         }
         sent

@@ -117,7 +117,7 @@ impl Outboxes {
         let mut queues = lock(&shared.queues);
         if let Some(queue) = queues.get(&id) {
             lock(queue).end();
-        } else if shared.sockets.disconnect(id) == Sent::Full {
+        } else if shared.end(id) == Sent::Full {
             let mut queue = Queue::default();
             queue.end();
             self.start(id, queue, &mut queues);
@@ -142,6 +142,15 @@ impl Shared {
         } else {
             Sent::Gone
         }
+    }
+
+    /// Disconnects it. Its disconnect handler runs meanwhile: one that panics must not keep other sockets connected.
+    fn end(&self, id: Sid) -> Sent {
+        self.stats.guard(|| self.sockets.disconnect(id)).unwrap_or_else(|| {
+            // socketioxide has not come to that.
+            self.sockets.leave_all(id);
+            Sent::Gone
+        })
     }
 
     /// It reads too slowly.
@@ -188,7 +197,7 @@ impl Shared {
             }
             return (has_moved, Sent::Done);
         }
-        match self.sockets.disconnect(id) {
+        match self.end(id) {
             // Then there is nothing more to do for it.
             Sent::Done | Sent::Gone => (true, Sent::Gone),
             Sent::Full => (false, Sent::Full),

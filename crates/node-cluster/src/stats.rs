@@ -1,6 +1,7 @@
 //! What is counted.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -36,6 +37,9 @@ pub struct Counts {
     pub overflowed: u64,
     /// How often the Redis was connected anew.
     pub reconnected: u64,
+    /// How often code of the app panicked while a message was acted on, such as a socket's disconnect handler. The
+    /// messages that follow are acted on nevertheless.
+    pub panicked: u64,
 }
 
 #[derive(Debug, Default)]
@@ -48,6 +52,7 @@ pub(crate) struct Stats {
     pub(crate) queued: Counter,
     pub(crate) overflowed: Counter,
     pub(crate) reconnected: Counter,
+    pub(crate) panicked: Counter,
     dropped: Counter,
     malformed: Mutex<HashMap<Malformed, u64>>,
 }
@@ -60,12 +65,32 @@ impl Counter {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts, and logs the first at `warn`. Clients can cause any number of those that follow: they are logged at
+    /// `debug`.
+    pub(crate) fn warn_once(&self, what: &'static str) {
+        if self.0.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::warn!("{what} (further ones are counted, and logged at debug)");
+        } else {
+            tracing::debug!("{what}");
+        }
+    }
+
     fn value(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
 impl Stats {
+    /// Runs what may call the app's code. `None` if that panicked: the panic must not end the task that hears the
+    /// cluster, or one that hands on what waits for a socket.
+    pub(crate) fn guard<T>(&self, act: impl FnOnce() -> T) -> Option<T> {
+        let done = catch_unwind(AssertUnwindSafe(act));
+        if done.is_err() {
+            self.panicked.warn_once("a handler of the app panicked when the cluster was heard");
+        }
+        done.ok()
+    }
+
     /// The first is worth a warning.
     pub(crate) fn dropped(&self) {
         if self.dropped.value() == 0 {
@@ -103,6 +128,7 @@ impl Stats {
             queued: self.queued.value(),
             overflowed: self.overflowed.value(),
             reconnected: self.reconnected.value(),
+            panicked: self.panicked.value(),
         }
     }
 }

@@ -148,3 +148,19 @@ async fn a_disconnect_waits_for_room_and_nothing_else() {
     assert_eq!(world.sockets.handed(full), None);
     assert!(!world.has_queues());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_disconnect_handler_that_panics_leaves_no_queue() {
+    let world = world(QueueLimits::default());
+    let (idle, full) = (world.sockets.add(&["a"]), world.sockets.add(&["a"]));
+    world.sockets.panic_when_disconnected.store(true, Ordering::SeqCst);
+    world.deliver(full, &texts(2));
+    for id in [full, idle] {
+        world.outboxes.disconnect(id);
+    }
+    world.sockets.read(full);
+    world.settle().await;
+    assert!(!world.has_queues());
+    assert_eq!(world.stats.counts().panicked, 2);
+    assert!(world.sockets.rooms(idle).is_empty() && world.sockets.rooms(full).is_empty());
+}

@@ -30,11 +30,12 @@ impl Inbox {
     ) -> (Self, AbortHandle) {
         let (messages, mut waiting) = mpsc::channel::<Incoming>(MESSAGES);
         let bytes = Arc::<AtomicUsize>::default();
-        let inbox = Self { messages, bytes: bytes.clone(), stats };
+        let inbox = Self { messages, bytes: bytes.clone(), stats: stats.clone() };
         let task = tokio::spawn(async move {
             while let Some(incoming) = waiting.recv().await {
                 bytes.fetch_sub(incoming.message.len(), Ordering::Relaxed);
-                hear(incoming);
+                // socketioxide runs a socket's disconnect handler in here.
+                stats.guard(|| hear(incoming));
             }
         });
         (inbox, task.abort_handle())
@@ -86,6 +87,25 @@ mod tests {
         let expected: Vec<String> = (0..MESSAGES).chain([0]).map(|n| n.to_string()).collect();
         assert_eq!(*heard.lock().unwrap(), expected);
         assert_eq!(stats.counts().dropped, 10);
+    }
+
+    #[tokio::test]
+    async fn what_follows_a_panic_is_heard() {
+        let (stats, heard) = (Arc::<Stats>::default(), Arc::<Mutex<Vec<String>>>::default());
+        let told = heard.clone();
+        let hear = move |incoming: Incoming| {
+            assert!(incoming.channel != "0", "the app's handler");
+            told.lock().unwrap().push(incoming.channel);
+        };
+        let (inbox, task) = Inbox::start(stats.clone(), hear);
+        inbox.put(message(0, 1));
+        inbox.put(message(1, 1));
+        while heard.lock().unwrap().is_empty() {
+            assert!(!task.is_finished(), "nothing more is heard");
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(*heard.lock().unwrap(), ["1"]);
+        assert_eq!(stats.counts().panicked, 1);
     }
 
     #[tokio::test]
