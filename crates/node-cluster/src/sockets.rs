@@ -121,7 +121,7 @@ impl<A: Adapter> Sockets for PublicSockets<A> {
 
     fn join(&self, id: Sid, rooms: Vec<String>) {
         if let Some(socket) = self.socket(id) {
-            socket.join(rooms);
+            join(&socket, rooms);
         }
     }
 
@@ -146,6 +146,16 @@ impl<A: Adapter> Sockets for PublicSockets<A> {
     }
 }
 
+/// A socket that has closed meanwhile would leave its id in the rooms for ever. The connection's next socket in this
+/// namespace has the same id, perhaps without a login, and would be in them.
+fn join<A: Adapter>(socket: &SocketRef<A>, rooms: Vec<String>) {
+    socket.join(rooms.clone());
+    // As long as it is connected, its end has yet to remove it from its rooms.
+    if !socket.connected() {
+        socket.leave(rooms);
+    }
+}
+
 /// The arguments of an event, which socketioxide spreads only if they are a tuple.
 pub(crate) struct Args<'a>(pub(crate) &'a [Value]);
 
@@ -158,3 +168,6 @@ impl Serialize for Args<'_> {
         tuple.end()
     }
 }
+
+#[cfg(test)]
+mod tests;
