@@ -156,8 +156,9 @@ impl Shared {
     /// It reads too slowly.
     fn overflow(&self, id: Sid, queue: &mut Queue) {
         queue.end();
-        self.stats.overflowed.add();
-        tracing::warn!("a socket reads too slowly: too much waits for it, and it is disconnected");
+        self.stats
+            .overflowed
+            .warn_once("a socket reads too slowly: too much waits for it, and it is disconnected");
         self.sockets.leave_all(id);
         self.hooks.close_connection(self.address(&id));
     }

@@ -49,15 +49,13 @@ impl Reach {
             Ok(selected)
         });
         for _ in target.rooms.iter().chain(&target.except).filter(|name| self.is_taken(name)) {
-            self.stats.refused_names.add();
-            tracing::warn!(
-                "a room here is named like the id of a socket: from the cluster nothing reaches it"
+            self.stats.taken_names.warn_once(
+                "a room here is named like the id of a socket: from the cluster nothing reaches it",
             );
         }
         selected.inspect_err(|_| {
-            self.stats.refused_names.add();
-            tracing::warn!(
-                "a message from the cluster names a room that it must not, and was dropped"
+            self.stats.refused_names.warn_once(
+                "a message from the cluster names a room that it must not, and was dropped",
             );
         })
     }

@@ -37,6 +37,8 @@ pub struct Counts {
     pub overflowed: u64,
     /// How often the Redis was connected anew.
     pub reconnected: u64,
+    /// Questions of other servers that were not answered, because too many waited.
+    pub unanswered: u64,
     /// How often code of the app panicked while a message was acted on, such as a socket's disconnect handler. The
     /// messages that follow are acted on nevertheless.
     pub panicked: u64,
@@ -53,6 +55,9 @@ pub(crate) struct Stats {
     pub(crate) overflowed: Counter,
     pub(crate) reconnected: Counter,
     pub(crate) panicked: Counter,
+    pub(crate) unanswered: Counter,
+    /// Part of the refused names, with a warning of its own.
+    pub(crate) taken_names: Counter,
     dropped: Counter,
     malformed: Mutex<HashMap<Malformed, u64>>,
 }
@@ -121,7 +126,7 @@ impl Stats {
             received: self.received.value(),
             dropped: self.dropped.value(),
             malformed: self.malformed.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            refused_names: self.refused_names.value(),
+            refused_names: self.refused_names.value() + self.taken_names.value(),
             refused_joins: self.refused_joins.value(),
             delivered: self.delivered.value(),
             missed_volatile: self.missed_volatile.value(),
@@ -129,6 +134,7 @@ impl Stats {
             overflowed: self.overflowed.value(),
             reconnected: self.reconnected.value(),
             panicked: self.panicked.value(),
+            unanswered: self.unanswered.value(),
         }
     }
 }

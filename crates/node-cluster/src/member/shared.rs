@@ -294,7 +294,9 @@ impl Shared {
 
     fn publish_later(&self, publication: Publication) {
         if self.answers.try_send(publication).is_err() {
-            tracing::warn!("too many requests of the cluster wait: one is not answered");
+            self.stats
+                .unanswered
+                .warn_once("too many requests of the cluster wait: one is not answered");
         }
     }
 

@@ -120,3 +120,35 @@ async fn a_room_named_like_another_sockets_id_gets_nothing_meant_for_it() {
     world.selects(&[], &[elsewhere.as_str()], &[one]);
     assert_eq!(world.stats.counts().refused_names, 2);
 }
+
+/// What is logged meanwhile.
+#[derive(Clone, Default)]
+struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn refused_messages_are_a_warning_once_and_then_counted() {
+    let (world, log, elsewhere) = (world(), Log::default(), Sid::new());
+    world.sockets.add(&[elsewhere.as_str()]);
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+    tracing::subscriber::with_default(subscriber, || {
+        for _ in 0..10 {
+            assert!(world.reach.select(&target(&["keyed:1"], &[])).is_err());
+            assert!(world.reach.select(&target(&[elsewhere.as_str()], &[])).is_ok());
+        }
+    });
+    assert_eq!(world.stats.counts().refused_names, 20);
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(log.matches("WARN").count(), 2, "{log}");
+}
