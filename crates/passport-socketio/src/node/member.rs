@@ -1,5 +1,7 @@
 //! An operator's orders, in a cluster where Node's servers are, too.
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use node_cluster::{Cluster, ClusterError, Target};
 use socketioxide::adapter::{Adapter, LocalAdapter};
 
@@ -22,20 +24,30 @@ pub struct NodeMember<U, A: Adapter = LocalAdapter> {
 ///
 /// # Security
 /// Node's servers close the sockets that they know by an alias, say nothing of it, and let the client come back for as
-/// long as their own login check does. So a revocation is not complete while there is any other server.
+/// long as their own login check does. So a revocation is not complete while any other server is counted.
+///
+/// Counted are the servers that subscribe to requests: Node's servers, and members like this one. **Not counted** are
+/// servers that only listen (a [`Listener`](node_cluster::Listener) on the same key): they are told to disconnect, too,
+/// and say nothing of it. With such servers no value here tells that a revocation is complete.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NodeRevoked {
     /// On this server.
     pub here: Revoked,
-    /// How many other servers the cluster has. Their sockets were told to disconnect.
+    /// How many other members and Node servers the cluster has, in the namespace that has most. They were told to
+    /// disconnect the sockets. Servers that only listen are not among them.
     pub others: usize,
-    /// Whether the others could not be told, or counted.
+    /// The last error, if the others could not be told, or counted, in a namespace. The other namespaces were told
+    /// nevertheless.
     pub error: Option<ClusterError>,
 }
 
 impl NodeRevoked {
-    /// Whether no socket of these logins is left, and none can come back.
+    /// Whether no socket of these logins is left on this server, none can come back, and there is no other member or
+    /// Node server that could hold one.
+    ///
+    /// # Security
+    /// Servers that only listen are not counted: see [`NodeRevoked`].
     ///
     /// ```
     /// # use passport_socketio::node::NodeRevoked;
@@ -77,12 +89,12 @@ impl<U: Send + Sync + 'static, A: Adapter> NodeMember<U, A> {
     /// See [`NodeHooks::member`] for an example.
     ///
     /// # Errors
-    /// [`ClusterError`] if the other servers could not be told.
+    /// [`ClusterError`] if the other servers could not be told, in any of the namespaces.
     pub async fn disconnect_user(&self, key: impl Into<UserKey>) -> Result<usize, ClusterError> {
         let key = key.into();
         let here = self.live.disconnect_user(&key);
-        self.disconnect_others(&self.live.user_room(&key)).await?;
-        Ok(here)
+        let (_, error) = self.disconnect_others(&self.live.user_room(&key)).await;
+        error.map_or(Ok(here), Err)
     }
 
     /// [`Live::revoke_user`] here, and a disconnect everywhere else.
@@ -103,31 +115,69 @@ impl<U: Send + Sync + 'static, A: Adapter> NodeMember<U, A> {
     }
 
     async fn tell_others(&self, here: Revoked, room: &str) -> NodeRevoked {
-        match self.disconnect_others(room).await {
-            Ok(others) => NodeRevoked { here, others, error: None },
-            Err(error) => NodeRevoked { here, others: 0, error: Some(error) },
-        }
+        let (others, error) = self.disconnect_others(room).await;
+        NodeRevoked { here, others, error }
     }
 
-    /// How many others there are.
-    async fn disconnect_others(&self, room: &str) -> Result<usize, ClusterError> {
-        let mut others = 0;
-        for namespace in self.live.io().nsps() {
-            let path = namespace.ns_path();
-            let servers = self.cluster.server_count(path).await?;
-            others = others.max(servers.saturating_sub(1));
-            // A user whose key is no text and no number has no alias.
-            if let Some(alias) = node_cluster::Hooks::public_name(&self.hooks, path, room) {
-                let target = Target { rooms: vec![alias.into_owned()], ..Target::default() };
-                self.cluster.disconnect_sockets(path, target, true).await?;
-            }
-        }
-        Ok(others)
+    /// How many others there are, and what failed.
+    async fn disconnect_others(&self, room: &str) -> (usize, Option<ClusterError>) {
+        let namespaces = self.live.io().nsps();
+        let paths = namespaces.iter().map(|namespace| namespace.ns_path().to_owned());
+        let paths: Vec<String> = paths.collect();
+        in_each(paths.iter().map(|path| self.disconnect_others_in(path, room).boxed())).await
     }
+
+    async fn disconnect_others_in(&self, path: &str, room: &str) -> Result<usize, ClusterError> {
+        let servers = self.cluster.server_count(path).await;
+        // A user whose key is no text and no number has no alias.
+        if let Some(alias) = node_cluster::Hooks::public_name(&self.hooks, path, room) {
+            let target = Target { rooms: vec![alias.into_owned()], ..Target::default() };
+            self.cluster.disconnect_sockets(path, target, true).await?;
+        }
+        Ok(servers?.saturating_sub(1))
+    }
+}
+
+/// All of them, whatever becomes of those before: the largest count, and the last error.
+async fn in_each(
+    all: impl IntoIterator<Item = BoxFuture<'_, Result<usize, ClusterError>>>,
+) -> (usize, Option<ClusterError>) {
+    let (mut largest, mut last) = (0, None);
+    for one in all {
+        match one.await {
+            Ok(count) => largest = largest.max(count),
+            Err(error) => last = Some(error),
+        }
+    }
+    (largest, last)
 }
 
 impl<U, A: Adapter> std::fmt::Debug for NodeMember<U, A> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("NodeMember").field("cluster", &self.cluster).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_namespace_that_fails_does_not_keep_others_from_being_told() {
+        let told = std::sync::Mutex::new(Vec::new());
+        let tell = async |name: &'static str, done: Result<usize, ClusterError>| {
+            told.lock().unwrap().push(name);
+            done
+        };
+        let failed = Err(ClusterError::NoNamespace);
+        let (others, error) = in_each([
+            tell("/", Ok(1)).boxed(),
+            tell("/away", failed).boxed(),
+            tell("/chat", Ok(2)).boxed(),
+        ])
+        .await;
+        assert_eq!(*told.lock().unwrap(), ["/", "/away", "/chat"]);
+        assert_eq!(others, 2);
+        assert!(matches!(error, Some(ClusterError::NoNamespace)));
     }
 }
