@@ -108,13 +108,13 @@ impl Login {
 }
 
 impl<U: Send + Sync + 'static> LiveSocket<U> {
-    /// Ends it after `grace`, unless a refresh later than this one has said who it is.
+    /// Ends it after `grace`, unless this refresh or a later one has said who it is.
     pub(crate) fn end_unless_refreshed(self: &Arc<Self>, refresh: u64, grace: Duration) {
         let socket = Arc::downgrade(self);
         self.handle.spawn(Box::pin(async move {
             sleep(grace).await;
             if let Some(socket) = socket.upgrade()
-                && !socket.is_refreshed_after(refresh)
+                && socket.loaded().refresh < refresh
             {
                 socket.end(EndReason::CouldNotTell);
             }
@@ -222,7 +222,7 @@ impl<U> LiveSocket<U> {
     }
 
     /// Whether it has left, although it is still held: by a handler of the app, or a refresh that waits.
-    pub(super) fn has_left(&self) -> bool {
+    pub(crate) fn has_left(&self) -> bool {
         if self.handle.is_connected() {
             self.is_seen();
             return false;

@@ -132,9 +132,9 @@ impl<U: Send + Sync + 'static, A: Adapter> Live<U, A> {
     ///
     /// # Errors
     /// [`AuthorizeError`] if it could not be told for one of the sockets: the deserializer, `user_id`
-    /// or `success` failed, panicked or gave no answer. All others are dealt with. Those keep their
-    /// place, with the user as they were, for as long as live sessions are trusted during an outage
-    /// ([`outage_grace`](crate::AuthorizerBuilder::outage_grace)), and are closed then
+    /// or `success` failed, panicked or gave no answer. All others are dealt with, none after another. Those
+    /// keep their place, with the user as they were, for as long after this call as live sessions are trusted
+    /// during an outage ([`outage_grace`](crate::AuthorizerBuilder::outage_grace)), and are closed then
     /// (`could_not_tell`). Ask again before that: the call that can tell settles it.
     pub async fn refresh_user(
         &self,

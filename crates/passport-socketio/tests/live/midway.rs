@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::common::world::{self, ignore, user_session};
@@ -11,7 +11,7 @@ use crate::common::{Client, eventually};
 use axum::Router;
 use passport_socketio::live::OverLimit;
 use passport_socketio::store::{Life, MemoryStore};
-use passport_socketio::{Authorizer, AuthorizerBuilder, Candidate, Live, MaybeAuth};
+use passport_socketio::{Authorizer, AuthorizerBuilder, Candidate, Live, MaybeAuth, Reject};
 use serde_json::json;
 use socketioxide::SocketIo;
 use socketioxide::handler::ConnectHandler as _;
@@ -279,4 +279,73 @@ async fn a_user_who_leaves_during_a_refresh_is_no_longer_counted() {
     server.success.release();
     assert_eq!(refresh.await.unwrap().unwrap().ended, 0);
     assert_eq!(server.live.user(42).sockets().len(), 1);
+}
+
+/// As a handler of the app holds a socket that has left.
+#[tokio::test(start_paused = true)]
+async fn a_refresh_neither_keeps_nor_ends_sockets_that_left_meanwhile() {
+    let ends = Arc::new(AtomicUsize::new(0));
+    let count = ends.clone();
+    let server = Server::with(|auth| {
+        auth.on_session_end(move |_| {
+            count.fetch_add(1, Ordering::SeqCst);
+        })
+    });
+    let mut clients = Vec::new();
+    for _ in 0..2 {
+        let mut client = server.ann_before_success("0").await;
+        server.success.release();
+        client.connected("/").await.unwrap();
+        clients.push(client);
+    }
+    let _held = server.io.sockets();
+    assert_eq!(server.live.user(42).sockets().len(), 2);
+    let live = server.live.clone();
+    let refresh = tokio::spawn(async move { live.refresh_user(42).await });
+    server.success.is_reached().await;
+    for client in &mut clients {
+        client.send("1").await;
+    }
+    eventually("both have left", || server.io.sockets().is_empty()).await;
+    for _ in 0..2 {
+        server.success.release();
+        tokio::task::yield_now().await;
+    }
+    let refreshed = refresh.await.unwrap().unwrap();
+    assert_eq!((refreshed.kept.len(), refreshed.ended), (0, 0));
+    assert_eq!(ends.load(Ordering::SeqCst), 0, "no login has ended");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_does_not_wait_for_one_socket_before_it_asks_for_another() {
+    const GRACE: Duration = Duration::from_secs(20);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let server = Server::with(|auth| {
+        auth.outage_grace(GRACE).success(async move |candidate: Candidate<User>| {
+            if candidate.user().admin {
+                return Ok(());
+            }
+            // For the first of the two there is no answer.
+            if count.fetch_add(1, Ordering::SeqCst) == 0 {
+                std::future::pending::<()>().await;
+            }
+            Err(Reject::new("no admin"))
+        })
+    });
+    let mut clients = Vec::new();
+    for _ in 0..2 {
+        let mut client = Client::of(&server.app, "ann").await;
+        client.connect("/").await.unwrap();
+        clients.push(client);
+    }
+    server.admin.store(false, Ordering::SeqCst);
+    let live = server.live.clone();
+    let refresh = tokio::spawn(async move { live.refresh_user(42).await.map(|done| done.ended) });
+    eventually("one is closed", || server.live.user(42).sockets().len() == 1).await;
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    // The grace of the other one has begun with the call, whenever the hook is given up.
+    tokio::time::sleep(GRACE + Duration::from_secs(1)).await;
+    assert_eq!(server.live.user(42).sockets().len(), 0);
+    assert!(refresh.await.unwrap().is_err());
 }
