@@ -20,15 +20,15 @@ use super::{DestroySession, SessionStore, StoreError, StoredSession, TouchSessio
 use crate::SessionId;
 use crate::watch::{Changes, SessionWatch, WatchError};
 
-/// The shortest pause between two attempts, however many questions there are, and the longest,
-/// if there are none.
+/// The shortest pause between two attempts, however many questions there are, and the longest, if there
+/// are none, or if the error is not that the store is not there yet.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
 /// Opens a store now, or as soon as it is there.
 ///
 /// `open` is called at once. An error that [lasts](StoreError::appears) is returned. If the store is
-/// only not there yet, that is logged once, and `open` is called again, at least once a second,
-/// until it succeeds. Until then the store that is returned answers each question with the last
+/// only not there yet, that is logged once, and `open` is called again, at least once a second, until
+/// it succeeds: once a second at most while its error is another one, such as a wrong password. Until then the store that is returned answers each question with the last
 /// error, so that connections are refused with `try_again`, and its feed of changes waits.
 ///
 /// [`open`](super::open) does the same for a URL.
@@ -111,8 +111,13 @@ async fn keep_trying<S, F>(
     F: Future<Output = Result<S, StoreError>> + Send,
 {
     loop {
-        sleep(PAUSES.0).await;
-        let _ = timeout(PAUSES.1, arrival.asked.notified()).await;
+        if progress.borrow().error.appears().is_some() {
+            sleep(PAUSES.0).await;
+            let _ = timeout(PAUSES.1, arrival.asked.notified()).await;
+        } else {
+            // A wrong password, say, which must not be tried as often as clients ask.
+            sleep(PAUSES.1).await;
+        }
         progress.send_modify(|progress| progress.begun += 1);
         match open().await {
             Ok(store) => {
@@ -158,7 +163,14 @@ impl LaterStore {
             return Ok(store);
         }
         let mut progress = self.progress.clone();
-        let before = progress.borrow().begun;
+        let before = {
+            let progress = progress.borrow();
+            if progress.error.appears().is_none() {
+                // No question hastens the next attempt.
+                return Err(progress.error.clone());
+            }
+            progress.begun
+        };
         self.arrival.asked.notify_one();
         // An error says that it is there, which the last line sees.
         let _ = progress.wait_for(|progress| progress.ended > before).await;

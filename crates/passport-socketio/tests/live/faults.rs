@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use axum::Router;
 use express_session::SessionId;
 use passport_socketio::store::redis::RedisStore;
-use passport_socketio::store::{SessionStore, StoreError, StoredSession};
+use passport_socketio::store::{MemoryStore, SessionStore, StoreError, StoredSession};
 use passport_socketio::{AuthorizerBuilder, Live, MaybeAuth};
 use redis::AsyncTypedCommands as _;
 use serde_json::json;
@@ -217,4 +217,28 @@ async fn a_storm_on_a_hanging_store_runs_a_bounded_number_of_loads() {
     assert_eq!(counting.unwrap().most.load(Ordering::SeqCst), LOADS);
     server.proxy.set(Fault::None);
     server.connects_again("/").await;
+}
+
+/// A wrong password, say, which an account may be locked for.
+#[tokio::test(start_paused = true)]
+async fn a_store_whose_error_lasts_is_tried_once_a_second_at_most() {
+    let tries = Arc::new(AtomicUsize::new(0));
+    let count = tries.clone();
+    let store = passport_socketio::store::open_later(move || {
+        let is_first = count.fetch_add(1, Ordering::SeqCst) == 0;
+        async move {
+            let error = StoreError::message("no");
+            Err::<MemoryStore, _>(if is_first { error.not_there_yet("soon") } else { error })
+        }
+    })
+    .await
+    .unwrap();
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(10) {
+        assert!(store.load(&"ann".into()).await.is_err());
+        sleep(Duration::from_millis(10)).await;
+    }
+    let tries = tries.load(Ordering::SeqCst);
+    // The first two at once, and then one a second.
+    assert!((8..=12).contains(&tries), "{tries}");
 }
