@@ -1,11 +1,11 @@
 //! Live sessions: which sockets stand behind which login, on this node.
 //!
-//! The [registry](registry) knows every session with open sockets: user → sessions → sockets, over all
+//! The `registry` knows every session with open sockets: user → sessions → sockets, over all
 //! namespaces. A handshake enters it *before* it asks the store, under an epoch, and compares epochs
-//! as its last act: a session that changes in between is asked for again. The [keeper](keeper) looks
+//! as its last act: a session that changes in between is asked for again. The `keeper` looks
 //! at each session again when it is due.
 //!
-//! This module knows neither socketioxide nor HTTP: a socket is whatever implements [`SocketHandle`].
+//! This module knows neither socketioxide nor HTTP: a socket is anything that implements `SocketHandle`.
 
 mod activity;
 #[cfg(feature = "redis")]
