@@ -41,6 +41,7 @@ impl Revoked {
         self.destroyed == self.sessions
     }
 
+    #[cfg(feature = "redis")]
     pub(super) fn and(self, other: &Self) -> Self {
         Self {
             sockets: self.sockets + other.sockets,
