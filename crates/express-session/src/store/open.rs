@@ -44,7 +44,7 @@ const FORMS: &str = "redis://HOST, rediss://HOST, postgres://HOST/DATABASE, mysq
     mongodb://HOST/DATABASE, memcached://HOST, sqlite:PATH and file:DIR";
 
 /// Opens the store that a URL names, such as `redis://127.0.0.1/?prefix=myapp:` or
-/// `sqlite:./sessions`, for servers that are told when they start where their sessions are.
+/// `sqlite:./sessions`, for servers that take the place of their sessions from the command line or the environment.
 ///
 /// Connects, so that a wrong address, password or layout is found at the start. What is only not
 /// there yet (a server that is down; a database, table, collection, file or folder that the app has

@@ -72,7 +72,7 @@ impl Nodes {
     }
 }
 
-/// Reports what the masters tell, whoever they are.
+/// Reports the changes that the masters publish, also after one has taken another's place.
 pub(super) async fn watch(
     link: &Link,
     nodes: &Nodes,
@@ -93,7 +93,7 @@ pub(super) async fn watch(
         tokio::select! {
             refused = listeners.refused() => return Err(WatchError::Refused(refused)),
             _ = looks.tick() => {
-                // Nobody can say: what is known is listened to.
+                // No node has answered: the masters known so far are listened to.
                 let Ok(now) = timeout(SILENCE, slots(link)).await.unwrap_or_else(
                     |late| Err(StoreError::new("asking the cluster for its masters", late)),
                 ) else { continue };
@@ -197,7 +197,7 @@ async fn listen(
         .set_response_timeout(Some(SILENCE))
         .set_push_sender(push);
     let connected = client.get_multiplexed_async_connection_with_config(&config).await;
-    // It holds a sender of what is told.
+    // It holds a sender of the changes.
     drop(config);
     let operation = "connecting to a master of the cluster";
     let mut connection = connected.map_err(|error| {
